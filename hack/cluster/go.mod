@@ -1,0 +1,3 @@
+module github.com/wsgateway/websocket-gateway-operator/hack/cluster
+
+go 1.26.0
