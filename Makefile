@@ -1,0 +1,144 @@
+# SPDX-FileCopyrightText: The WebSocket Gateway Authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every step that CI runs is a target here. A step that cannot run says what is
+# missing and fails; no step is skipped in silence.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 5s
+CHART    := charts/websocket-gateway-operator
+BOILERPLATE := hack/boilerplate.go.txt
+
+# Every Go module but those that only pin tools: they hold no code of ours.
+ALL_MODULES  = $(sort $(patsubst ./%,%,$(shell find . -name go.mod -not -path './.git/*' -exec dirname {} \;)))
+CODE_MODULES = $(filter-out hack/tools hack/tools/%,$(ALL_MODULES))
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN { FS = ":.*##"; print "Usage: make TARGET" } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z0-9-]+:.*##/ { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Develop
+
+.PHONY: generate
+generate: ## Write deep copies and apply configurations of the API types.
+	@controller_gen=$$(hack/tool.sh controller-gen)
+	$$controller_gen object:headerFile=$(BOILERPLATE) applyconfiguration:headerFile=$(BOILERPLATE) paths=./api/...
+
+.PHONY: manifests
+manifests: ## Write the CRDs and the operator's RBAC role, and copy the CRDs into the chart.
+	@controller_gen=$$(hack/tool.sh controller-gen)
+	$$controller_gen crd paths=./api/... output:crd:dir=config/crd/bases
+	$$controller_gen rbac:roleName=websocket-gateway-operator paths=./controllers/... output:rbac:dir=config/rbac
+	hack/sync-chart.sh config/crd/bases $(CHART)
+
+.PHONY: fmt
+fmt: ## Format the Go code.
+	@lint=$$(hack/tool.sh golangci-lint)
+	for module in $(CODE_MODULES); do (cd $$module && $$lint fmt --config=$(CURDIR)/.golangci.yml); done
+
+.PHONY: lint
+lint: ## Run the linters over every module, and shellcheck over every script.
+	@hack/need.sh shellcheck
+	git ls-files -co --exclude-standard -- '*.sh' .ci/run | xargs -r shellcheck
+	lint=$$(hack/tool.sh golangci-lint)
+	for module in $(CODE_MODULES); do
+		echo "lint: $$module"
+		(cd $$module && $$lint run --config=$(CURDIR)/.golangci.yml ./...)
+	done
+
+.PHONY: tidy
+tidy: ## Tidy every go.mod.
+	@for module in $(ALL_MODULES); do go -C $$module mod tidy; done
+
+.PHONY: golden
+golden: ## Rewrite the golden files; review the result like code.
+	@hack/test.sh golden
+
+.PHONY: docs
+docs: ## Write the generated API reference.
+	@crd_ref_docs=$$(hack/tool.sh crd-ref-docs)
+	$$crd_ref_docs --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown \
+		--output-path=docs/api-reference.md
+
+##@ Test
+
+.PHONY: test
+test: test-unit test-api fuzz ## Run everything that needs no cluster.
+
+.PHONY: test-unit
+test-unit: ## Test the packages that start no API server, under the race detector.
+	@hack/need.sh gcc
+	hack/test.sh unit
+
+.PHONY: test-api
+test-api: ## Test the packages that start a real API server (built once, then cached).
+	@hack/test.sh api
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME (5s).
+	@FUZZTIME=$(FUZZTIME) hack/fuzz.sh
+
+.PHONY: e2e
+e2e: ## Test the whole on a real node with real cert-manager; needs root on Linux.
+	@hack/need.sh ip nft containerd runc cni
+	hack/e2e.sh
+
+##@ Build
+
+.PHONY: build
+build: ## Build all binaries into bin/.
+	@CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
+
+.PHONY: images
+images: build ## Write the container images as archives into bin/images.
+	@cd hack/cluster && go run . images $(CURDIR)/bin $(VERSION)
+
+.PHONY: chart
+chart: ## Lint and package the Helm chart into bin/.
+	@helm=$$(hack/tool.sh helm)
+	$$helm lint --strict $(CHART)
+	$$helm package $(CHART) --destination bin
+
+##@ Run
+
+.PHONY: cluster-up
+cluster-up: ## Start a one-node Kubernetes on this machine; needs root on Linux.
+	@hack/need.sh ip nft containerd runc cni
+	cd hack/cluster && go run . up
+
+.PHONY: cluster-down
+cluster-down: ## Stop it and remove all of it.
+	@cd hack/cluster && go run . down
+
+.PHONY: demo
+demo: ## A working wss:// with certificate and token, on a cluster of its own.
+	@hack/demo/up.sh
+
+.PHONY: demo-down
+demo-down: ## Remove the demo.
+	@hack/demo/down.sh
+
+##@ Gates
+
+.PHONY: verify
+verify: ## Generate, format, tidy and lint, then fail if that changed a file.
+	@$(MAKE) generate
+	$(MAKE) manifests
+	$(MAKE) docs
+	$(MAKE) fmt
+	$(MAKE) tidy
+	$(MAKE) lint
+	hack/clean-tree.sh
+
+.PHONY: clean
+clean: ## Remove what build wrote; the cache of tools stays.
+	@rm -rf bin

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: The WebSocket Gateway Authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# hack/test.sh unit|api|golden runs one part of the product module's tests.
+#
+# The packages whose tests start an API server are found, not listed: a new one
+# cannot be forgotten, and none of them competes for the processor with the
+# timing tests of the data plane.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+envtest=sigs.k8s.io/controller-runtime/pkg/envtest
+
+# needing_api_server prints the packages whose test binary links envtest.
+needing_api_server() {
+	go list -test -f "{{range .Deps}}{{if eq . \"$envtest\"}}{{\$.ImportPath}}{{end}}{{end}}" ./... |
+		sed -n 's/\.test$//p'
+}
+
+unit() {
+	local packages
+	# grep answers 1 for "no line left", which cannot be: this folder's own test
+	# of the imports never needs an API server.
+	packages=$(go list ./... | grep -vxFf <(needing_api_server; echo none))
+	# shellcheck disable=SC2086 # one argument per package
+	go test -race -timeout=10m $packages
+}
+
+api() {
+	local packages assets
+	packages=$(needing_api_server)
+	if [[ -z $packages ]]; then
+		echo "hack/test.sh: no test starts an API server, but the controllers need such tests" >&2
+		exit 1
+	fi
+	# Building kube-apiserver takes minutes the first time; progress is on stderr.
+	assets=$(cd hack/cluster && go run . assets | tail -n 1)
+	# One package at a time: each starts an API server and etcd of its own.
+	# shellcheck disable=SC2086 # one argument per package
+	KUBEBUILDER_ASSETS=$assets go test -p=1 -timeout=15m $packages
+}
+
+# Golden tests have Golden in their name and understand -update.
+golden() {
+	local folders
+	folders=$(grep -rlE --include='*_test.go' '^func Test[A-Za-z0-9]*Golden[A-Za-z0-9]*\(' controllers gateway test |
+		xargs -n1 dirname | sort -u | sed 's#^#./#')
+	# shellcheck disable=SC2086 # one argument per package
+	go test -count=1 -run Golden $folders -update
+}
+
+case ${1:-} in
+unit | api | golden) "$1" ;;
+*)
+	echo "usage: hack/test.sh unit|api|golden" >&2
+	exit 2
+	;;
+esac
