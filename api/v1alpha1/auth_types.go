@@ -1,0 +1,226 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// AuthPolicy says who may connect. A route without a policy admits nobody.
+type AuthPolicy struct {
+	// name of the policy, unique in the gateway.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// anyOf are the accepted methods, asked in order. The first one that finds
+	// its credential decides: a bad credential ends the handshake, only "none
+	// shown" goes on to the next method.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	AnyOf []AuthMethod `json:"anyOf"`
+
+	// origins says which web pages may connect. Absent: requests without an
+	// Origin header go on, and every request with one is refused.
+	// +optional
+	Origins *Origins `json:"origins,omitempty"`
+
+	// forwardIdentity passes claims of the caller to the backend as headers.
+	// Whatever the client sends under these names is removed in every spelling.
+	// +optional
+	ForwardIdentity *ForwardIdentity `json:"forwardIdentity,omitempty"`
+}
+
+// AuthMethod is exactly one way to prove who is connecting.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.jwt) ? 1 : 0) + (has(self.apiKey) ? 1 : 0) + (has(self.anonymous) ? 1 : 0) == 1",message="exactly one of jwt, apiKey and anonymous must be set"
+type AuthMethod struct {
+	// jwt accepts signed JSON Web Tokens (RFC 7519).
+	// +optional
+	JWT *JWTMethod `json:"jwt,omitempty"`
+
+	// apiKey accepts keys listed in a Secret.
+	// +optional
+	APIKey *APIKeyMethod `json:"apiKey,omitempty"`
+
+	// anonymous admits callers that showed no credential.
+	// +optional
+	Anonymous *AnonymousMethod `json:"anonymous,omitempty"`
+}
+
+// AnonymousMethod admits callers that showed no credential. It has no settings.
+type AnonymousMethod struct{}
+
+// JWTAlgorithm is a signature algorithm of RFC 7518 or RFC 8037.
+//
+// +kubebuilder:validation:Enum=ES256;ES384;ES512;RS256;RS384;RS512;PS256;PS384;PS512;EdDSA;HS256;HS384;HS512
+type JWTAlgorithm string
+
+// JWTMethod accepts tokens of one issuer. A token counts as shown to this
+// method only if its issuer claim is this issuer.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.jwks.secretRef) || self.algorithms.all(a, !a.startsWith('HS'))",message="HS256, HS384 and HS512 need a shared secret: use jwks.secretRef, or choose an asymmetric algorithm"
+type JWTMethod struct {
+	// issuer that the iss claim must equal.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Issuer string `json:"issuer"`
+
+	// audiences of which the aud claim must hold at least one.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=512
+	Audiences []string `json:"audiences"`
+
+	// algorithms that are accepted. The token's own header never chooses.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=13
+	Algorithms []JWTAlgorithm `json:"algorithms"`
+
+	// jwks is where the issuer's keys come from.
+	// +required
+	JWKS KeySetSource `json:"jwks"`
+
+	// from lists where a token may be shown, in order. Default: the
+	// Authorization header with the Bearer scheme.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	From []CredentialSource `json:"from,omitempty"`
+}
+
+// KeySetSource is exactly one source of a JSON Web Key Set (RFC 7517).
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.uri) ? 1 : 0) + (has(self.configMapRef) ? 1 : 0) + (has(self.secretRef) ? 1 : 0) == 1",message="exactly one of uri, configMapRef and secretRef must be set"
+// +kubebuilder:validation:XValidation:rule="!has(self.caRef) || has(self.uri)",message="caRef belongs to uri: it says which CA the key server's certificate is checked against"
+type KeySetSource struct {
+	// uri is the https address of the key set. It is fetched by the pods,
+	// cached, and refreshed in the background.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:Pattern=`^https://[^\s/?#@]+(/[^\s#]*)?$`
+	URI string `json:"uri,omitempty"`
+
+	// caRef is a ConfigMap with the CA bundle for uri. Default: the public CAs.
+	// +optional
+	CARef *LocalKeyReference `json:"caRef,omitempty"`
+
+	// configMapRef names a ConfigMap that holds the key set. Public keys only.
+	// +optional
+	ConfigMapRef *LocalKeyReference `json:"configMapRef,omitempty"`
+
+	// secretRef names a Secret that holds the key set. Needed for HMAC keys.
+	// +optional
+	SecretRef *LocalKeyReference `json:"secretRef,omitempty"`
+}
+
+// CredentialSource is exactly one place of a handshake request.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.header) != has(self.subprotocol)",message="exactly one of header and subprotocol must be set"
+type CredentialSource struct {
+	// header that carries the credential. In Authorization it follows the
+	// Bearer scheme (RFC 6750); in any other header it is the whole value.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern="^[A-Za-z0-9][-A-Za-z0-9]*$"
+	// +kubebuilder:validation:XValidation:rule="!(self.lowerAscii() in ['host', 'upgrade', 'connection', 'origin', 'cookie', 'content-length', 'transfer-encoding', 'te', 'trailer', 'forwarded']) && !self.lowerAscii().startsWith('sec-websocket-') && !self.lowerAscii().startsWith('x-forwarded-')",message="this header has a meaning of its own in the handshake and cannot carry a credential"
+	Header string `json:"header,omitempty"`
+
+	// subprotocol is the marker that a browser offers in front of the
+	// credential: with "bearer" the client offers ["bearer", "<token>"],
+	// followed by its real subprotocols if it has any.
+	// +optional
+	Subprotocol SubprotocolMarker `json:"subprotocol,omitempty"`
+}
+
+// SubprotocolMarker is the marker of a credential among the subprotocols.
+//
+// +kubebuilder:validation:Enum=bearer
+type SubprotocolMarker string
+
+// APIKeyMethod accepts the keys of a Secret: each data key is the identifier
+// of an API key, its value the key itself or "sha256:" and the hex digest of it.
+type APIKeyMethod struct {
+	// secretRef names the Secret that holds the keys.
+	// +required
+	SecretRef LocalReference `json:"secretRef"`
+
+	// from lists where a key may be shown, in order. Default: X-API-Key header.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	From []CredentialSource `json:"from,omitempty"`
+}
+
+// MissingOrigin says what happens to a request without an Origin header.
+//
+// +kubebuilder:validation:Enum=Deny;Allow
+type MissingOrigin string
+
+// The answers to a request without an Origin header.
+const (
+	MissingOriginDeny  MissingOrigin = "Deny"
+	MissingOriginAllow MissingOrigin = "Allow"
+)
+
+// Origins says which web pages may connect (RFC 6454, RFC 6455 section 10.2).
+type Origins struct {
+	// allow lists the accepted origins, exactly as browsers send them: scheme,
+	// host and, if it is not the scheme's default, port; lower case, no path.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Allow []Origin `json:"allow"`
+
+	// missing says what happens to a request without an Origin header. Browsers
+	// always send one; other clients in general do not. Default Deny.
+	// +optional
+	Missing MissingOrigin `json:"missing,omitempty"`
+}
+
+// Origin is the origin of a web page.
+//
+// +kubebuilder:validation:MaxLength=300
+// +kubebuilder:validation:Pattern=`^[a-z][-a-z0-9+.]*://[a-z0-9]([-a-z0-9._]*[a-z0-9])?(:[0-9]{1,5})?$`
+type Origin string
+
+// ForwardIdentity passes claims to the backend.
+type ForwardIdentity struct {
+	// headers that are set on the request to the backend.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Headers []IdentityHeader `json:"headers"`
+}
+
+// IdentityHeader is one header that carries a claim.
+type IdentityHeader struct {
+	// name of the header.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern="^[A-Za-z0-9][-A-Za-z0-9]*$"
+	// +kubebuilder:validation:XValidation:rule="!(self.lowerAscii() in ['host', 'upgrade', 'connection', 'origin', 'cookie', 'authorization', 'content-length', 'transfer-encoding', 'te', 'trailer', 'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']) && !self.lowerAscii().startsWith('sec-websocket-')",message="this header has a meaning of its own in the handshake and cannot carry an identity"
+	Name string `json:"name"`
+
+	// claim whose value is sent. Strings, numbers and booleans are sent as they
+	// are, lists of them joined by commas; a claim that the caller does not
+	// have sends no header. API keys have the claim sub, the key's identifier.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Claim string `json:"claim"`
+}

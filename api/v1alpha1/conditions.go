@@ -1,0 +1,131 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Condition types of a WebSocketGateway. The first five are always present and
+// positive: the first of them that is not True is the place to look. Ready
+// repeats its reason and message. The operator sets all of them.
+const (
+	// ConditionAccepted is True when the spec could be compiled. False with
+	// ReasonInvalid, ReasonUnsupportedValue or ReasonNameConflict. While it is
+	// False the last good configuration stays in force.
+	ConditionAccepted = "Accepted"
+
+	// ConditionResolvedRefs is True when everything that the spec refers to
+	// exists and can be used. False with one of the NotFound reasons; Unknown
+	// with ReasonWaitingForPods until a pod has reported on the Secrets, which
+	// the operator itself cannot read.
+	ConditionResolvedRefs = "ResolvedRefs"
+
+	// ConditionCertificatesReady is True while every ready pod serves a
+	// currently valid certificate for each listener. A renewal does not turn it
+	// False. False with ReasonIssuing, ReasonIssuanceFailed, ReasonExpired,
+	// ReasonStaleCertificate or ReasonCertificatesDiffer.
+	ConditionCertificatesReady = "CertificatesReady"
+
+	// ConditionProgrammed is True when at least one pod is ready and every
+	// ready pod reports the wanted configuration. False with
+	// ReasonNoReadyPods, ReasonStaleConfig, ReasonRollingOut or
+	// ReasonAddressNotAssigned; Unknown with ReasonPodsNotReporting.
+	ConditionProgrammed = "Programmed"
+
+	// ConditionReady is True when all of the above are.
+	ConditionReady = "Ready"
+
+	// ConditionReconciling is present, and True, while the operator works
+	// towards the spec or waits for somebody (kstatus: InProgress).
+	ConditionReconciling = "Reconciling"
+
+	// ConditionStalled is present, and True, when waiting will not help: the
+	// spec is invalid, or there was no progress for five minutes (kstatus:
+	// Failed). Never present together with Reconciling.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of the conditions. They are API: they do not change once released.
+const (
+	// ReasonAccepted: the spec could be compiled.
+	ReasonAccepted = "Accepted"
+	// ReasonInvalid: a field has a value that cannot be served; the message
+	// names the field and the remedy.
+	ReasonInvalid = "Invalid"
+	// ReasonNameConflict: an object that the gateway needs exists already and
+	// belongs to somebody else. Rename the gateway, or remove the object.
+	ReasonNameConflict = "NameConflict"
+	// ReasonWaitingForDeletion: objects of a deleted gateway of the same name
+	// are still being removed.
+	ReasonWaitingForDeletion = "WaitingForDeletion"
+
+	// ReasonResolvedRefs: every reference leads to a usable object.
+	ReasonResolvedRefs = "ResolvedRefs"
+	// ReasonIssuerNotFound: the issuer of a certificate does not exist.
+	ReasonIssuerNotFound = "IssuerNotFound"
+	// ReasonCertManagerNotInstalled: the cluster has no cert-manager CRDs.
+	ReasonCertManagerNotInstalled = "CertManagerNotInstalled"
+	// ReasonSecretNotFound: a pod reports that a Secret is not there.
+	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonSecretKeyNotFound: a pod reports that a Secret lacks a key.
+	ReasonSecretKeyNotFound = "SecretKeyNotFound"
+	// ReasonSecretInvalid: a pod reports that a Secret's content is unusable.
+	ReasonSecretInvalid = "SecretInvalid"
+	// ReasonConfigMapNotFound: a ConfigMap does not exist.
+	ReasonConfigMapNotFound = "ConfigMapNotFound"
+	// ReasonConfigMapKeyNotFound: a ConfigMap lacks the key.
+	ReasonConfigMapKeyNotFound = "ConfigMapKeyNotFound"
+	// ReasonConfigMapInvalid: a ConfigMap's content is unusable.
+	ReasonConfigMapInvalid = "ConfigMapInvalid"
+	// ReasonAuthPolicyNotFound: a route names a policy that does not exist, or
+	// none.
+	ReasonAuthPolicyNotFound = "AuthPolicyNotFound"
+	// ReasonServiceNotFound: a backend Service does not exist.
+	ReasonServiceNotFound = "ServiceNotFound"
+	// ReasonPortNotFound: a backend Service does not have the port.
+	ReasonPortNotFound = "PortNotFound"
+	// ReasonServiceUnsupported: a backend Service is of type ExternalName.
+	ReasonServiceUnsupported = "ServiceUnsupported"
+	// ReasonHostnameNotServed: a route names a hostname that no listener has.
+	ReasonHostnameNotServed = "HostnameNotServed"
+	// ReasonRouteConflict: two routes have the same hostname and path.
+	ReasonRouteConflict = "RouteConflict"
+	// ReasonWaitingForPods: no pod has reported on its Secrets yet.
+	ReasonWaitingForPods = "WaitingForPods"
+
+	// ReasonCertificatesReady: every listener has a valid certificate in force.
+	ReasonCertificatesReady = "CertificatesReady"
+	// ReasonIssuing: cert-manager is issuing a certificate.
+	ReasonIssuing = "Issuing"
+	// ReasonIssuanceFailed: cert-manager reports a failed issuance; the message
+	// carries its reason and when it tries again.
+	ReasonIssuanceFailed = "IssuanceFailed"
+	// ReasonExpired: a served certificate is no longer, or not yet, valid.
+	ReasonExpired = "Expired"
+	// ReasonStaleCertificate: for five minutes a pod has not served the
+	// certificate that was issued.
+	ReasonStaleCertificate = "StaleCertificate"
+	// ReasonCertificatesDiffer: for five minutes pods have served different
+	// certificates.
+	ReasonCertificatesDiffer = "CertificatesDiffer"
+
+	// ReasonProgrammed: every ready pod reports the wanted configuration.
+	ReasonProgrammed = "Programmed"
+	// ReasonNoReadyPods: no pod is ready; the message says what keeps them.
+	ReasonNoReadyPods = "NoReadyPods"
+	// ReasonRollingOut: pods of a new revision are being started.
+	ReasonRollingOut = "RollingOut"
+	// ReasonStaleConfig: a ready pod does not report the wanted configuration.
+	ReasonStaleConfig = "StaleConfig"
+	// ReasonPodsNotReporting: a ready pod could not be asked for a minute.
+	ReasonPodsNotReporting = "PodsNotReporting"
+	// ReasonAddressNotAssigned: the LoadBalancer Service has no address yet.
+	ReasonAddressNotAssigned = "AddressNotAssigned"
+
+	// ReasonReady: the gateway serves its spec.
+	ReasonReady = "Ready"
+	// ReasonPending: a stage before this one has not finished.
+	ReasonPending = "Pending"
+	// ReasonProgressing: the operator works towards the spec.
+	ReasonProgressing = "Progressing"
+	// ReasonProgressDeadlineExceeded: no progress for five minutes.
+	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
+)

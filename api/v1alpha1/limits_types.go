@@ -1,0 +1,65 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Limits bound what clients may use. Each limit holds per gateway pod. A
+// changed limit applies to new connections.
+type Limits struct {
+	// maxConnections is the number of connections that one pod holds at the
+	// same time. Default 10000, or half of the pod's limit of open files if
+	// that is less.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	MaxConnections *int32 `json:"maxConnections,omitempty"`
+
+	// maxMessageBytes is the size of the largest message in either direction; a
+	// larger one closes the connection with code 1009. Default 1048576.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1073741824
+	MaxMessageBytes *int64 `json:"maxMessageBytes,omitempty"`
+
+	// handshakeTimeout is the time from the accepted TCP connection to the
+	// complete request. Default 10s, 1s to 60s.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('60s')",message="limits.handshakeTimeout must be between 1s and 60s"
+	HandshakeTimeout *metav1.Duration `json:"handshakeTimeout,omitempty"`
+
+	// requestHeaderBytes is the size of the largest handshake request, request
+	// line and headers together. Default 16384.
+	// +optional
+	// +kubebuilder:validation:Minimum=1024
+	// +kubebuilder:validation:Maximum=1048576
+	RequestHeaderBytes *int32 `json:"requestHeaderBytes,omitempty"`
+
+	// idleTimeout closes a connection (code 1001) on which no data message was
+	// seen in either direction for this time. Pings do not count. Default 10m,
+	// 1s to 24h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="limits.idleTimeout must be between 1s and 24h"
+	IdleTimeout *metav1.Duration `json:"idleTimeout,omitempty"`
+
+	// pingInterval is the time between two pings to the client. Default 30s, 1s
+	// to 1h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('1h')",message="limits.pingInterval must be between 1s and 1h"
+	PingInterval *metav1.Duration `json:"pingInterval,omitempty"`
+
+	// pongTimeout is the time in which a ping must be answered; else the client
+	// counts as lost. Default 10s, 1s to 5m.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="limits.pongTimeout must be between 1s and 5m"
+	PongTimeout *metav1.Duration `json:"pongTimeout,omitempty"`
+}

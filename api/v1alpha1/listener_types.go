@@ -1,0 +1,194 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Listener is one port with the hostnames that it serves and their certificate.
+type Listener struct {
+	// name of the listener, unique in the gateway.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// port of the Service. The pods open the same port, plus 10000 where it is
+	// below 1024, so that they need no privilege. 10001-11023 and 19000-19001
+	// are taken by this rule and by the pods' own ports.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +kubebuilder:validation:XValidation:rule="!(self >= 10001 && self <= 11023) && self != 19000 && self != 19001",message="ports 10001-11023 and 19000-19001 are reserved: choose another port"
+	Port int32 `json:"port"`
+
+	// hostnames that this listener serves: exact names, or a wildcard for one
+	// leading label (*.example.com). A TLS handshake for any other name is
+	// refused.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Hostnames []Hostname `json:"hostnames"`
+
+	// tls says how this listener speaks TLS. There is no listener without TLS.
+	// +required
+	TLS ListenerTLS `json:"tls"`
+}
+
+// Hostname is a lower-case DNS name whose first label may be a wildcard (*).
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=253
+// +kubebuilder:validation:Pattern=`^(\*\.)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$`
+type Hostname string
+
+// TLSProfile names a set of protocol versions and cipher suites.
+//
+// +kubebuilder:validation:Enum=Modern;Intermediate
+type TLSProfile string
+
+// The TLS profiles. Neither has a cipher suite that is not an AEAD with
+// forward secrecy.
+const (
+	// TLSProfileModern is TLS 1.3 only.
+	TLSProfileModern TLSProfile = "Modern"
+	// TLSProfileIntermediate is TLS 1.2 and 1.3.
+	TLSProfileIntermediate TLSProfile = "Intermediate"
+)
+
+// ListenerTLS says how a listener speaks TLS.
+type ListenerTLS struct {
+	// profile is Modern (TLS 1.3 only) or Intermediate (TLS 1.2 and 1.3 with
+	// AEAD cipher suites). Default Intermediate.
+	// +optional
+	Profile TLSProfile `json:"profile,omitempty"`
+
+	// certificate says where the listener's certificate comes from.
+	// +required
+	Certificate CertificateSource `json:"certificate"`
+}
+
+// CertificateSource is exactly one source of a listener's certificate.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.issuerRef) != has(self.secretRef)",message="exactly one of issuerRef and secretRef must be set"
+// +kubebuilder:validation:XValidation:rule="has(self.issuerRef) || !(has(self.duration) || has(self.renewBefore) || has(self.renewBeforePercentage) || has(self.privateKey))",message="duration, renewBefore, renewBeforePercentage and privateKey describe a certificate to be issued: they need issuerRef"
+// +kubebuilder:validation:XValidation:rule="!(has(self.renewBefore) && has(self.renewBeforePercentage))",message="renewBefore and renewBeforePercentage exclude each other"
+// +kubebuilder:validation:XValidation:rule="!(has(self.renewBefore) && has(self.duration)) || duration(self.renewBefore) < duration(self.duration)",message="renewBefore must be shorter than duration"
+type CertificateSource struct {
+	// issuerRef names the cert-manager issuer of the certificate. The operator
+	// creates a Certificate for the listener's hostnames.
+	// +optional
+	IssuerRef *IssuerReference `json:"issuerRef,omitempty"`
+
+	// secretRef names a Secret of type kubernetes.io/tls in the gateway's
+	// namespace, whose tls.crt and tls.key somebody else maintains. A changed
+	// content reaches the pods within the kubelet's sync period (about 90 s).
+	// +optional
+	SecretRef *LocalReference `json:"secretRef,omitempty"`
+
+	// duration that the certificate is requested for. Default: the issuer's, in
+	// general 2160h. At least 1h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1h')",message="certificate duration must be at least 1h"
+	Duration *metav1.Duration `json:"duration,omitempty"`
+
+	// renewBefore is how long before its expiry the certificate is renewed. At
+	// least 5m and shorter than duration. Default: a third of the duration.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5m')",message="renewBefore must be at least 5m"
+	RenewBefore *metav1.Duration `json:"renewBefore,omitempty"`
+
+	// renewBeforePercentage is the share of the certificate's real lifetime
+	// that remains when it is renewed. Safer than renewBefore with issuers that
+	// choose the lifetime themselves.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=99
+	RenewBeforePercentage *int32 `json:"renewBeforePercentage,omitempty"`
+
+	// privateKey says which key is made for the certificate. Default ECDSA
+	// P-256. A new key is made at each renewal.
+	// +optional
+	PrivateKey *PrivateKey `json:"privateKey,omitempty"`
+}
+
+// KeyAlgorithm is the algorithm of a private key.
+//
+// +kubebuilder:validation:Enum=ECDSA;RSA
+type KeyAlgorithm string
+
+// The algorithms of a listener's private key.
+const (
+	KeyAlgorithmECDSA KeyAlgorithm = "ECDSA"
+	KeyAlgorithmRSA   KeyAlgorithm = "RSA"
+)
+
+// PrivateKey describes the key of an issued certificate.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.size) || (self.algorithm == 'ECDSA' ? self.size in [256, 384] : self.size in [2048, 3072, 4096])",message="size must be 256 or 384 for ECDSA, and 2048, 3072 or 4096 for RSA"
+type PrivateKey struct {
+	// algorithm of the key.
+	// +required
+	Algorithm KeyAlgorithm `json:"algorithm"`
+
+	// size of the key in bits. Default 256 for ECDSA, 2048 for RSA.
+	// +optional
+	Size *int32 `json:"size,omitempty"`
+}
+
+// IssuerReference names a cert-manager issuer.
+type IssuerReference struct {
+	// name of the issuer.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+
+	// kind of the issuer. Default Issuer (in the gateway's namespace).
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind,omitempty"`
+
+	// group of the issuer. Default cert-manager.io; others are external issuers.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Group string `json:"group,omitempty"`
+}
+
+// LocalReference names an object in the gateway's own namespace.
+type LocalReference struct {
+	// name of the object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Name string `json:"name"`
+}
+
+// LocalKeyReference names one key of a ConfigMap or Secret in the gateway's own
+// namespace.
+type LocalKeyReference struct {
+	// name of the object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Name string `json:"name"`
+
+	// key within the object. Default: jwks.json for a key set, ca.crt for a CA
+	// bundle.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	// +kubebuilder:validation:XValidation:rule="self != '.' && self != '..' && !self.startsWith('..')",message="key must not begin with two dots"
+	Key string `json:"key,omitempty"`
+}

@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Route sends connections for some hostnames and a path to backends.
+type Route struct {
+	// name of the route, unique in the gateway.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// hostnames that the route serves; each must be covered by a listener's
+	// hostnames. Default: all hostnames of all listeners.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	Hostnames []Hostname `json:"hostnames,omitempty"`
+
+	// path that the route serves. Default: every path.
+	// +optional
+	Path *PathMatch `json:"path,omitempty"`
+
+	// authPolicy names the policy that decides who may connect. A route without
+	// one is reported as a problem and answers 503; to admit everybody, name a
+	// policy whose only method is anonymous.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	AuthPolicy string `json:"authPolicy,omitempty"`
+
+	// subprotocols that may be negotiated. A client that offers subprotocols,
+	// none of which is listed, is refused. Default: whatever client and backend
+	// agree upon.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	// +kubebuilder:validation:items:Pattern="^[-!#$%&'*+.^_`|~0-9A-Za-z]+$"
+	Subprotocols []string `json:"subprotocols,omitempty"`
+
+	// backendRefs are the Services that connections are relayed to, each in
+	// proportion to its weight. Within a Service the endpoint with the fewest
+	// open connections is taken.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	BackendRefs []BackendReference `json:"backendRefs"`
+}
+
+// PathMatchType says how a path is compared.
+//
+// +kubebuilder:validation:Enum=PathPrefix;Exact
+type PathMatchType string
+
+// The ways to compare a path, with the meaning they have in Gateway API.
+const (
+	// PathMatchPathPrefix compares element by element: /chat matches /chat and
+	// /chat/room, not /chatter.
+	PathMatchPathPrefix PathMatchType = "PathPrefix"
+	// PathMatchExact compares the whole path.
+	PathMatchExact PathMatchType = "Exact"
+)
+
+// PathMatch selects request paths.
+type PathMatch struct {
+	// type says how value is compared. Default PathPrefix.
+	// +optional
+	Type PathMatchType `json:"type,omitempty"`
+
+	// value that the path is compared with.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^/[-._~!$&'()*+,;=:@/A-Za-z0-9]*$`
+	// +kubebuilder:validation:XValidation:rule="!self.contains('//') && !self.contains('/./') && !self.contains('/../') && !self.endsWith('/.') && !self.endsWith('/..')",message="path must be normalised: no empty, . or .. elements"
+	Value string `json:"value"`
+}
+
+// BackendReference names a port of a Service in the gateway's namespace.
+type BackendReference struct {
+	// name of the Service.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// port of the Service.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port"`
+
+	// weight of this backend among the route's backends. Default 1; 0 sends no
+	// new connections to it.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	Weight *int32 `json:"weight,omitempty"`
+}

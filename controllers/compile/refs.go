@@ -1,0 +1,53 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package compile
+
+// Refs is what the references of a gateway lead to, as resolve found it. There
+// is nothing of Secrets in it: the operator cannot read them.
+type Refs struct {
+	// ConfigMaps by name. A ConfigMap that is referred to and does not exist is
+	// not in the map.
+	ConfigMaps map[string]ConfigMap
+	// Services by name. A Service that is referred to and does not exist is not
+	// in the map.
+	Services map[string]Service
+	// Issuers by reference. An issuer that does not exist is not in the map;
+	// one of a foreign group is assumed to exist.
+	Issuers map[Issuer]bool
+	// CertManagerMissing is true when the cluster does not have cert-manager's
+	// kinds.
+	CertManagerMissing bool
+	// Unchecked makes objects that are not in these maps count as present: for
+	// offline use, where absence proves nothing. Compile then reports them as
+	// unchecked instead.
+	Unchecked bool
+}
+
+// ConfigMap is the data of a ConfigMap (binaryData included as strings).
+type ConfigMap struct {
+	Data map[string]string
+}
+
+// Issuer is a reference with its defaults filled in.
+type Issuer struct {
+	Group, Kind, Name string
+}
+
+// Service is what is needed to know of a backend Service.
+type Service struct {
+	// ExternalName is true for Services that are only a DNS alias.
+	ExternalName bool
+	// ClusterIP is empty for headless Services.
+	ClusterIP string
+	Ports     []ServicePort
+	// Endpoints by the name of the Service port: HOST:PORT of the endpoints
+	// that are ready and not terminating.
+	Endpoints map[string][]string
+}
+
+// ServicePort is one port of a Service.
+type ServicePort struct {
+	Name string
+	Port int32
+}

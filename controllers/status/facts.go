@@ -1,0 +1,124 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package status turns facts into what the user is told. The stages before it
+// (resolve, compile, apply, observe) fill a Facts; Compute is the one pure
+// function that makes conditions of it. It never talks to the API server.
+package status
+
+import (
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// Problem is something that the user must repair: data, not an error.
+type Problem struct {
+	// Field is the path of the field in the manifest, such as
+	// spec.routes[chat].backendRefs[0].name: list items by their name where
+	// they have one.
+	Field string
+	// Condition is the condition that the problem turns False:
+	// ConditionAccepted or ConditionResolvedRefs.
+	Condition string
+	// Reason is one of the reasons of api/v1alpha1.
+	Reason string
+	// Message is a sentence that names the object and the next step.
+	Message string
+	// Blocking problems leave the last good configuration in force everywhere.
+	// Others concern one route, policy or listener.
+	Blocking bool
+}
+
+// Facts is everything that one pass has learned about one gateway.
+type Facts struct {
+	// Problems of the stages resolve, compile and apply, sorted by Field.
+	Problems []Problem
+	// WaitingForDeletion holds the names of objects that belong to a deleted
+	// gateway of the same name and are still being removed.
+	WaitingForDeletion []string
+	// ConfigDigest of the config.json that every ready pod shall report.
+	ConfigDigest string
+	// AttachedRoutes counts the routes of each listener, by name.
+	AttachedRoutes map[string]int32
+	// Running is what observe saw; nil when the pass did not get so far, and
+	// then what was known before stays.
+	Running *Running
+}
+
+// Blocked tells whether a problem forbids writing new objects.
+func (f *Facts) Blocked() bool {
+	for i := range f.Problems {
+		if f.Problems[i].Blocking {
+			return true
+		}
+	}
+	return false
+}
+
+// Running is what is really there.
+type Running struct {
+	// DesiredReplicas of the Deployment.
+	DesiredReplicas int32
+	// Pods of the gateway, sorted by name, terminating ones included.
+	Pods []Pod
+	// Certificates by the name of the listener, for listeners with an issuer.
+	Certificates map[string]Certificate
+	// RolloutMessage says why the Deployment makes no pods, where it says so
+	// (quota, admission); empty otherwise.
+	RolloutMessage string
+	// Addresses of the Service, LoadBalancer ones as assigned, else the
+	// cluster-internal address.
+	Addresses []Address
+}
+
+// Address is one address of the Service.
+type Address struct {
+	Type  string
+	Value string
+}
+
+// Pod is one gateway pod.
+type Pod struct {
+	Name        string
+	Ready       bool
+	Terminating bool
+	// UpToDate is true when the pod has the Deployment's current template.
+	UpToDate bool
+	// WaitingReason and WaitingMessage say why the container does not run
+	// (ErrImagePull, CreateContainerConfigError, Unschedulable, ...).
+	WaitingReason  string
+	WaitingMessage string
+	// Report is the pod's last answer; nil if it never gave one.
+	Report *contract.Report
+	// ReportedAt is when the pod last answered.
+	ReportedAt time.Time
+	// Silence is why the pod did not answer the last time it was asked; empty
+	// when it did.
+	Silence string
+}
+
+// Certificate is what cert-manager says about one listener's certificate.
+type Certificate struct {
+	// Name of the Certificate object.
+	Name string
+	// Wanted is the leaf of the Certificate's current revision, taken from its
+	// CertificateRequest; nil while there is none.
+	Wanted *Leaf
+	// Issuing is true while cert-manager works on a new leaf.
+	Issuing bool
+	// FailureReason and FailureMessage are what cert-manager says of a failed
+	// attempt; empty otherwise.
+	FailureReason  string
+	FailureMessage string
+	// NextAttempt is when cert-manager tries again; zero when unknown.
+	NextAttempt time.Time
+}
+
+// Leaf identifies a certificate.
+type Leaf struct {
+	SHA256       string
+	SerialNumber string
+	NotBefore    time.Time
+	NotAfter     time.Time
+}

@@ -1,0 +1,232 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import "time"
+
+// Version of the three files. A reader refuses any other.
+const Version = 1
+
+// Config is what one gateway shall do. It follows from specs only, so it
+// changes only when a user changes something.
+type Config struct {
+	Version   int        `json:"version"`
+	Gateway   GatewayRef `json:"gateway"`
+	Listeners []Listener `json:"listeners,omitempty"`
+	Policies  []Policy   `json:"policies,omitempty"`
+	Routes    []Route    `json:"routes,omitempty"`
+	Limits    *Limits    `json:"limits,omitempty"`
+	Audit     *Audit     `json:"audit,omitempty"`
+}
+
+// GatewayRef names the gateway that a file belongs to.
+type GatewayRef struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+// Listener is a set of hostnames on a port. Listeners with the same Port share
+// one socket.
+type Listener struct {
+	Name string `json:"name"`
+	// Port is the port that clients know, the Service's.
+	Port int32 `json:"port"`
+	// BindPort is the port that the pod opens.
+	BindPort  int32    `json:"bindPort"`
+	Hostnames []string `json:"hostnames"`
+	// MinTLSVersion is "1.2" or "1.3".
+	MinTLSVersion string `json:"minTLSVersion"`
+	// CertificateSecret is the Secret whose tls.crt and tls.key are served.
+	CertificateSecret string `json:"certificateSecret"`
+}
+
+// SecretKey names a file in the mounted volume of a Secret.
+type SecretKey struct {
+	Secret string `json:"secret"`
+	Key    string `json:"key"`
+}
+
+// Policy says who may connect.
+type Policy struct {
+	Name    string   `json:"name"`
+	Methods []Method `json:"methods,omitempty"`
+	// Origins absent: a request with an Origin header is refused.
+	Origins         *Origins         `json:"origins,omitempty"`
+	IdentityHeaders []IdentityHeader `json:"identityHeaders,omitempty"`
+	// Fault, if not empty, makes every route of this policy answer 503. It is
+	// one of the Fault constants.
+	Fault Fault `json:"fault,omitempty"`
+}
+
+// Method is exactly one authentication method.
+type Method struct {
+	JWT       *JWT       `json:"jwt,omitempty"`
+	APIKey    *APIKey    `json:"apiKey,omitempty"`
+	Anonymous *Anonymous `json:"anonymous,omitempty"`
+}
+
+// Anonymous admits callers that showed no credential.
+type Anonymous struct{}
+
+// JWT accepts the tokens of one issuer.
+type JWT struct {
+	Issuer     string   `json:"issuer"`
+	Audiences  []string `json:"audiences"`
+	Algorithms []string `json:"algorithms"`
+	KeySet     KeySet   `json:"keySet"`
+	From       []Source `json:"from"`
+}
+
+// KeySet is exactly one of Inline, Secret and URI.
+type KeySet struct {
+	// Inline is a JSON Web Key Set document of public keys.
+	Inline string     `json:"inline,omitempty"`
+	Secret *SecretKey `json:"secret,omitempty"`
+	URI    string     `json:"uri,omitempty"`
+	// CABundle, in PEM, verifies the server of URI. Empty: the public CAs.
+	CABundle string `json:"caBundle,omitempty"`
+}
+
+// APIKey accepts the keys in a Secret: file name = identifier, content = the
+// key or "sha256:<hex>".
+type APIKey struct {
+	Secret string   `json:"secret"`
+	From   []Source `json:"from"`
+}
+
+// Source is exactly one place of a request that may carry a credential.
+type Source struct {
+	// Header in canonical form. In Authorization the credential follows the
+	// Bearer scheme.
+	Header string `json:"header,omitempty"`
+	// Subprotocol is the marker offered in front of the credential.
+	Subprotocol string `json:"subprotocol,omitempty"`
+}
+
+// Origins lists the pages that may connect.
+type Origins struct {
+	Allow []string `json:"allow"`
+	// AllowMissing admits requests without an Origin header.
+	AllowMissing bool `json:"allowMissing,omitempty"`
+}
+
+// IdentityHeader forwards a claim to the backend.
+type IdentityHeader struct {
+	Name  string `json:"name"`
+	Claim string `json:"claim"`
+}
+
+// Route sends connections to backends. Hostnames are never empty.
+type Route struct {
+	Name      string   `json:"name"`
+	Hostnames []string `json:"hostnames"`
+	Path      Path     `json:"path"`
+	// Policy is the name of a Policy; empty only together with Fault.
+	Policy       string    `json:"policy,omitempty"`
+	Subprotocols []string  `json:"subprotocols,omitempty"`
+	Backends     []Backend `json:"backends,omitempty"`
+	// Fault, if not empty, makes the route answer 503 with that reason.
+	Fault Fault `json:"fault,omitempty"`
+}
+
+// Path selects request paths. Exactly one field is set.
+type Path struct {
+	Prefix string `json:"prefix,omitempty"`
+	Exact  string `json:"exact,omitempty"`
+}
+
+// Backend is a key of Endpoints.Backends and its weight among its siblings.
+type Backend struct {
+	Name string `json:"name"`
+	// Weight absent means 1; 0 means no new connections.
+	Weight *int32 `json:"weight,omitempty"`
+}
+
+// Fault is the reason why a route or policy cannot be served. The gateway
+// answers 503 and reports the fault as the detail of the refusal.
+type Fault string
+
+// The faults that the operator finds.
+const (
+	FaultPolicyNotFound     Fault = "policy_not_found"
+	FaultPolicyInvalid      Fault = "policy_invalid"
+	FaultBackendNotFound    Fault = "backend_not_found"
+	FaultBackendUnsupported Fault = "backend_unsupported"
+)
+
+// Limits bound what clients may use. Absent fields mean the defaults of
+// WithDefaults.
+type Limits struct {
+	// MaxConnections absent means DefaultMaxConnections or half of the limit of
+	// open files, whichever is less: only the pod knows.
+	MaxConnections     *int32    `json:"maxConnections,omitempty"`
+	MaxMessageBytes    *int64    `json:"maxMessageBytes,omitempty"`
+	RequestHeaderBytes *int32    `json:"requestHeaderBytes,omitempty"`
+	HandshakeTimeout   *Duration `json:"handshakeTimeout,omitempty"`
+	IdleTimeout        *Duration `json:"idleTimeout,omitempty"`
+	PingInterval       *Duration `json:"pingInterval,omitempty"`
+	PongTimeout        *Duration `json:"pongTimeout,omitempty"`
+}
+
+// Defaults of Limits and Audit. They are chosen so that a stranger with one
+// connection cannot hold more than about a megabyte for more than ten minutes.
+const (
+	DefaultMaxConnections     int32         = 10_000
+	DefaultMaxMessageBytes    int64         = 1 << 20
+	DefaultRequestHeaderBytes int32         = 16 << 10
+	DefaultHandshakeTimeout   time.Duration = 10 * time.Second
+	DefaultIdleTimeout        time.Duration = 10 * time.Minute
+	DefaultPingInterval       time.Duration = 30 * time.Second
+	DefaultPongTimeout        time.Duration = 10 * time.Second
+	DefaultProgressInterval   time.Duration = 5 * time.Minute
+	DefaultDrainWindow        time.Duration = 60 * time.Second
+)
+
+// EffectiveLimits are Limits with nothing left open but MaxConnections, which
+// is 0 where the pod has to decide.
+type EffectiveLimits struct {
+	MaxConnections     int32
+	MaxMessageBytes    int64
+	RequestHeaderBytes int32
+	HandshakeTimeout   time.Duration
+	IdleTimeout        time.Duration
+	PingInterval       time.Duration
+	PongTimeout        time.Duration
+}
+
+// WithDefaults returns the limits in force. l may be nil.
+func (l *Limits) WithDefaults() EffectiveLimits {
+	if l == nil {
+		l = &Limits{}
+	}
+	return EffectiveLimits{
+		MaxConnections:     or(l.MaxConnections, 0),
+		MaxMessageBytes:    or(l.MaxMessageBytes, DefaultMaxMessageBytes),
+		RequestHeaderBytes: or(l.RequestHeaderBytes, DefaultRequestHeaderBytes),
+		HandshakeTimeout:   time.Duration(or(l.HandshakeTimeout, Duration(DefaultHandshakeTimeout))),
+		IdleTimeout:        time.Duration(or(l.IdleTimeout, Duration(DefaultIdleTimeout))),
+		PingInterval:       time.Duration(or(l.PingInterval, Duration(DefaultPingInterval))),
+		PongTimeout:        time.Duration(or(l.PongTimeout, Duration(DefaultPongTimeout))),
+	}
+}
+
+func or[T any](value *T, otherwise T) T {
+	if value == nil {
+		return otherwise
+	}
+	return *value
+}
+
+// Audit tunes the audit records.
+type Audit struct {
+	ProgressInterval *Duration `json:"progressInterval,omitempty"`
+}
+
+// ProgressEvery returns the interval in force. a may be nil.
+func (a *Audit) ProgressEvery() time.Duration {
+	if a == nil {
+		return DefaultProgressInterval
+	}
+	return time.Duration(or(a.ProgressInterval, Duration(DefaultProgressInterval)))
+}

@@ -1,0 +1,167 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package outcome is the one table of how a connection can end: refusals
+// before the 101 answer and closures after it. HTTP status, close code, audit
+// reason and metric label all come from here; nothing else in the gateway may
+// invent one. Standard library only; every part of the gateway may import it.
+package outcome
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// Reason names one way to end. It is the audit record's reason and the metric
+// label, and does not change once released.
+type Reason string
+
+// Refusal ends a handshake before the 101 answer.
+type Refusal struct {
+	// Reason is a key of the table of refusals.
+	Reason Reason
+	// Detail goes to the audit record, never to the client. It must not hold a
+	// credential.
+	Detail string
+}
+
+// Error makes a Refusal an error, so that steps can return it.
+func (r *Refusal) Error() string {
+	if r.Detail == "" {
+		return string(r.Reason)
+	}
+	return fmt.Sprintf("%s: %s", r.Reason, r.Detail)
+}
+
+// Refuse returns a Refusal whose detail is formatted as by fmt.Sprintf.
+func Refuse(reason Reason, format string, args ...any) *Refusal {
+	return &Refusal{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}
+
+// The refusals.
+const (
+	TooManyConnections  Reason = "too_many_connections"
+	HandshakeTimeout    Reason = "handshake_timeout"
+	TLSHandshakeFailed  Reason = "tls_handshake_failed"
+	UnknownServerName   Reason = "unknown_server_name"
+	NoCertificate       Reason = "no_certificate"
+	BadRequest          Reason = "bad_request"
+	HeaderTooLarge      Reason = "header_too_large"
+	Draining            Reason = "draining"
+	NotWebSocket        Reason = "not_websocket"
+	MethodNotAllowed    Reason = "method_not_allowed"
+	UnsupportedVersion  Reason = "unsupported_version"
+	Misdirected         Reason = "misdirected"
+	NoRoute             Reason = "no_route"
+	RouteUnavailable    Reason = "route_unavailable"
+	PolicyUnavailable   Reason = "policy_unavailable"
+	OriginNotAllowed    Reason = "origin_not_allowed"
+	NoCredential        Reason = "no_credential"
+	BadCredential       Reason = "bad_credential"
+	AuthUnavailable     Reason = "auth_unavailable"
+	SubprotocolMismatch Reason = "subprotocol_not_allowed"
+	UpstreamUnreachable Reason = "upstream_unreachable"
+	UpstreamRefused     Reason = "upstream_refused"
+	UpstreamTimeout     Reason = "upstream_timeout"
+	ClientGone          Reason = "client_gone"
+	InternalError       Reason = "internal_error"
+)
+
+// Answer is what a refused client is told.
+type Answer struct {
+	// Status is the HTTP status; 0 where there is no HTTP answer to give,
+	// because TLS failed or the client has gone.
+	Status int
+	// Text is the whole body.
+	Text string
+	// Challenge adds WWW-Authenticate: Bearer (RFC 9110 section 11.6.1).
+	Challenge bool
+	// RetryAfter adds a Retry-After header.
+	RetryAfter bool
+}
+
+// refusals is the table. A function, not a variable, so that nobody can change
+// it; the compiler turns the switch into a jump table.
+func refusals(reason Reason) (Answer, bool) {
+	answer, ok := handshakeRefusals(reason)
+	if !ok {
+		answer, ok = accessRefusals(reason)
+	}
+	return answer, ok
+}
+
+func handshakeRefusals(reason Reason) (Answer, bool) {
+	switch reason {
+	case TLSHandshakeFailed, UnknownServerName, NoCertificate, ClientGone:
+		return Answer{}, true
+	case TooManyConnections:
+		return Answer{Status: http.StatusServiceUnavailable, Text: "too many connections", RetryAfter: true}, true
+	case HandshakeTimeout:
+		return Answer{Status: http.StatusRequestTimeout, Text: "handshake took too long"}, true
+	case BadRequest:
+		return Answer{Status: http.StatusBadRequest, Text: "malformed request"}, true
+	case HeaderTooLarge:
+		return Answer{Status: http.StatusRequestHeaderFieldsTooLarge, Text: "request too large"}, true
+	case Draining:
+		return Answer{Status: http.StatusServiceUnavailable, Text: "restarting", RetryAfter: true}, true
+	case NotWebSocket:
+		return Answer{Status: http.StatusUpgradeRequired, Text: "WebSocket handshake required"}, true
+	case MethodNotAllowed:
+		return Answer{Status: http.StatusMethodNotAllowed, Text: "method not allowed"}, true
+	case UnsupportedVersion:
+		return Answer{Status: http.StatusUpgradeRequired, Text: "WebSocket version 13 required"}, true
+	}
+	return Answer{}, false
+}
+
+func accessRefusals(reason Reason) (Answer, bool) {
+	switch reason {
+	case Misdirected:
+		return Answer{Status: http.StatusMisdirectedRequest, Text: "host is not served here"}, true
+	case NoRoute:
+		return Answer{Status: http.StatusNotFound, Text: "no route"}, true
+	case RouteUnavailable, PolicyUnavailable:
+		return Answer{Status: http.StatusServiceUnavailable, Text: "route not available"}, true
+	case OriginNotAllowed:
+		return Answer{Status: http.StatusForbidden, Text: "origin not allowed"}, true
+	case NoCredential:
+		return Answer{Status: http.StatusUnauthorized, Text: "authentication required", Challenge: true}, true
+	case BadCredential:
+		return Answer{Status: http.StatusUnauthorized, Text: "authentication failed", Challenge: true}, true
+	case AuthUnavailable:
+		return Answer{Status: http.StatusServiceUnavailable, Text: "authentication not available", RetryAfter: true}, true
+	case SubprotocolMismatch:
+		return Answer{Status: http.StatusBadRequest, Text: "no acceptable subprotocol"}, true
+	case UpstreamUnreachable:
+		return Answer{Status: http.StatusBadGateway, Text: "backend not reachable", RetryAfter: true}, true
+	case UpstreamRefused:
+		return Answer{Status: http.StatusBadGateway, Text: "backend refused the handshake"}, true
+	case UpstreamTimeout:
+		return Answer{Status: http.StatusGatewayTimeout, Text: "backend did not answer", RetryAfter: true}, true
+	case InternalError:
+		return Answer{Status: http.StatusInternalServerError, Text: "internal error"}, true
+	}
+	return Answer{}, false
+}
+
+// Refusals lists every reason for a refusal, in the order of the handshake.
+func Refusals() []Reason {
+	return []Reason{
+		TooManyConnections, TLSHandshakeFailed, UnknownServerName, NoCertificate,
+		HandshakeTimeout, HeaderTooLarge, BadRequest, Draining,
+		MethodNotAllowed, NotWebSocket, UnsupportedVersion, Misdirected, NoRoute, RouteUnavailable,
+		PolicyUnavailable, OriginNotAllowed, NoCredential, BadCredential, AuthUnavailable,
+		SubprotocolMismatch, UpstreamUnreachable, UpstreamRefused, UpstreamTimeout,
+		ClientGone, InternalError,
+	}
+}
+
+// Answer returns what the client is told. A reason that is not in the table is
+// a bug of ours and answers 500.
+func (r *Refusal) Answer() Answer {
+	answer, ok := refusals(r.Reason)
+	if !ok {
+		answer, _ = refusals(InternalError)
+	}
+	return answer
+}
