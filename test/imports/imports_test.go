@@ -1,0 +1,138 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package imports_test checks who imports whom, on the real import graph, so
+// that a harmless-looking dependency cannot bring in by the back door what was
+// kept out at the front.
+package imports_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A rule says what some packages must not reach. Patterns are those of the go
+// command; our own packages are written without the module's path.
+type rule struct {
+	packages string
+	except   []string // packages that the rule does not look at
+
+	forbid       []string
+	onlyStandard bool     // forbid all but the standard library
+	allow        []string // exceptions from the two above
+
+	direct bool // look at the packages' own imports only, not at what these import
+	reason string
+}
+
+var kubernetes = []string{"k8s.io/...", "sigs.k8s.io/...", "github.com/cert-manager/..."}
+
+// clients are the ways to talk to an API server.
+var clients = []string{
+	"sigs.k8s.io/controller-runtime/...", "k8s.io/client-go/kubernetes/...",
+	"k8s.io/client-go/rest/...", "k8s.io/client-go/tools/...", "k8s.io/client-go/dynamic/...",
+}
+
+// world is what a program touches the world with.
+var world = []string{"os", "os/...", "net", "net/http", "syscall"}
+
+var rules = []rule{
+	{
+		packages: "api/v1alpha1",
+		forbid:   slices.Concat(clients, []string{"github.com/cert-manager/...", "gateway/...", "controllers/..."}),
+		reason:   "other programs import our types; they must not get a controller with them",
+	},
+	{
+		packages:     "api/v1alpha1",
+		onlyStandard: true, direct: true, allow: []string{"k8s.io/api/...", "k8s.io/apimachinery/..."},
+		reason: "the API is data: types of Kubernetes and nothing else",
+	},
+	{
+		packages: "gateway/contract", onlyStandard: true,
+		reason: "both planes link the contract; whatever it imports, both would carry",
+	},
+	{
+		packages: "gateway/outcome", onlyStandard: true,
+		reason: "the table of endings is documentation that compiles; it decides and fetches nothing",
+	},
+	{
+		packages: "gateway/...",
+		forbid:   slices.Concat(kubernetes, []string{"api/...", "controllers/..."}),
+		reason:   "a gateway pod holds no API credential and no library that could use one",
+	},
+	{
+		packages: "controllers/...",
+		forbid:   []string{"gateway/..."}, allow: []string{"gateway/contract", "gateway/policy"},
+		reason: "the planes meet in gateway/contract and gateway/policy, nowhere else",
+	},
+	{
+		packages: "controllers/compile", forbid: slices.Concat(clients, stagesThatFetch),
+		reason: "compile is pure: what it needs was resolved before",
+	},
+	{
+		packages: "controllers/status", forbid: slices.Concat(clients, stagesThatFetch),
+		reason: "status is pure: it turns facts that others found into conditions",
+	},
+	{
+		packages: "controllers/compile", forbid: world, direct: true,
+		reason: "no I/O in a pure stage",
+	},
+	{
+		packages: "controllers/status", forbid: world, direct: true,
+		reason: "no I/O in a pure stage",
+	},
+	{
+		packages: "...", except: []string{"cmd/..."}, forbid: []string{"cmd/..."},
+		reason: "programs wire the parts; no part knows a program",
+	},
+	{
+		packages: "...", except: []string{"test/..."}, forbid: []string{"test/..."},
+		reason: "what only tests need must not end in a program",
+	},
+}
+
+// stagesThatFetch do I/O. Arrows point from the stage that fetches to the
+// stage that thinks.
+var stagesThatFetch = []string{"controllers/resolve/...", "controllers/apply/...", "controllers/observe/..."}
+
+// ground are the parts of the gateway that every other part may build upon.
+var ground = []string{"gateway/contract", "gateway/outcome"}
+
+// parts says what each part of the gateway may import of the gateway, besides
+// the ground. Parts do not know each other: the root wires them, handshake
+// knows their order, and each line here is an exception that was thought about.
+var parts = map[string][]string{
+	"gateway/contract": nil,
+	"gateway/outcome":  nil,
+}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	g := load(t)
+	for _, r := range rules {
+		for _, complaint := range g.check(r) {
+			t.Error(complaint)
+		}
+	}
+}
+
+func TestPartsOfTheGateway(t *testing.T) {
+	t.Parallel()
+	g := load(t)
+	for _, part := range slices.Sorted(maps.Keys(parts)) {
+		for _, complaint := range g.check(rule{
+			packages: part, direct: true,
+			forbid: []string{"gateway/..."}, allow: slices.Concat(ground, parts[part]),
+			reason: "parts of the gateway do not know each other; if this arrow is meant, say so in the table of parts",
+		}) {
+			t.Error(complaint)
+		}
+	}
+	for _, p := range g.packages(rule{packages: "gateway/..."}) {
+		if _, listed := parts[strings.TrimPrefix(p, module)]; !listed {
+			t.Errorf("%s is not in the table of parts: say there which other parts it may import", p)
+		}
+	}
+}
