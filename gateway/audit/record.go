@@ -1,0 +1,62 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import "time"
+
+// Connection is what is known of a connection from its 101 answer on. It does
+// not change during the connection's life.
+type Connection struct {
+	// ID is unique among the connections of the pod's boot.
+	ID       string
+	Listener string
+	Route    string
+	Policy   string
+	// Method, Issuer, Subject and KeyID are those of authn.Identity.
+	Method  string
+	Issuer  string
+	Subject string
+	KeyID   string
+	// ClientAddress is IP or IP:PORT.
+	ClientAddress string
+	// ServerName is the SNI of the TLS handshake.
+	ServerName string
+	Host       string
+	// Path without the query.
+	Path   string
+	Origin string
+	// Subprotocol that was chosen; never one that carries a credential.
+	Subprotocol string
+	TLSVersion  string
+	Cipher      string
+	Group       string
+	Resumed     bool
+	// Upstream is the backend and the address that was dialled.
+	Upstream string
+	OpenedAt time.Time
+}
+
+// Traffic counts what a connection has relayed so far: messages, and bytes of
+// payload before compression.
+type Traffic struct {
+	MessagesFromClient uint64
+	MessagesToClient   uint64
+	BytesFromClient    uint64
+	BytesToClient      uint64
+}
+
+// Attempt is what is known of a handshake that was refused; fields that were
+// not reached are empty.
+type Attempt struct {
+	Listener string
+	Route    string
+	Policy   string
+	// ClientAddress is IP or IP:PORT.
+	ClientAddress string
+	ServerName    string
+	Host          string
+	// Path without the query.
+	Path   string
+	Origin string
+}

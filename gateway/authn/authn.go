@@ -1,0 +1,81 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package authn
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// The values of Identity.Method.
+const (
+	MethodJWT       = "jwt"
+	MethodAPIKey    = "apiKey"
+	MethodAnonymous = "anonymous"
+)
+
+// Identity says who was let in, and by what. Policy, Issuer and Subject
+// together name the caller everywhere: limits, revocation, audit.
+type Identity struct {
+	// Policy is the name of the policy that admitted the caller.
+	Policy string
+	// Method is MethodJWT, MethodAPIKey or MethodAnonymous.
+	Method string
+	// Issuer is the iss claim of a token, the name of the Secret of an API key,
+	// and empty for anonymous callers.
+	Issuer string
+	// Subject is the sub claim of a token (empty when it has none), the
+	// identifier of an API key, and empty for anonymous callers.
+	Subject string
+	// KeyID is the kid of the key in our key set that verified a token (empty
+	// when that key has none), or the identifier of an API key.
+	KeyID string
+	// Claims of a token as its JSON says, numbers as json.Number; an API key has
+	// the claim sub. Nobody may change the map.
+	Claims map[string]any
+	// ExpiresAt is the moment from which the same credential would be refused,
+	// clock skew included; zero when it does not expire.
+	ExpiresAt time.Time
+}
+
+// Request is everything that an authenticator may look at.
+type Request struct {
+	// Header of the handshake request, keys in canonical form.
+	Header http.Header
+	// Subprotocols that the client offers, in its order.
+	Subprotocols []string
+}
+
+// ErrNoCredential means that the request carries nothing that the asked method
+// understands, so that another method may be asked.
+var ErrNoCredential = errors.New("no credential")
+
+// An Authenticator answers who is asking, in one of three ways:
+//
+//   - an Identity: the caller has proved who they are;
+//   - ErrNoCredential: nothing was shown to this method, ask the next;
+//   - an *outcome.Refusal: a credential was shown and is bad, or it could not
+//     be checked. Nobody else is asked.
+//
+// Authenticators are safe for concurrent use.
+type Authenticator interface {
+	Authenticate(ctx context.Context, r *Request) (Identity, error)
+}
+
+// Chain asks its methods in order. A Chain is itself an Authenticator, and an
+// empty Chain admits nobody.
+type Chain []Authenticator
+
+// Authenticate returns the answer of the first method that has one.
+func (c Chain) Authenticate(ctx context.Context, r *Request) (Identity, error) {
+	for _, method := range c {
+		identity, err := method.Authenticate(ctx, r)
+		if !errors.Is(err, ErrNoCredential) {
+			return identity, err
+		}
+	}
+	return Identity{}, ErrNoCredential
+}
