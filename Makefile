@@ -70,7 +70,7 @@ golden: ## Rewrite the golden files; review the result like code.
 .PHONY: docs
 docs: ## Write the generated API reference.
 	@crd_ref_docs=$$(hack/tool.sh crd-ref-docs)
-	$$crd_ref_docs --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown \
+	$$crd_ref_docs --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown --log-level=ERROR \
 		--output-path=docs/api-reference.md
 
 ##@ Test
