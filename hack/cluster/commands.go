@@ -16,19 +16,38 @@ import (
 
 const usage = `usage: go run . COMMAND
 
-  assets                      build etcd, kube-apiserver and kubectl, print their folder
+  up                          start the cluster; does nothing when it runs
+  down                        stop it and remove everything of it but the logs
+  status                      say what runs; exit code 1 when not all is well
+  load-image [-path P] [-file DST=SRC] NAME:TAG=BINARY | FILE.tar ...
+                              make images known to the node
+  kubectl ARGS                kubectl of the cluster's version, as administrator
+  env                         print exports for a shell: eval "$(go run . env)"
+  exec [--all] -- CMD         run a command in the node's network; with --all
+                              also in its file system and among its processes
+  assets                      build etcd, kube-apiserver and kubectl, print their
+                              folder: KUBEBUILDER_ASSETS=$(go run . assets)
+  build                       build all that up needs, start nothing
+
+Environment: WSGATEWAY_STATE, WSGATEWAY_CACHE, WSGATEWAY_SUBNET; see README.md.
 `
 
-// run dispatches one command.
+// run dispatches one command. Those that only build work without root and on
+// other systems than Linux.
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errors.New("no command\n" + usage)
 	}
 	switch args[0] {
+	case "help", "-h", "--help":
+		fmt.Print(usage)
+		return nil
 	case "assets":
 		return assets(ctx)
+	case "build":
+		return build(ctx)
 	default:
-		return fmt.Errorf("unknown command %q\n%s", args[0], usage)
+		return onNode(ctx, args[0], args[1:])
 	}
 }
 
@@ -45,6 +64,16 @@ func assets(ctx context.Context) error {
 	}
 	fmt.Println(dir)
 	return nil
+}
+
+// build fills the cache, so that a later "up" only has to start things.
+func build(ctx context.Context) error {
+	store, err := openStore()
+	if err != nil {
+		return err
+	}
+	_, err = store.Ensure(ctx, artifact.Node())
+	return err
 }
 
 func openStore() (*artifact.Store, error) {

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -105,13 +106,16 @@ func environment() []string {
 // ModuleDir returns where the go command keeps the unpacked source of a
 // dependency of one of our modules, for files that are not Go: the CRDs.
 func (s *Store) ModuleDir(ctx context.Context, module, dependency string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", dependency)
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", dependency)
 	cmd.Dir = filepath.Join(s.source, module)
 	cmd.Env = environment()
 	out, err := cmd.Output()
-	dir := strings.TrimSpace(string(out))
-	if err != nil || dir == "" {
+	if err != nil {
 		return "", fmt.Errorf("find the source of %s, try \"go mod download\" in hack/cluster/%s: %w", dependency, module, err)
 	}
-	return dir, nil
+	var found struct{ Dir string }
+	if err := json.Unmarshal(out, &found); err != nil {
+		return "", err
+	}
+	return found.Dir, nil
 }

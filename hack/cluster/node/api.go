@@ -1,0 +1,124 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+// api asks the API server as the administrator. It only looks; changes are
+// left to kubectl.
+type api struct {
+	server string
+	http   *http.Client
+}
+
+func (l Layout) newAPI() (*api, error) {
+	cert, err := tls.LoadX509KeyPair(l.key("admin.crt"), l.key("admin.key"))
+	if err != nil {
+		return nil, err
+	}
+	ca, err := os.ReadFile(l.key("ca.crt"))
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{
+		Certificates: []tls.Certificate{cert}, RootCAs: roots, MinVersion: tls.VersionTLS12,
+	}}
+	return &api{server: l.Server(), http: &http.Client{Transport: transport, Timeout: 5 * time.Second}}, nil
+}
+
+// object is as much of a Node or Deployment as is needed here.
+type object struct {
+	Status struct {
+		Conditions []struct {
+			Type, Status, Message string
+		}
+	}
+}
+
+// wanted are the objects that make a usable cluster, and the condition by
+// which each says so.
+func wanted() [][2]string {
+	return [][2]string{
+		{"/api/v1/nodes/" + nodeName, "Ready"},
+		{"/apis/apps/v1/namespaces/kube-system/deployments/coredns", "Available"},
+		{"/apis/apps/v1/namespaces/cert-manager/deployments/cert-manager", "Available"},
+	}
+}
+
+// healthy returns nil when everything wanted is there.
+func (a *api) healthy(ctx context.Context) error {
+	for _, want := range wanted() {
+		if err := a.condition(ctx, want[0], want[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *api) condition(ctx context.Context, path, condition string) error {
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	var o object
+	if err := a.get(ctx, path, &o); err != nil {
+		return err
+	}
+	for _, c := range o.Status.Conditions {
+		if c.Type == condition && c.Status == "True" {
+			return nil
+		} else if c.Type == condition {
+			return fmt.Errorf("%s is not %s: %s", name, condition, c.Message)
+		}
+	}
+	return fmt.Errorf("%s is not %s yet", name, condition)
+}
+
+func (a *api) get(ctx context.Context, path string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.server+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := a.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", path, response.Status)
+	}
+	return json.NewDecoder(response.Body).Decode(into)
+}
+
+// wait asks again and again until check is content. When it is not in time,
+// its last answer is the error.
+func wait(ctx context.Context, timeout time.Duration, check func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var last error
+	for {
+		if err := check(ctx); err == nil {
+			return nil
+		} else if !errors.Is(err, context.DeadlineExceeded) {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("gave up after %s: %w", timeout, errors.Join(last, context.Cause(ctx)))
+		case <-time.After(150 * time.Millisecond):
+		}
+	}
+}
