@@ -1,0 +1,8 @@
+//go:build !unix
+
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package limits
+
+func openFiles() uint64 { return unknownFiles }

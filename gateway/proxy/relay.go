@@ -1,0 +1,28 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"context"
+	"net"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
+)
+
+// Relay carries messages between a client and an upstream that have both
+// finished their handshakes, until one of them or the session ends.
+type Relay interface {
+	// Relay blocks until both connections are closed and returns why. It sends
+	// the Close frames, counts into the session, ends when the session is asked
+	// to end, and closes client and upstream.Conn; it does not call
+	// upstream.Release. When ctx is done the connection ends as
+	// outcome.Shutdown.
+	//
+	// client must return from its first reads what the client sent right behind
+	// its request (see Replay). A client that implements CloseWrite() error or
+	// NetConn() net.Conn, as tls.Conn does, is closed without a reset.
+	Relay(ctx context.Context, client net.Conn, upstream *Upstream, s *session.Session, limits contract.EffectiveLimits) *outcome.Closure
+}
