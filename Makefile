@@ -141,6 +141,7 @@ verify: ## Generate, format, tidy and lint, then fail if that changed a file.
 	$(MAKE) fmt
 	$(MAKE) tidy
 	$(MAKE) lint
+	$(MAKE) chart
 	hack/clean-tree.sh
 
 .PHONY: clean
