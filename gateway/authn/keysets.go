@@ -5,6 +5,7 @@ package authn
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -24,17 +25,75 @@ type KeySetOptions struct {
 // of the configuration fetches nothing anew. Safe for concurrent use.
 type KeySets struct {
 	options KeySetOptions
+
+	// mu guards the fields below.
+	mu     sync.Mutex
+	sets   map[keySetPlace]*remoteSet
+	closed bool
+}
+
+type keySetPlace struct {
+	address  string
+	caBundle string
 }
 
 // NewKeySets returns an empty KeySets. Close it.
 func NewKeySets(o KeySetOptions) *KeySets {
-	return &KeySets{options: o}
+	return &KeySets{options: o, sets: map[keySetPlace]*remoteSet{}}
+}
+
+// at returns the key set of an address and begins to fetch it if it is new.
+func (s *KeySets) at(address, caBundle string) *remoteSet {
+	place := keySetPlace{address: address, caBundle: caBundle}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if set, ok := s.sets[place]; ok {
+		return set
+	}
+	set := newRemoteSet(address, caBundle, s.options)
+	if s.closed {
+		set.close()
+		return set
+	}
+	s.sets[place] = set
+	return set
 }
 
 // Keep stops refreshing every key set that none of the policies uses. Call it
 // with the policies in force after each change.
-func (s *KeySets) Keep(policies ...*Policy) { _ = policies }
+func (s *KeySets) Keep(policies ...*Policy) {
+	used := map[*remoteSet]bool{}
+	for _, policy := range policies {
+		for _, set := range policy.remotes {
+			used[set] = true
+		}
+	}
+	s.remove(func(set *remoteSet) bool { return !used[set] })
+}
 
 // Close stops all refreshing and waits for it to end. Policies go on with the
 // keys that they have.
-func (s *KeySets) Close() {}
+func (s *KeySets) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.remove(func(*remoteSet) bool { return true })
+}
+
+func (s *KeySets) remove(unwanted func(*remoteSet) bool) {
+	var removed []*remoteSet
+	s.mu.Lock()
+	for place, set := range s.sets {
+		if unwanted(set) {
+			delete(s.sets, place)
+			removed = append(removed, set)
+		}
+	}
+	s.mu.Unlock()
+	for _, set := range removed {
+		set.stop()
+	}
+	for _, set := range removed {
+		<-set.done
+	}
+}

@@ -1,0 +1,209 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package authn
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+// How often an issuer is asked for its keys.
+const (
+	// refreshInterval is how long a key that the issuer has withdrawn is still
+	// believed at most.
+	refreshInterval = 5 * time.Minute
+	// renewInterval is how often tokens signed with an unknown key may cause a
+	// fetch: anybody can make such tokens, so they must not load the issuer.
+	renewInterval = 10 * time.Second
+	// After a failure: 1 s, doubling up to a minute.
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+)
+
+// remoteSet is the key set behind one address. One goroutine fetches; the last
+// good set stays in force when a fetch fails.
+type remoteSet struct {
+	address string
+	client  *http.Client
+	options KeySetOptions
+
+	wake chan struct{}
+	stop context.CancelFunc
+	done chan struct{}
+
+	// mu guards the fields below.
+	mu      sync.Mutex
+	current *keySet
+	failure error
+	// round is closed when the fetch that is wanted or under way has ended; nil
+	// when there is none.
+	round chan struct{}
+	// asked is when the last fetch began.
+	asked time.Time
+}
+
+// newRemoteSet starts to fetch. caBundle may turn out to be unusable; then the
+// set is there, and says so, but never has a key.
+func newRemoteSet(address, caBundle string, options KeySetOptions) *remoteSet {
+	ctx, stop := context.WithCancel(context.Background())
+	s := &remoteSet{
+		address: address,
+		options: options,
+		wake:    make(chan struct{}, 1),
+		stop:    stop,
+		done:    make(chan struct{}),
+		round:   make(chan struct{}),
+	}
+	client, err := newFetchClient(caBundle)
+	if err != nil {
+		s.ended(nil, err)
+		close(s.done)
+		return s
+	}
+	s.client = client
+	go s.run(ctx)
+	return s
+}
+
+// close ends the fetching and waits for it.
+func (s *remoteSet) close() {
+	s.stop()
+	<-s.done
+}
+
+func (s *remoteSet) run(ctx context.Context) {
+	defer close(s.done)
+	retry := firstRetry
+	for {
+		set, err := s.fetch(ctx)
+		s.ended(set, err)
+		if ctx.Err() != nil {
+			return
+		}
+		if s.options.Fetched != nil {
+			s.options.Fetched(err)
+		}
+		pause := refreshInterval
+		if err != nil {
+			pause, retry = retry, min(2*retry, lastRetry)
+		} else {
+			retry = firstRetry
+		}
+		if !s.pause(ctx, pause) {
+			s.ended(nil, context.Canceled)
+			return
+		}
+	}
+}
+
+// pause waits for the time or a wish, whichever is first; false when ctx ended.
+func (s *remoteSet) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.wake:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+func (s *remoteSet) fetch(ctx context.Context) (*keySet, error) {
+	s.mu.Lock()
+	s.asked = s.options.Now()
+	if s.round == nil {
+		s.round = make(chan struct{})
+	}
+	// A wish that came while the timer fired is granted by this fetch.
+	select {
+	case <-s.wake:
+	default:
+	}
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	return fetchKeySet(ctx, s.client, s.address)
+}
+
+// ended publishes what a fetch gave and lets those go on who wait for it.
+func (s *remoteSet) ended(set *keySet, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.failure
+	// A cancelled fetch says nothing about the issuer.
+	if !errors.Is(err, context.Canceled) {
+		s.failure = err
+	}
+	if set != nil {
+		s.current = set
+	}
+	if s.round != nil {
+		close(s.round)
+		s.round = nil
+	}
+	switch {
+	case s.failure != nil && before == nil:
+		s.options.Logger.Warn("key set cannot be fetched", "address", publicAddress(s.address), "error", s.failure.Error(), "has_keys", s.current != nil)
+	case s.failure == nil && before != nil:
+		s.options.Logger.Info("key set can be fetched again", "address", publicAddress(s.address))
+	}
+}
+
+// keys implements keySource. While the first fetch is under way it waits.
+func (s *remoteSet) keys(ctx context.Context) (*keySet, error) {
+	s.mu.Lock()
+	current, round := s.current, s.round
+	s.mu.Unlock()
+	if current != nil {
+		return current, nil
+	}
+	return s.wait(ctx, round)
+}
+
+// renewed implements keySource. All who ask during a fetch share it.
+func (s *remoteSet) renewed(ctx context.Context) (*keySet, error) {
+	s.mu.Lock()
+	if s.round == nil && s.options.Now().Sub(s.asked) >= renewInterval {
+		s.round = make(chan struct{})
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
+	round := s.round
+	s.mu.Unlock()
+	return s.wait(ctx, round)
+}
+
+// wait returns the keys in force once round has ended.
+func (s *remoteSet) wait(ctx context.Context, round <-chan struct{}) (*keySet, error) {
+	if round != nil {
+		select {
+		case <-round:
+		case <-s.done:
+		case <-ctx.Done():
+			return nil, outcome.Refuse(outcome.AuthUnavailable, "key set of %s not fetched in time", publicAddress(s.address))
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return nil, outcome.Refuse(outcome.AuthUnavailable, "key set of %s was never fetched", publicAddress(s.address))
+	}
+	return s.current, nil
+}
+
+// state returns why the last fetch failed, nil if it did not, and whether there
+// are keys in force.
+func (s *remoteSet) state() (failure error, has bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure, s.current != nil
+}

@@ -1,0 +1,116 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package authn
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+// MaxCredentialBytes bounds what is looked at as a credential, before any
+// parsing. Tokens of the large identity providers have 1 to 4 KiB, and the
+// whole request head is 16 KiB by default.
+const MaxCredentialBytes = 8 << 10
+
+const authorization = "Authorization"
+
+// shown is a credential and the place where it was shown.
+type shown struct {
+	value  string
+	source contract.Source
+}
+
+// find returns the one credential that the request shows at these places.
+// ErrNoCredential when there is none. Two credentials for one method are a
+// contradiction that somebody else might solve differently (RFC 6750 section 2
+// forbids it), so they are refused, as is a place that was used wrongly.
+func find(from []contract.Source, r *Request) (shown, error) {
+	var found shown
+	for _, source := range from {
+		value, present, problem := look(source, r)
+		switch {
+		case problem != "":
+			return shown{}, outcome.Refuse(outcome.BadCredential, "%s", problem)
+		case !present:
+			continue
+		case found.value != "":
+			return shown{}, outcome.Refuse(outcome.BadCredential, "credential shown in two places")
+		}
+		found = shown{value: value, source: source}
+	}
+	if found.value == "" {
+		return shown{}, ErrNoCredential
+	}
+	return found, nil
+}
+
+func look(source contract.Source, r *Request) (value string, present bool, problem string) {
+	if source.Subprotocol != "" {
+		value, present, problem = lookSubprotocol(source.Subprotocol, r.Subprotocols)
+	} else {
+		value, present, problem = lookHeader(source.Header, r.Header)
+	}
+	if !present || problem != "" {
+		return "", false, problem
+	}
+	if problem = implausible(value); problem != "" {
+		return "", false, problem
+	}
+	return value, true, ""
+}
+
+func lookHeader(name string, header http.Header) (value string, present bool, problem string) {
+	values := header[http.CanonicalHeaderKey(name)]
+	switch {
+	case len(values) == 0:
+		return "", false, ""
+	case len(values) > 1:
+		// Which one counts differs between servers; that is how one proxy is
+		// made to check one credential and the next to use the other.
+		return "", false, "credential header appears more than once"
+	case http.CanonicalHeaderKey(name) != authorization:
+		return values[0], true, ""
+	}
+	scheme, rest, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false, ""
+	}
+	return strings.TrimLeft(rest, " "), true, ""
+}
+
+func lookSubprotocol(marker string, offered []string) (value string, present bool, problem string) {
+	for i, name := range offered {
+		if name != marker {
+			continue
+		}
+		switch {
+		case present:
+			return "", false, "credential marker offered more than once"
+		case i+1 == len(offered):
+			return "", false, "no credential behind the marker among the subprotocols"
+		}
+		value, present = offered[i+1], true
+	}
+	return value, present, ""
+}
+
+// implausible refuses what cannot be a credential. Blanks and controls would
+// mean a list, a folded header or an injection; no credential has any.
+func implausible(value string) string {
+	if value == "" {
+		return "empty credential"
+	}
+	if len(value) > MaxCredentialBytes {
+		return "credential too long"
+	}
+	for i := range len(value) {
+		if value[i] <= ' ' || value[i] > '~' {
+			return "credential with a character that no credential has"
+		}
+	}
+	return ""
+}
