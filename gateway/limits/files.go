@@ -16,10 +16,11 @@ const unknownFiles = 1024
 // so that more than half of the process's limit of open files is never
 // promised: the process must fail to accept before it fails to dial.
 func MaxConnections(configured int32) int32 {
-	return maxConnections(configured, openFiles())
+	return ConnectionsFor(configured, openFiles())
 }
 
-func maxConnections(configured int32, files uint64) int32 {
+// ConnectionsFor is MaxConnections for a given limit of open files.
+func ConnectionsFor(configured int32, files uint64) int32 {
 	if configured <= 0 {
 		configured = contract.DefaultMaxConnections
 	}

@@ -1,7 +1,7 @@
-//go:build unix
-
 // SPDX-FileCopyrightText: The WebSocket Gateway Authors
 // SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
 
 package limits
 

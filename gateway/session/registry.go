@@ -4,12 +4,18 @@
 package session
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
+
+// ErrDraining means that a drain is at work already.
+var ErrDraining = errors.New("session: a drain is at work already")
 
 // Options configure NewRegistry. Both are required.
 type Options struct {
@@ -27,48 +33,106 @@ type Registry struct {
 
 	mu       sync.Mutex
 	sessions map[string]*Session
-	// late gets sessions that are added while Drain is at work.
-	late *queue
-	// changed is closed and replaced when a session is removed, for those who
-	// wait for the last one.
-	changed chan struct{}
+	// drain has the sessions that a running Drain has still to end; nil when
+	// none runs. Add puts newcomers into it, or they would outlive the window.
+	drain *queue
+	// empty is closed when the last session is removed, for a Drain that waits;
+	// nil when none waits.
+	empty chan struct{}
 }
 
 // NewRegistry returns an empty registry.
 func NewRegistry(o Options) *Registry {
-	return &Registry{options: o, sessions: map[string]*Session{}, changed: make(chan struct{})}
+	return &Registry{options: o, sessions: map[string]*Session{}}
 }
 
 // Add registers a session. A session added during Drain is drained with the
 // others.
-func (r *Registry) Add(s *Session) { _ = s }
+func (r *Registry) Add(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sessions[s.ID()] = s
+	if r.drain != nil {
+		r.drain.insert(s, r.options.Random())
+	}
+}
 
 // Remove forgets a session; forgetting it twice is allowed.
-func (r *Registry) Remove(s *Session) { _ = s }
+func (r *Registry) Remove(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sessions[s.ID()] != s {
+		return
+	}
+	delete(r.sessions, s.ID())
+	if len(r.sessions) == 0 && r.empty != nil {
+		close(r.empty)
+		r.empty = nil
+	}
+}
 
 // Len is the number of open sessions.
-func (r *Registry) Len() int { return 0 }
+func (r *Registry) Len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.sessions)
+}
 
 // List returns the open sessions, oldest first.
-func (r *Registry) List() []*Session { return nil }
+func (r *Registry) List() []*Session {
+	r.mu.Lock()
+	list := make([]*Session, 0, len(r.sessions))
+	for _, s := range r.sessions {
+		list = append(list, s)
+	}
+	r.mu.Unlock()
+	slices.SortFunc(list, func(a, b *Session) int {
+		if c := a.connection.OpenedAt.Compare(b.connection.OpenedAt); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.ID(), b.ID())
+	})
+	return list
+}
 
-// CloseWhere ends the sessions that match with the closure that match returns,
-// nil meaning that a session stays. The ends are spread evenly over the
+// CloseWhere ends each session for which match returns a closure with that
+// closure; nil means that a session stays. The ends are spread evenly over the
 // duration, in random order; 0 ends all at once. It blocks until all were asked
-// to end, or ctx is done, in which case the rest is left open. It returns how
+// to end, or ctx is done, in which case the rest stays open. It returns how
 // many were asked.
 func (r *Registry) CloseWhere(ctx context.Context, over time.Duration, match func(*Session) *outcome.Closure) int {
-	_, _, _ = ctx, over, match
-	return 0
+	closures := map[*Session]*outcome.Closure{}
+	chosen := &queue{}
+	for _, s := range r.List() {
+		if closure := match(s); closure != nil {
+			closures[s] = closure
+			chosen.insert(s, r.options.Random())
+		}
+	}
+	pace := r.pacer(over)
+	asked := 0
+	for {
+		s, left := r.next(chosen)
+		if s == nil || pace.wait(ctx, left) != nil {
+			return asked
+		}
+		if s.End(closures[s]) {
+			asked++
+		}
+	}
 }
 
-// Drain asks every session to end with outcome.DrainingClosure, evenly over the
-// window, then waits until all are removed. Sessions that are added meanwhile
-// get a place in what is left of the window. When ctx is done it returns an
-// error at once.
-func (r *Registry) Drain(ctx context.Context, window time.Duration) error {
-	_, _ = ctx, window
-	return nil
+// next takes the next session out of the queue that is still open and was not
+// asked to end, so that those that went by themselves take no share of the
+// time. left counts it and those behind it.
+func (r *Registry) next(q *queue) (s *Session, left int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		left = q.len()
+		s = q.pop()
+		if s == nil || (r.sessions[s.ID()] == s && s.Ending() == nil) {
+			return s, left
+		}
+	}
 }
-
-type queue struct{}
