@@ -43,8 +43,13 @@ api() {
 # Golden tests have Golden in their name and understand -update.
 golden() {
 	local folders
-	folders=$(grep -rlE --include='*_test.go' '^func Test[A-Za-z0-9]*Golden[A-Za-z0-9]*\(' controllers gateway test |
-		xargs -n1 dirname | sort -u | sed 's#^#./#')
+	# git grep exits with 1 when it finds nothing.
+	folders=$({ git grep --untracked -lE '^func Test\w*Golden\w*\(' -- '*_test.go' || [[ $? == 1 ]]; } |
+		xargs -rn1 dirname | sort -u | sed 's#^#./#')
+	if [[ -z $folders ]]; then
+		echo "hack/test.sh: no golden test found" >&2
+		exit 1
+	fi
 	# shellcheck disable=SC2086 # one argument per package
 	go test -count=1 -run Golden $folders -update
 }
