@@ -24,6 +24,7 @@ unit() {
 	packages=$(go list ./... | grep -vxF "$others")
 	# shellcheck disable=SC2086 # one argument per package
 	go test -race -timeout=10m $packages
+	go -C hack/cluster test ./...
 }
 
 api() {
