@@ -61,14 +61,35 @@ func wanted() [][2]string {
 	}
 }
 
-// healthy returns nil when everything wanted is there.
-func (a *api) healthy(ctx context.Context) error {
+// healthy returns nil when everything wanted is there. What etcd says of a
+// time before boot does not count.
+func (a *api) healthy(ctx context.Context, boot time.Time) error {
 	for _, want := range wanted() {
 		if err := a.condition(ctx, want[0], want[1]); err != nil {
 			return err
 		}
 	}
+	var pods podList
+	if err := a.get(ctx, "/api/v1/pods", &pods); err != nil {
+		return err
+	}
+	for _, p := range pods.Items {
+		own := p.Metadata.Namespace == "kube-system" || p.Metadata.Namespace == "cert-manager"
+		switch {
+		case own && !p.ready():
+			return fmt.Errorf("pod %s is not ready", p.Metadata.Name)
+		case p.ready() && !p.startedSince(boot):
+			// After a crash, a pod is called ready until the kubelet has
+			// looked at it, and its address may be another pod's by now.
+			return fmt.Errorf("pod %s has not been started again yet", p.Metadata.Name)
+		}
+	}
 	return nil
+}
+
+// healthySince is healthy in the shape that wait takes.
+func (a *api) healthySince(boot time.Time) func(context.Context) error {
+	return func(ctx context.Context) error { return a.healthy(ctx, boot) }
 }
 
 func (a *api) condition(ctx context.Context, path, condition string) error {

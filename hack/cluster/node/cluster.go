@@ -71,7 +71,7 @@ func (c *Cluster) alreadyUp(ctx context.Context) (bool, error) {
 	if record.Alive() {
 		api, err := c.newAPI()
 		if err == nil {
-			err = wait(ctx, 20*time.Second, api.healthy)
+			err = wait(ctx, 20*time.Second, api.healthySince(record.Boot))
 		}
 		if err == nil {
 			c.say("already up: node at %s\n", c.NodeIP())
@@ -124,7 +124,7 @@ func (c *Cluster) boot(ctx context.Context, bin map[string]string) error {
 	if err != nil {
 		return err
 	}
-	return wait(ctx, readyTimeout, api.healthy)
+	return wait(ctx, readyTimeout, api.healthySince(record.Boot))
 }
 
 // rotateLogs keeps the logs of the previous node, and of that only.

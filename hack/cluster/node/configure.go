@@ -38,12 +38,13 @@ type values struct {
 }
 
 // users are the identities that Kubernetes knows by name, with the file names
-// of their certificates.
-var users = []pki.Leaf{
-	{File: "admin", CommonName: "admin", Organizations: []string{"system:masters"}},
-	{File: "kube-controller-manager", CommonName: "system:kube-controller-manager"},
-	{File: "kube-scheduler", CommonName: "system:kube-scheduler"},
-	{File: "kube-proxy", CommonName: "system:kube-proxy"},
+// of their certificates. Each gets a kubeconfig.
+func users() []pki.Leaf {
+	return []pki.Leaf{
+		{File: "kube-controller-manager", CommonName: "system:kube-controller-manager"},
+		{File: "kube-scheduler", CommonName: "system:kube-scheduler"},
+		{File: "kube-proxy", CommonName: "system:kube-proxy"},
+	}
 }
 
 // configure writes every file that the components read. Certificates are made
@@ -102,17 +103,18 @@ func (l Layout) makeCertificates() error {
 	}, {
 		File: "apiserver-kubelet", CommonName: "kube-apiserver-kubelet-client", Organizations: []string{"system:masters"},
 	}}
-	for _, leaf := range append(servers, users...) {
+	admin := pki.Leaf{File: "admin", CommonName: "admin", Organizations: []string{"system:masters"}}
+	for _, leaf := range append(append(servers, admin), users()...) {
 		if err := ca.Issue(leaf); err != nil {
 			return err
 		}
 	}
-	for _, leaf := range append(users[1:len(users):len(users)], kubelet) {
+	for _, leaf := range append(users(), kubelet) {
 		if err := l.writeKubeconfig(leaf.File, l.kubeconfigOf(leaf.File)); err != nil {
 			return err
 		}
 	}
-	return l.writeKubeconfig("admin", l.Kubeconfig())
+	return l.writeKubeconfig(admin.File, l.Kubeconfig())
 }
 
 func (l Layout) writeKubeconfig(user, path string) error {

@@ -88,7 +88,7 @@ func (l Layout) fork(wait, ready *os.File) (pid int, err error) {
 			syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
 	}
 	if err := cmd.Start(); err != nil {
-		return 0, fmt.Errorf("make namespaces: %w", err)
+		return 0, fmt.Errorf("root may not make namespaces on this machine (%w)%s", err, elsewhere)
 	}
 	pid = cmd.Process.Pid
 	// Reap it should it end while this command still runs, else it would

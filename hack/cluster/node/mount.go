@@ -17,13 +17,15 @@ import (
 
 // sysctls are kernel settings that the kubelet insists on. They are not
 // namespaced: writing them would change the host and outlive the node.
-var sysctls = map[string]string{
-	"vm/overcommit_memory":      "1",
-	"vm/panic_on_oom":           "0",
-	"kernel/panic":              "10",
-	"kernel/panic_on_oops":      "1",
-	"kernel/keys/root_maxkeys":  "1000000",
-	"kernel/keys/root_maxbytes": "25000000",
+func sysctls() map[string]string {
+	return map[string]string{
+		"vm/overcommit_memory":      "1",
+		"vm/panic_on_oom":           "0",
+		"kernel/panic":              "10",
+		"kernel/panic_on_oops":      "1",
+		"kernel/keys/root_maxkeys":  "1000000",
+		"kernel/keys/root_maxbytes": "25000000",
+	}
 }
 
 // mountNode turns the mount namespace, so far a copy of the host's, into the
@@ -89,7 +91,7 @@ func coverHost(l Layout, keep []string) error {
 // kubelet finds its wishes fulfilled and writes nothing.
 func pretendSysctls(l Layout) error {
 	dir := filepath.Join(l.etc(), "sysctl")
-	for name, value := range sysctls {
+	for name, value := range sysctls() {
 		target := filepath.Join("/proc/sys", name)
 		if _, err := os.Stat(target); errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -24,6 +24,8 @@ type Record struct {
 	PID    int    `json:"pid"`
 	Start  uint64 `json:"start"` // clock ticks since boot, field 22 of /proc/PID/stat
 	Subnet string `json:"subnet"`
+	// Boot is when the node was started, by the wall clock.
+	Boot time.Time `json:"boot"`
 }
 
 // recordOf describes a process that runs now.
@@ -32,7 +34,7 @@ func recordOf(pid int, subnet string) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	return Record{PID: pid, Start: start, Subnet: subnet}, nil
+	return Record{PID: pid, Start: start, Subnet: subnet, Boot: time.Now()}, nil
 }
 
 // Alive tells whether this very process still runs.

@@ -41,7 +41,7 @@ func (c *Cluster) Status(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := api.healthy(ctx); err != nil {
+	if err := api.healthy(ctx, record.Boot); err != nil {
 		return errors.Join(errors.New("not ready"), err)
 	}
 	fmt.Fprintln(w, "ready")
