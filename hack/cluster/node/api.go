@@ -18,15 +18,17 @@ import (
 	"time"
 )
 
-// api asks the API server as the administrator. It only looks; changes are
-// left to kubectl.
+// api asks the API server for the few things that are needed here. Manifests
+// are left to kubectl.
 type api struct {
 	server string
 	http   *http.Client
 }
 
-func (l Layout) newAPI() (*api, error) {
-	cert, err := tls.LoadX509KeyPair(l.key("admin.crt"), l.key("admin.key"))
+func (l Layout) newAPI() (*api, error) { return l.newAPIAs("admin") }
+
+func (l Layout) newAPIAs(user string) (*api, error) {
+	cert, err := tls.LoadX509KeyPair(l.key(user+".crt"), l.key(user+".key"))
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,7 @@ func (l Layout) makeCertificates() error {
 		File: "apiserver-kubelet", CommonName: "kube-apiserver-kubelet-client", Organizations: []string{"system:masters"},
 	}}
 	admin := pki.Leaf{File: "admin", CommonName: "admin", Organizations: []string{"system:masters"}}
-	for _, leaf := range append(append(servers, admin), users()...) {
+	for _, leaf := range append(append(servers, admin, balancerUser()), users()...) {
 		if err := ca.Issue(leaf); err != nil {
 			return err
 		}

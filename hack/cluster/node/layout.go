@@ -31,7 +31,7 @@ const (
 // derived from two settings, so that every command finds the same node.
 type Layout struct {
 	State  string       // folder of this cluster
-	Subnet netip.Prefix // divided into link, pods and services
+	Subnet netip.Prefix // divided into link, pods, services, load balancers
 }
 
 // LayoutFromEnv reads WSGATEWAY_STATE and WSGATEWAY_SUBNET.
@@ -78,9 +78,11 @@ func host(network netip.Prefix, n byte) netip.Addr {
 	return netip.AddrFrom4(addr)
 }
 
-// Pods and Services are the networks that Kubernetes hands addresses out of.
-func (l Layout) Pods() netip.Prefix     { return l.part(1) }
-func (l Layout) Services() netip.Prefix { return l.part(2) }
+// Pods and Services are the networks that Kubernetes hands addresses out of,
+// Balancers the one for Services of type LoadBalancer.
+func (l Layout) Pods() netip.Prefix      { return l.part(1) }
+func (l Layout) Services() netip.Prefix  { return l.part(2) }
+func (l Layout) Balancers() netip.Prefix { return l.part(3) }
 
 // HostIP and NodeIP are the two ends of the cable between host and node.
 func (l Layout) HostIP() netip.Addr { return host(l.part(0), 1) }

@@ -122,3 +122,18 @@ func TestPodOlderThanTheNodeIsNotStarted(t *testing.T) {
 		}
 	}
 }
+
+func TestBalancerAddressesAreNotGivenTwice(t *testing.T) {
+	l := layout(t)
+	taken := map[string]bool{}
+	for want := range 254 {
+		address, ok := firstFree(l.Balancers(), taken)
+		if !ok || taken[address.String()] {
+			t.Fatalf("address %d: %s, %v", want, address, ok)
+		}
+		taken[address.String()] = true
+	}
+	if address, ok := firstFree(l.Balancers(), taken); ok {
+		t.Errorf("a 255th address: %s", address)
+	}
+}

@@ -41,6 +41,7 @@ func (l Layout) plugIn(ctx context.Context, pid int) error {
 		"address add "+l.NodeIP().String()+"/24 dev eth0",
 		"link set eth0 up",
 		"route add "+l.Services().String()+" dev eth0 src "+l.NodeIP().String(),
+		"route add "+l.Balancers().String()+" dev eth0 src "+l.NodeIP().String(),
 	); err != nil {
 		return fmt.Errorf("set up the node's network: %w", err)
 	}
@@ -51,6 +52,7 @@ func (l Layout) plugIn(ctx context.Context, pid int) error {
 	if err := batch(ctx, []string{"ip", "-batch", "-"},
 		"route add "+l.Pods().String()+" via "+l.NodeIP().String(),
 		"route add "+l.Services().String()+" via "+l.NodeIP().String(),
+		"route add "+l.Balancers().String()+" via "+l.NodeIP().String(),
 	); err != nil {
 		return fmt.Errorf("route from the host to pods and services: %w", err)
 	}

@@ -31,7 +31,11 @@ func (c *Cluster) Status(ctx context.Context, w io.Writer) error {
 	fmt.Fprintln(table, "COMPONENT\tPID INSIDE\tRESTARTS\tRUNNING FOR\tLOG")
 	for _, name := range slices.Sorted(maps.Keys(processes)) {
 		p := processes[name]
-		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\n", name, p.PID, p.Restarts, time.Since(p.Since).Round(time.Second), c.log(name))
+		age := time.Since(p.Since).Round(time.Second).String()
+		if p.PID == 0 {
+			age = "(down)"
+		}
+		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\n", name, p.PID, p.Restarts, age, c.log(name))
 	}
 	fmt.Fprintf(table, "\nsupervisor\t%d (on the host)\nnode\t%s\nkubeconfig\t%s\naudit log\t%s\n", record.PID, c.NodeIP(), c.Kubeconfig(), c.AuditLog())
 	if err := table.Flush(); err != nil {

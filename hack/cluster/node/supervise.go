@@ -46,7 +46,7 @@ type Plan struct {
 // Process is the state of a component, for "status".
 type Process struct {
 	Name     string    `json:"name"`
-	PID      int       `json:"pid"` // as seen inside the node
+	PID      int       `json:"pid"` // as seen inside the node; 0 while it waits to be started
 	Restarts int       `json:"restarts"`
 	Since    time.Time `json:"since"`
 }
@@ -99,6 +99,12 @@ func (s *supervisor) run(plan Plan) error {
 	for i := range plan.Components {
 		go s.start(&plan.Components[i], 0)
 	}
+	go func() {
+		for !answers(s.layout.Server() + "/readyz") {
+			time.Sleep(restartDelay)
+		}
+		s.layout.balance(context.Background())
+	}()
 	for {
 		select {
 		case <-stop:
@@ -127,6 +133,8 @@ func (s *supervisor) reap() {
 			continue // an orphan of a container
 		}
 		delete(s.running, pid)
+		s.processes[component.Name].PID = 0
+		s.save()
 		fmt.Fprintf(os.Stderr, "%s %s (pid %d) ended with status %d, signal %d, starting it again\n",
 			time.Now().Format(time.RFC3339), component.Name, pid, status.ExitStatus(), status.Signal())
 		go s.start(component, restartDelay)
@@ -155,6 +163,11 @@ func (s *supervisor) start(c *Component, delay time.Duration) {
 	}
 	process.PID, process.Since = pid, time.Now()
 	process.Restarts++
+	s.save()
+}
+
+// save writes what "status" shows. The caller holds the lock.
+func (s *supervisor) save() {
 	if err := writeJSON(s.layout.components(), s.processes); err != nil {
 		fmt.Fprintln(os.Stderr, "write status:", err)
 	}
