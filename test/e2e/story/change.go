@@ -1,0 +1,219 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package story
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	"github.com/gorilla/websocket"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+)
+
+// nobodyIsHarmed changes everything that must not close a connection while many
+// connections are echoing.
+func (w *World) nobodyIsHarmed(ctx context.Context) (string, error) {
+	load, err := w.startLoad(ctx, connectionsAlive)
+	if err != nil {
+		return "", err
+	}
+	renewed, err := w.Renew(ctx)
+	if err == nil {
+		err = w.addRoute(ctx)
+	}
+	if err == nil {
+		err = w.restartOperator(ctx)
+	}
+	load.finish()
+	if err != nil {
+		return "", err
+	}
+	result, err := load.unharmed()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s; renewed and served by every pod in %s", result, renewed.Round(10*time.Millisecond)), nil
+}
+
+// Renew has cert-manager renew the public listener's certificate, as cmctl
+// does, and waits until the status says that every pod serves the new one. It
+// returns the time this took.
+func (w *World) Renew(ctx context.Context) (time.Duration, error) {
+	before, err := w.served(ctx)
+	if err != nil {
+		return 0, err
+	}
+	certificate := &certmanagerv1.Certificate{}
+	key := client.ObjectKey{Namespace: Namespace, Name: "wsgw-" + Gateway + "." + ListenerPublic}
+	if err := w.Client.Get(ctx, key, certificate); err != nil {
+		return 0, fmt.Errorf("get the listener's Certificate: %w", err)
+	}
+	changed := certificate.DeepCopy()
+	issuing := certmanagerv1.CertificateCondition{
+		Type: certmanagerv1.CertificateConditionIssuing, Status: cmmeta.ConditionTrue, Reason: "ManuallyTriggered",
+		Message: "renewal asked for", ObservedGeneration: certificate.Generation, LastTransitionTime: &metav1.Time{Time: time.Now()},
+	}
+	changed.Status.Conditions = append(changed.Status.Conditions, issuing)
+	start := time.Now()
+	if err := w.Client.Status().Patch(ctx, changed, client.MergeFrom(certificate)); err != nil {
+		return 0, fmt.Errorf("ask for a renewal: %w", err)
+	}
+	err = until(ctx, time.Minute, func(ctx context.Context) error {
+		now, err := w.served(ctx)
+		if err != nil {
+			return err
+		}
+		if now.SerialNumber == before.SerialNumber || now.ServedBy < 2 {
+			return fmt.Errorf("serial %s is served by %d pods", now.SerialNumber, now.ServedBy)
+		}
+		return nil
+	})
+	return time.Since(start), err
+}
+
+// served is what the status says of the public listener's certificate.
+func (w *World) served(ctx context.Context) (wsv1alpha1.ServedCertificate, error) {
+	gw, err := w.Gateway(ctx)
+	if err != nil {
+		return wsv1alpha1.ServedCertificate{}, err
+	}
+	for _, listener := range gw.Status.Listeners {
+		if listener.Name == ListenerPublic && listener.Certificate != nil {
+			return *listener.Certificate, nil
+		}
+	}
+	return wsv1alpha1.ServedCertificate{}, errors.New("the status names no certificate for the public listener")
+}
+
+// addRoute adds a route, waits until it is programmed, and uses it.
+func (w *World) addRoute(ctx context.Context) error {
+	gw, err := w.Gateway(ctx)
+	if err != nil {
+		return err
+	}
+	changed := gw.DeepCopy()
+	changed.Spec.Routes = append(changed.Spec.Routes, wsv1alpha1.Route{
+		Name: "added", Hostnames: []wsv1alpha1.Hostname{PublicHost}, Path: &wsv1alpha1.PathMatch{Value: "/added"},
+		AuthPolicy: "users", BackendRefs: []wsv1alpha1.BackendReference{{Name: "echo", Port: 8080}},
+	})
+	if err := w.Client.Patch(ctx, changed, client.MergeFrom(gw)); err != nil {
+		return fmt.Errorf("add a route: %w", err)
+	}
+	if err := until(ctx, 30*time.Second, w.programmed(changed.Generation)); err != nil {
+		return fmt.Errorf("add a route: %w", err)
+	}
+	token, err := w.token("dave", time.Hour)
+	if err != nil {
+		return err
+	}
+	conn, _, err := w.dial(ctx, attempt{token: token, path: "/added"})
+	if err != nil {
+		return fmt.Errorf("use the added route: %w", err)
+	}
+	defer bye(conn)
+	return echoOnce(conn, "on the added route")
+}
+
+// programmed answers nil once the condition Programmed is True for a generation.
+func (w *World) programmed(generation int64) func(context.Context) error {
+	return func(ctx context.Context) error {
+		gw, err := w.Gateway(ctx)
+		if err != nil {
+			return err
+		}
+		condition := apimeta.FindStatusCondition(gw.Status.Conditions, wsv1alpha1.ConditionProgrammed)
+		if condition == nil || condition.ObservedGeneration < generation || condition.Status != metav1.ConditionTrue {
+			return fmt.Errorf("not programmed: %+v", condition)
+		}
+		return nil
+	}
+}
+
+// restartOperator deletes the operator's pods and waits for new ones.
+func (w *World) restartOperator(ctx context.Context) error {
+	labels := client.MatchingLabels{"app.kubernetes.io/name": "websocket-gateway-operator"}
+	old, err := w.pods(ctx, OperatorSpace, labels)
+	if err != nil {
+		return err
+	}
+	if len(old) == 0 {
+		return errors.New("no operator pod found")
+	}
+	gone := map[string]bool{}
+	for i := range old {
+		gone[string(old[i].UID)] = true
+		if err := w.Client.Delete(ctx, &old[i]); err != nil {
+			return fmt.Errorf("delete operator pod: %w", err)
+		}
+	}
+	return until(ctx, time.Minute, func(ctx context.Context) error {
+		pods, err := w.pods(ctx, OperatorSpace, labels)
+		if err != nil {
+			return err
+		}
+		for i := range pods {
+			if !gone[string(pods[i].UID)] && ready(&pods[i]) {
+				return nil
+			}
+		}
+		return errors.New("the operator is not back")
+	})
+}
+
+// deletedPod deletes one of two pods: its connections, and no others, must be
+// closed with 1012.
+func (w *World) deletedPod(ctx context.Context) (string, error) {
+	load, err := w.startLoad(ctx, 40)
+	if err != nil {
+		return "", err
+	}
+	closed, err := w.deleteOnePod(ctx, load)
+	load.finish()
+	if err != nil {
+		return "", err
+	}
+	for _, end := range closed {
+		if !websocket.IsCloseError(end, websocket.CloseServiceRestart) {
+			return "", fmt.Errorf("a connection ended with %w", end)
+		}
+	}
+	if err := until(ctx, time.Minute, w.current); err != nil {
+		return "", fmt.Errorf("after the deletion: %w", err)
+	}
+	return fmt.Sprintf("%d of 40 connections closed with 1012, the others live on", len(closed)), nil
+}
+
+func (w *World) deleteOnePod(ctx context.Context, load *load) ([]error, error) {
+	pods, err := w.GatewayPods(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(pods) < 2 {
+		return nil, fmt.Errorf("%d gateway pods, want 2", len(pods))
+	}
+	victim := pods[0]
+	if err := w.Client.Delete(ctx, &victim); err != nil {
+		return nil, fmt.Errorf("delete pod %s: %w", victim.Name, err)
+	}
+	err = until(ctx, 90*time.Second, func(ctx context.Context) error {
+		err := w.Client.Get(ctx, client.ObjectKeyFromObject(&victim), victim.DeepCopy())
+		if client.IgnoreNotFound(err) == nil && err != nil {
+			return nil
+		}
+		return fmt.Errorf("pod %s is still there", victim.Name)
+	})
+	closed := load.closed()
+	if err == nil && len(closed) == 0 {
+		err = errors.New("no connection was closed: the deleted pod had none")
+	}
+	return closed, err
+}

@@ -1,0 +1,195 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package story
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// podLogs follows the logs of every gateway pod from its first line, so that
+// what a deleted pod wrote is not lost.
+type podLogs struct {
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	mu       sync.Mutex
+	followed map[string]bool
+	lines    []string
+}
+
+// followLogs starts to collect. The context bounds the collecting.
+func (w *World) followLogs(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	logs := &podLogs{cancel: cancel, followed: map[string]bool{}}
+	w.logs = logs
+	logs.done.Go(func() {
+		ticker := time.NewTicker(200 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			logs.discover(ctx, w)
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+		}
+	})
+}
+
+func (l *podLogs) discover(ctx context.Context, w *World) {
+	pods, err := w.GatewayPods(ctx)
+	if err != nil {
+		return // The next tick asks again.
+	}
+	for i := range pods {
+		pod := &pods[i]
+		running := len(pod.Status.ContainerStatuses) > 0 && pod.Status.ContainerStatuses[0].State.Running != nil
+		l.mu.Lock()
+		known := l.followed[pod.Name]
+		l.followed[pod.Name] = known || running
+		l.mu.Unlock()
+		if running && !known {
+			l.done.Go(func() { l.follow(ctx, w, pod.Name) })
+		}
+	}
+}
+
+func (l *podLogs) follow(ctx context.Context, w *World, pod string) {
+	request := w.Clientset.CoreV1().Pods(Namespace).GetLogs(pod, &corev1.PodLogOptions{Follow: true})
+	stream, err := request.Stream(ctx)
+	if err != nil {
+		l.add(fmt.Sprintf("cannot follow the log of pod %s: %v", pod, err))
+		return
+	}
+	defer func() { _ = stream.Close() }()
+	scanner := bufio.NewScanner(stream)
+	scanner.Buffer(make([]byte, 64<<10), 1<<20)
+	for scanner.Scan() {
+		l.add(scanner.Text())
+	}
+}
+
+func (l *podLogs) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, line)
+}
+
+func (l *podLogs) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.lines...)
+}
+
+// stop ends the collecting.
+func (l *podLogs) stop() {
+	l.cancel()
+	l.done.Wait()
+}
+
+// auditRecord is what the story checks of a record.
+type auditRecord struct {
+	Schema       string `json:"schema"`
+	Event        string `json:"event"`
+	BootID       string `json:"boot_id"`
+	Sequence     uint64 `json:"sequence"`
+	ConnectionID string `json:"connection_id"`
+	Lost         uint64 `json:"lost"`
+}
+
+// records returns the audit records among the lines.
+func records(lines []string) []auditRecord {
+	var found []auditRecord
+	for _, line := range lines {
+		var record auditRecord
+		if json.Unmarshal([]byte(line), &record) == nil && record.Event != "" && record.Schema != "" {
+			found = append(found, record)
+		}
+	}
+	return found
+}
+
+// ledger sums up the audit records of all pods.
+type ledger struct {
+	opened, closed map[string]int
+	denied, gaps   int
+}
+
+func newLedger(found []auditRecord) ledger {
+	sums := ledger{opened: map[string]int{}, closed: map[string]int{}}
+	for _, record := range found {
+		id := record.BootID + "/" + record.ConnectionID
+		switch record.Event {
+		case "opened":
+			sums.opened[id]++
+		case "closed":
+			sums.closed[id]++
+		case "denied":
+			sums.denied++
+		case "gap":
+			sums.gaps++
+		}
+	}
+	return sums
+}
+
+// complete fails unless each admitted connection has exactly one record of its
+// beginning and one of its end.
+func (s ledger) complete(admitted int64) error {
+	var problems []error
+	if int64(len(s.opened)) != admitted {
+		problems = append(problems, fmt.Errorf("%d connections have an opened record, %d were admitted", len(s.opened), admitted))
+	}
+	for id, n := range s.opened {
+		if n != 1 || s.closed[id] != 1 {
+			problems = append(problems, fmt.Errorf("connection %s: %d opened, %d closed", id, n, s.closed[id]))
+		}
+	}
+	for id := range s.closed {
+		if s.opened[id] == 0 {
+			problems = append(problems, fmt.Errorf("connection %s: closed without opened", id))
+		}
+	}
+	if s.gaps > 0 {
+		problems = append(problems, fmt.Errorf("%d gap records", s.gaps))
+	}
+	if len(problems) > 3 {
+		problems = append(problems[:3], fmt.Errorf("and %d more", len(problems)-3))
+	}
+	return errors.Join(problems...)
+}
+
+// auditIsComplete waits until the records of all admitted connections have
+// arrived, then searches all lines for credentials.
+func (w *World) auditIsComplete(ctx context.Context) (string, error) {
+	var sums ledger
+	err := until(ctx, 20*time.Second, func(context.Context) error {
+		sums = newLedger(records(w.logs.all()))
+		return sums.complete(w.admitted.get())
+	})
+	if err != nil {
+		return "", err
+	}
+	lines := w.logs.all()
+	for _, token := range w.tokens.all() {
+		// The signature alone would be enough for nobody, the whole for anybody.
+		signature := token[strings.LastIndexByte(token, '.')+1:]
+		for _, line := range lines {
+			if strings.Contains(line, signature) {
+				return "", errors.New("a token is in the log")
+			}
+		}
+	}
+	return fmt.Sprintf("%d connections opened and closed once each, %d denied records, no token in %d lines",
+		len(sums.opened), sums.denied, len(lines)), nil
+}
