@@ -14,15 +14,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
-
-// Set is all metrics of one gateway process, with a registry of its own. Safe
-// for concurrent use.
-type Set struct {
-	registry *prometheus.Registry
-}
 
 // Phase is a part of the handshake.
 type Phase string
@@ -44,63 +40,185 @@ const (
 	ToClient   Direction = "to_client"
 )
 
-// AuditStats are the figures of the audit log, see audit.Stats.
-type AuditStats struct {
-	Queued        int
-	Written, Lost uint64
+// Values of the label result.
+const (
+	resultOK     = "ok"
+	resultFailed = "failed"
+)
+
+// Set is all metrics of one gateway process, with a registry of its own. Safe
+// for concurrent use.
+type Set struct {
+	registry *prometheus.Registry
+	routes   *routes
+
+	closed     *prometheus.CounterVec
+	lifetime   prometheus.Summary
+	refused    *prometheus.CounterVec
+	handshakes *prometheus.HistogramVec
+	messages   *prometheus.CounterVec
+	bytes      *prometheus.CounterVec
+
+	fileLoads    *prometheus.CounterVec
+	fileInForce  *prometheus.GaugeVec
+	certificates *listeners
+
+	dialFailures prometheus.Counter
+	keySets      *prometheus.CounterVec
+	problems     prometheus.Gauge
+	draining     prometheus.Gauge
 }
 
-// New returns a Set with every series that does not depend on names at zero.
-func New() *Set { return &Set{registry: prometheus.NewRegistry()} }
+// New returns a Set with every series that does not depend on names at zero, so
+// that a rate over the first event of a kind is right.
+func New() *Set {
+	s := &Set{
+		registry: prometheus.NewRegistry(),
+		routes:   newRoutes(),
+		closed: counters("connections_closed_total",
+			"Connections that have ended, by the reason in the audit log.", "reason"),
+		lifetime: prometheus.NewSummary(prometheus.SummaryOpts{
+			Name: name("connection_duration_seconds"), Help: "How long connections that have ended were open.",
+		}),
+		refused: counters("handshakes_refused_total",
+			"Handshakes that ended without a connection, by the reason in the audit log.", "reason"),
+		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: name("handshake_duration_seconds"), Help: "How long the phases of successful handshakes took.",
+			Buckets: []float64{0.005, 0.025, 0.1, 0.5, 2.5},
+		}, []string{"phase"}),
+		messages: counters("messages_total", "Messages relayed.", "direction"),
+		bytes:    counters("message_bytes_total", "Payload bytes relayed.", "direction"),
+		fileLoads: counters("config_loads_total",
+			"Contract files read after a change, by whether they could be put into force.", "file", "result"),
+		fileInForce:  gauges("config_in_force_timestamp_seconds", "Since when the content of a contract file is in force.", "file"),
+		certificates: newListeners(),
+		dialFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: name("upstream_dial_failures_total"), Help: "Failed dials of single backend addresses; the handshake may have succeeded on another.",
+		}),
+		keySets: counters("key_set_fetches_total", "Fetches of key sets from their addresses.", "result"),
+		problems: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: name("config_problems"), Help: "Parts of the configuration that cannot be served as they are; /report names them.",
+		}),
+		draining: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: name("draining"), Help: "1 while the gateway ends its connections before it stops.",
+		}),
+	}
+	s.registry.MustRegister(s.routes, s.certificates, s.closed, s.lifetime, s.refused, s.handshakes, s.messages, s.bytes,
+		s.fileLoads, s.fileInForce, s.dialFailures, s.keySets, s.problems, s.draining)
+	s.zero()
+	return s
+}
+
+func (s *Set) zero() {
+	for _, reason := range outcome.Refusals() {
+		s.refused.WithLabelValues(string(reason))
+	}
+	for _, reason := range outcome.Closures() {
+		s.closed.WithLabelValues(string(reason))
+	}
+	for _, phase := range []Phase{PhaseTLS, PhaseAuthenticate, PhaseUpstream, PhaseTotal} {
+		s.handshakes.WithLabelValues(string(phase))
+	}
+	for _, direction := range []Direction{FromClient, ToClient} {
+		s.messages.WithLabelValues(string(direction))
+		s.bytes.WithLabelValues(string(direction))
+	}
+	for _, result := range []string{resultOK, resultFailed} {
+		s.keySets.WithLabelValues(result)
+		for _, file := range []string{contract.ConfigFile, contract.EndpointsFile, contract.RevocationsFile} {
+			s.fileLoads.WithLabelValues(file, result)
+		}
+	}
+}
 
 // Handler serves the metrics.
-func (s *Set) Handler() http.Handler { return http.NotFoundHandler() }
+func (s *Set) Handler() http.Handler {
+	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 5 * time.Second})
+}
 
 // Opened counts a connection of a route in.
-func (s *Set) Opened(route string) { _ = route }
+func (s *Set) Opened(route string) { s.routes.opened(route) }
 
 // Closed counts it out.
 func (s *Set) Closed(route string, reason outcome.Reason, lifetime time.Duration) {
-	_, _, _ = route, reason, lifetime
+	s.routes.closed(route)
+	s.closed.WithLabelValues(string(reason)).Inc()
+	s.lifetime.Observe(lifetime.Seconds())
 }
 
 // Refused counts a refused handshake.
-func (s *Set) Refused(reason outcome.Reason) { _ = reason }
+func (s *Set) Refused(reason outcome.Reason) { s.refused.WithLabelValues(string(reason)).Inc() }
 
-// Handshake records how long a phase took.
-func (s *Set) Handshake(phase Phase, took time.Duration) { _, _ = phase, took }
+// Handshake records how long a phase of a successful handshake took.
+func (s *Set) Handshake(phase Phase, took time.Duration) {
+	s.handshakes.WithLabelValues(string(phase)).Observe(took.Seconds())
+}
 
 // Traffic adds relayed messages and their payload bytes.
 func (s *Set) Traffic(direction Direction, messages, bytes uint64) {
-	_, _, _ = direction, messages, bytes
+	s.messages.WithLabelValues(string(direction)).Add(float64(messages))
+	s.bytes.WithLabelValues(string(direction)).Add(float64(bytes))
 }
 
 // FileLoaded records that a file of the contract ("config.json") was read: ok
 // tells whether it is in force since at.
-func (s *Set) FileLoaded(file string, ok bool, at time.Time) { _, _, _ = file, ok, at }
+func (s *Set) FileLoaded(file string, ok bool, at time.Time) {
+	if !ok {
+		s.fileLoads.WithLabelValues(file, resultFailed).Inc()
+		return
+	}
+	s.fileLoads.WithLabelValues(file, resultOK).Inc()
+	s.fileInForce.WithLabelValues(file).Set(seconds(at))
+}
 
 // CertificateLoaded records the served leaf of a listener; ok false means that
 // the new content could not be used, and notAfter is not looked at.
 func (s *Set) CertificateLoaded(listener string, ok bool, notAfter time.Time) {
-	_, _, _ = listener, ok, notAfter
+	s.certificates.loaded(listener, ok, notAfter)
 }
 
 // UpstreamDialFailed counts a failed dial of one endpoint; the handshake may
 // still succeed on another.
-func (s *Set) UpstreamDialFailed() {}
+func (s *Set) UpstreamDialFailed() { s.dialFailures.Inc() }
 
 // KeySetFetched counts a fetch of a key set; it fits authn.KeySetOptions.
-func (s *Set) KeySetFetched(err error) { _ = err }
+func (s *Set) KeySetFetched(err error) {
+	result := resultOK
+	if err != nil {
+		result = resultFailed
+	}
+	s.keySets.WithLabelValues(result).Inc()
+}
 
 // Problems says how many problems the report has.
-func (s *Set) Problems(n int) { _ = n }
+func (s *Set) Problems(n int) { s.problems.Set(float64(n)) }
 
 // Draining says whether the gateway is on its way out.
-func (s *Set) Draining(draining bool) { _ = draining }
+func (s *Set) Draining(draining bool) {
+	value := 0.0
+	if draining {
+		value = 1
+	}
+	s.draining.Set(value)
+}
 
-// WatchAudit asks for the audit log's figures at each scrape. Call it once.
-func (s *Set) WatchAudit(stats func() AuditStats) { _ = stats }
+// Keep makes series for these routes and listeners and forgets those of all
+// others; a route with open connections is forgotten with the last of them.
+// Call it after each change of the configuration.
+func (s *Set) Keep(routes, listeners []string) {
+	s.routes.keep(routes)
+	s.certificates.keep(listeners)
+}
 
-// Keep forgets the series of all other routes and listeners. Call it after
-// each change of the configuration.
-func (s *Set) Keep(routes, listeners []string) { _, _ = routes, listeners }
+func name(metric string) string { return prometheus.BuildFQName("wsgateway", "", metric) }
+
+func counters(metric, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name(metric), Help: help}, labels)
+}
+
+func gauges(metric, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name(metric), Help: help}, labels)
+}
+
+// seconds is a time as Prometheus wants it.
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
