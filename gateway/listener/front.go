@@ -1,0 +1,190 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package listener
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+// Terms are what one listener offers to TLS clients.
+type Terms struct {
+	// Listener is its name.
+	Listener  string
+	Hostnames []string
+	// MinVersion is tls.VersionTLS12 or tls.VersionTLS13.
+	MinVersion uint16
+	// Certificate is nil while there is none: the listener's names are then
+	// refused.
+	Certificate *tls.Certificate
+}
+
+// Front is what one socket serves: the listeners that share it. It is immutable
+// and safe for concurrent use.
+type Front struct {
+	config *tls.Config
+	hosts  match.Hosts[*choice]
+	// nobody is the configuration for names that are not served: without a
+	// certificate, crypto/tls answers with the alert unrecognized_name.
+	nobody *tls.Config
+}
+
+type choice struct {
+	listener string
+	config   *tls.Config
+	served   bool
+}
+
+// NewFront puts listeners behind one socket. Each hostname belongs to one
+// listener.
+func NewFront(terms []Terms) *Front {
+	f := &Front{nobody: newConfig(tls.VersionTLS12)}
+	f.config = newConfig(tls.VersionTLS12)
+	f.config.GetConfigForClient = f.choose
+	for _, t := range terms {
+		config := newConfig(t.MinVersion)
+		if t.Certificate != nil {
+			config.Certificates = []tls.Certificate{*t.Certificate}
+		}
+		c := &choice{listener: t.Listener, config: config, served: t.Certificate != nil}
+		for _, hostname := range t.Hostnames {
+			f.hosts.Set(hostname, c)
+		}
+	}
+	return f
+}
+
+func newConfig(minVersion uint16) *tls.Config {
+	return &tls.Config{
+		MinVersion: max(minVersion, tls.VersionTLS12),
+		// For TLS 1.2 only: AEAD with forward secrecy. crypto/tls chooses the
+		// order, and all of TLS 1.3.
+		CipherSuites: []uint16{
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+		},
+		NextProtos: []string{"http/1.1"},
+		// A ticket of one listener must never resume at another, whose rules
+		// may differ (CVE-2025-68121 and its kind). Without tickets nothing
+		// resumes.
+		SessionTicketsDisabled: true,
+	}
+}
+
+// ServedBy returns the listener whose hostnames hold name, which is in lower
+// case.
+func (f *Front) ServedBy(name string) (listener string, ok bool) {
+	c, ok := f.hosts.Lookup(name)
+	if !ok {
+		return "", false
+	}
+	return c.listener, true
+}
+
+func (f *Front) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	name := strings.ToLower(hello.ServerName)
+	c, ok := f.hosts.Lookup(name)
+	if p, isProbe := hello.Conn.(*probe); isProbe {
+		p.hello.ServerName = name
+		p.chosen = c
+	}
+	if !ok {
+		return f.nobody, nil
+	}
+	return c.config, nil
+}
+
+// Hello is what is known of a TLS handshake, also of one that failed.
+type Hello struct {
+	// ServerName in lower case; empty when the client sent none or was not
+	// understood.
+	ServerName string
+	// Listener that serves the name; empty when there is none.
+	Listener string
+	// Silent is true when the client left without having said anything, as the
+	// health checks of load balancers do.
+	Silent bool
+}
+
+// probe remembers the choice that crypto/tls was told, so that also a failed
+// handshake can be attributed.
+type probe struct {
+	net.Conn
+	hello  Hello
+	chosen *choice
+	heard  bool
+}
+
+func (p *probe) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	p.heard = p.heard || n > 0
+	return n, err
+}
+
+// Handshake speaks TLS as server within the deadline that the caller has set on
+// conn. The error is an *outcome.Refusal; conn is then for the caller to close.
+func (f *Front) Handshake(ctx context.Context, conn net.Conn) (*tls.Conn, Hello, error) {
+	p := &probe{Conn: conn}
+	secure := tls.Server(p, f.config)
+	// The deadline ends a handshake; a context that can be done would cost a
+	// goroutine for each.
+	err := secure.HandshakeContext(context.WithoutCancel(ctx))
+	if p.chosen != nil {
+		p.hello.Listener = p.chosen.listener
+	}
+	if err == nil {
+		return secure, p.hello, nil
+	}
+	p.hello.Silent = !p.heard
+	return nil, p.hello, p.refusal(err)
+}
+
+func (p *probe) refusal(err error) *outcome.Refusal {
+	var notTLS tls.RecordHeaderError
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return outcome.Refuse(outcome.HandshakeTimeout, "TLS handshake not complete in time")
+	case !p.heard:
+		return outcome.Refuse(outcome.ClientGone, "connection ended before the TLS handshake")
+	case errors.As(err, &notTLS):
+		if looksLikeHTTP(notTLS.RecordHeader) {
+			answerPlainHTTP(p.Conn)
+			return outcome.Refuse(outcome.TLSHandshakeFailed, "client speaks HTTP without TLS")
+		}
+		return outcome.Refuse(outcome.TLSHandshakeFailed, "client does not speak TLS")
+	case p.chosen == nil && p.hello.ServerName != "":
+		return outcome.Refuse(outcome.UnknownServerName, "no listener has this name")
+	case p.chosen != nil && !p.chosen.served:
+		return outcome.Refuse(outcome.NoCertificate, "listener %q has no certificate yet", p.chosen.listener)
+	case errors.Is(err, io.EOF):
+		return outcome.Refuse(outcome.ClientGone, "connection ended within the TLS handshake")
+	}
+	return outcome.Refuse(outcome.TLSHandshakeFailed, "%v", err)
+}
+
+// looksLikeHTTP tells the start of a request by the first five bytes.
+func looksLikeHTTP(record [5]byte) bool {
+	for _, method := range []string{"GET /", "HEAD ", "POST ", "PUT /", "OPTIO", "CONNE", "PATCH", "DELET", "TRACE", "PRI *"} {
+		if string(record[:]) == method {
+			return true
+		}
+	}
+	return false
+}
+
+func answerPlainHTTP(conn net.Conn) {
+	const text = "this port speaks TLS: use wss://\n"
+	// The client may be gone already; there is nobody else to tell.
+	_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"+
+		"Content-Length: 33\r\n\r\n"+text)
+}
