@@ -37,11 +37,11 @@ generate: ## Write deep copies and apply configurations of the API types.
 	$$controller_gen object:headerFile=$(BOILERPLATE) applyconfiguration:headerFile=$(BOILERPLATE) paths=./api/...
 
 .PHONY: manifests
-manifests: ## Write the CRDs and the operator's RBAC role, and copy the CRDs into the chart.
+manifests: ## Write the CRDs and the operator's RBAC role, and copy both into the chart.
 	@controller_gen=$$(hack/tool.sh controller-gen)
 	$$controller_gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$$controller_gen rbac:roleName=websocket-gateway-operator paths=./controllers/... output:rbac:dir=config/rbac
-	hack/sync-chart.sh config/crd/bases $(CHART)
+	hack/sync-chart.sh config/crd/bases config/rbac/role.yaml $(CHART)
 
 .PHONY: fmt
 fmt: ## Format the Go code.

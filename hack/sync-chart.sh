@@ -2,14 +2,19 @@
 # SPDX-FileCopyrightText: The WebSocket Gateway Authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# hack/sync-chart.sh CRDS CHART turns each CRD in the folder CRDS into a template
-# of the chart. They are templates and not files in crds/ because Helm never
-# upgrades the latter; the keep annotation makes sure that an uninstall does not
-# delete every gateway in the cluster.
+# hack/sync-chart.sh CRDS ROLE CHART copies what is generated into the chart:
+# each CRD of the folder CRDS becomes a template, the file ROLE becomes
+# files/role.yaml, whose rules the chart's ClusterRole takes over.
+#
+# CRDs are templates and not files in crds/ because Helm never upgrades the
+# latter; the keep annotation makes sure that an uninstall does not delete every
+# gateway in the cluster.
 set -euo pipefail
 
-crds=${1:?usage: hack/sync-chart.sh CRDS CHART}
-chart=${2:?usage: hack/sync-chart.sh CRDS CHART}
+usage='usage: hack/sync-chart.sh CRDS ROLE CHART'
+crds=${1:?$usage}
+role=${2:?$usage}
+chart=${3:?$usage}
 target=$chart/templates/crds
 
 shopt -s nullglob
@@ -40,3 +45,10 @@ for source in "${sources[@]}"; do
 		echo '{{- end }}'
 	} >"$file"
 done
+
+if [[ ! -f $role ]]; then
+	echo "hack/sync-chart.sh: no $role; the +kubebuilder:rbac markers in controllers/ make it" >&2
+	exit 1
+fi
+mkdir -p "$chart/files"
+cp "$role" "$chart/files/role.yaml"
