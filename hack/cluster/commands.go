@@ -28,6 +28,8 @@ const usage = `usage: go run . COMMAND
   assets                      build etcd, kube-apiserver and kubectl, print their
                               folder: KUBEBUILDER_ASSETS=$(go run . assets)
   build                       build all that up needs, start nothing
+  images BIN VERSION          pack BIN/manager and BIN/gateway as
+                              BIN/images/*.tar, for load-image or "docker load"
 
 Environment: WSGATEWAY_STATE, WSGATEWAY_CACHE, WSGATEWAY_SUBNET; see README.md.
 `
@@ -46,6 +48,8 @@ func run(ctx context.Context, args []string) error {
 		return assets(ctx)
 	case "build":
 		return build(ctx)
+	case "images":
+		return images(args[1:])
 	default:
 		return onNode(ctx, args[0], args[1:])
 	}

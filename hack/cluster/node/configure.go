@@ -102,6 +102,8 @@ func (l Layout) makeCertificates() error {
 		IPs:      []net.IP{net.IPv4(127, 0, 0, 1), l.NodeIP().AsSlice(), l.APIService().AsSlice()},
 	}, {
 		File: "apiserver-kubelet", CommonName: "kube-apiserver-kubelet-client", Organizations: []string{"system:masters"},
+	}, {
+		File: aggregator, CommonName: aggregator,
 	}}
 	admin := pki.Leaf{File: "admin", CommonName: "admin", Organizations: []string{"system:masters"}}
 	for _, leaf := range append(append(servers, admin, balancerUser()), users()...) {

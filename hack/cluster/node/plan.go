@@ -5,11 +5,13 @@
 
 package node
 
-import (
-	"path/filepath"
-)
+import "path/filepath"
 
-// plan lists the processes of the node. bin holds the path of each binary.
+// aggregator is the only client that may speak for other users: the API server
+// itself, when it passes a request on to an aggregated API.
+const aggregator = "aggregator"
+
+// newPlan lists the processes of the node. bin holds the path of each binary.
 // Leader election is off everywhere: nobody competes, and the leases would be
 // most of the writes of an idle cluster.
 func (l Layout) newPlan(bin map[string]string) Plan {
@@ -76,16 +78,22 @@ func (l Layout) apiServerFlags(etcd string) []string {
 		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
 		"--audit-policy-file=" + l.conf("audit-policy.yaml"), "--audit-log-path=" + l.AuditLog(),
 		"--audit-log-maxsize=200", "--audit-log-maxbackup=2",
+		"--requestheader-client-ca-file=" + l.key("ca.crt"), "--requestheader-allowed-names=" + aggregator,
+		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + l.key("aggregator.crt"), "--proxy-client-key-file=" + l.key("aggregator.key"),
 		"--allow-privileged=true", "--profiling=false",
 	}
 }
 
+// controllerManagerFlags lift the limit on requests, which would stretch the
+// start of some fifty controllers to five seconds.
 func (l Layout) controllerManagerFlags() []string {
 	config := l.kubeconfigOf("kube-controller-manager")
 	return []string{
 		"--kubeconfig=" + config, "--authentication-kubeconfig=" + config, "--authorization-kubeconfig=" + config,
 		"--bind-address=127.0.0.1", "--leader-elect=false", "--profiling=false",
-		"--use-service-account-credentials=true",
+		"--use-service-account-credentials=true", "--kube-api-qps=200", "--kube-api-burst=400",
 		"--service-account-private-key-file=" + l.key("sa.key"), "--root-ca-file=" + l.key("ca.crt"),
 		"--cluster-signing-cert-file=" + l.key("ca.crt"), "--cluster-signing-key-file=" + l.key("ca.key"),
 		"--cluster-cidr=" + l.Pods().String(), "--allocate-node-cidrs=false",
