@@ -104,7 +104,7 @@ build: ## Build all binaries into bin/.
 
 .PHONY: images
 images: build ## Write the container images as archives into bin/images.
-	@cd hack/cluster && go run . images $(CURDIR)/bin $(VERSION)
+	@go -C hack/cluster run ./pack -tag=$(VERSION) -out=$(CURDIR)/bin/images $(CURDIR)/bin/manager $(CURDIR)/bin/gateway
 
 .PHONY: chart
 chart: ## Lint and package the Helm chart into bin/.
@@ -125,11 +125,12 @@ cluster-down: ## Stop it and remove all of it.
 
 .PHONY: demo
 demo: ## A working wss:// with certificate and token, on a cluster of its own.
-	@hack/demo/up.sh
+	@hack/need.sh ip nft containerd runc cni
+	go run ./hack/demo up
 
 .PHONY: demo-down
 demo-down: ## Remove the demo.
-	@hack/demo/down.sh
+	@go run ./hack/demo down
 
 ##@ Gates
 

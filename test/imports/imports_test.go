@@ -97,8 +97,8 @@ var rules = []rule{
 		reason: "programs wire the parts; no part knows a program",
 	},
 	{
-		packages: "...", except: []string{"test/..."}, forbid: []string{"test/..."},
-		reason: "what only tests need must not end in a program",
+		packages: "...", except: []string{"test/...", "hack/..."}, forbid: []string{"test/...", "hack/..."},
+		reason: "what only tests and scripts need must not end in a program that we ship",
 	},
 }
 
