@@ -12,6 +12,7 @@ SHELL       := bash
 MAKEFLAGS += --no-print-directory
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS   = -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 5s
 CHART    := charts/websocket-gateway-operator
 BOILERPLATE := hack/boilerplate.go.txt
@@ -100,11 +101,12 @@ e2e: ## Test the whole on a real node with real cert-manager; needs root on Linu
 
 .PHONY: build
 build: ## Build all binaries into bin/.
-	@CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
+	@CGO_ENABLED=0 go build -trimpath -ldflags='$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: images
-images: build ## Write the container images as archives into bin/images.
-	@go -C hack/cluster run ./pack -tag=$(VERSION) -out=$(CURDIR)/bin/images $(CURDIR)/bin/manager $(CURDIR)/bin/gateway
+images: ## Write the container images as archives into bin/images.
+	@CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags='$(LDFLAGS)' -o bin/linux/ ./cmd/manager ./cmd/gateway
+	go -C hack/cluster run ./pack -tag=$(VERSION) -out=$(CURDIR)/bin/images $(CURDIR)/bin/linux/{manager,gateway}
 
 .PHONY: chart
 chart: ## Lint and package the Helm chart into bin/.

@@ -107,23 +107,25 @@ var rules = []rule{
 var stagesThatFetch = []string{"controllers/resolve/...", "controllers/apply/...", "controllers/observe/..."}
 
 // ground are the parts of the gateway that every other part may build upon.
-var ground = []string{"gateway/contract", "gateway/outcome", "gateway/metrics"}
+var ground = []string{"gateway/contract", "gateway/filewatch", "gateway/metrics", "gateway/outcome"}
 
 // parts says what each part of the gateway may import of the gateway, besides
 // the ground. Parts do not know each other: the root wires them, and each name
 // in a line here is an exception that was thought about.
 var parts = map[string][]string{
-	"gateway":          {"gateway/..."},
-	"gateway/audit":    nil,
-	"gateway/authn":    nil,
-	"gateway/contract": nil,
-	"gateway/limits":   nil,
-	"gateway/listener": {"gateway/match"}, // the server name selects the listener by the same rules as the Host
-	"gateway/match":    nil,
-	"gateway/metrics":  nil,
-	"gateway/outcome":  nil,
-	"gateway/proxy":    {"gateway/session"}, // a relay is what a session closes
-	"gateway/session":  {"gateway/audit"},   // a session's life is what the audit record tells
+	"gateway":           {"gateway/..."},
+	"gateway/audit":     nil,
+	"gateway/authn":     nil,
+	"gateway/certs":     nil,
+	"gateway/contract":  nil,
+	"gateway/filewatch": nil,
+	"gateway/limits":    nil,
+	"gateway/listener":  {"gateway/certs", "gateway/match"}, // TLS needs both; the server name selects the listener by the same rules as the Host
+	"gateway/match":     nil,
+	"gateway/metrics":   nil,
+	"gateway/outcome":   nil,
+	"gateway/proxy":     {"gateway/session"}, // a relay is what a session closes
+	"gateway/session":   {"gateway/audit"},   // a session's life is what the audit record tells
 }
 
 func TestImports(t *testing.T) {
