@@ -8,8 +8,8 @@ package v1alpha1
 // repeats its reason and message. The operator sets all of them.
 const (
 	// ConditionAccepted is True when the spec could be compiled. False with
-	// ReasonInvalid, ReasonUnsupportedValue or ReasonNameConflict. While it is
-	// False the last good configuration stays in force.
+	// ReasonInvalid or ReasonNameConflict; Unknown with ReasonWaitingForDeletion.
+	// While it is not True the last good configuration stays in force.
 	ConditionAccepted = "Accepted"
 
 	// ConditionResolvedRefs is True when everything that the spec refers to
@@ -88,6 +88,8 @@ const (
 	ReasonHostnameNotServed = "HostnameNotServed"
 	// ReasonRouteConflict: two routes have the same hostname and path.
 	ReasonRouteConflict = "RouteConflict"
+	// ReasonKeySetUnavailable: a pod reports that it could never fetch a key set.
+	ReasonKeySetUnavailable = "KeySetUnavailable"
 	// ReasonWaitingForPods: no pod has reported on its Secrets yet.
 	ReasonWaitingForPods = "WaitingForPods"
 
@@ -115,6 +117,8 @@ const (
 	ReasonRollingOut = "RollingOut"
 	// ReasonStaleConfig: a ready pod does not report the wanted configuration.
 	ReasonStaleConfig = "StaleConfig"
+	// ReasonPortUnavailable: a pod could not open the port of a listener.
+	ReasonPortUnavailable = "PortUnavailable"
 	// ReasonPodsNotReporting: a ready pod could not be asked for a minute.
 	ReasonPodsNotReporting = "PodsNotReporting"
 	// ReasonAddressNotAssigned: the LoadBalancer Service has no address yet.

@@ -41,6 +41,8 @@ type Facts struct {
 	ConfigDigest string
 	// AttachedRoutes counts the routes of each listener, by name.
 	AttachedRoutes map[string]int32
+	// Since says when tolerated states began; see Since.Next.
+	Since Since
 	// Running is what observe saw; nil when the pass did not get so far, and
 	// then what was known before stays.
 	Running *Running
@@ -83,6 +85,8 @@ type Pod struct {
 	Name        string
 	Ready       bool
 	Terminating bool
+	// ReadyAt is when the pod became ready; zero when unknown.
+	ReadyAt time.Time
 	// UpToDate is true when the pod has the Deployment's current template.
 	UpToDate bool
 	// WaitingReason and WaitingMessage say why the container does not run
@@ -105,6 +109,10 @@ type Certificate struct {
 	// Wanted is the leaf of the Certificate's current revision, taken from its
 	// CertificateRequest; nil while there is none.
 	Wanted *Leaf
+	// WantedSince is when that leaf was issued (the Ready condition of the
+	// CertificateRequest); zero when unknown. NotBefore will not do: many
+	// issuers date it back.
+	WantedSince time.Time
 	// Issuing is true while cert-manager works on a new leaf.
 	Issuing bool
 	// FailureReason and FailureMessage are what cert-manager says of a failed

@@ -1,0 +1,199 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// accepted is about the spec alone, and about the names that it takes.
+func (p *pass) accepted() finding {
+	if !p.compiled() {
+		return p.keep(wsv1alpha1.ConditionAccepted)
+	}
+	if found := p.problems(wsv1alpha1.ConditionAccepted); len(found) > 0 {
+		return p.no(found[0].Reason, describe(found))
+	}
+	if waiting := p.facts.WaitingForDeletion; len(waiting) > 0 {
+		return p.unknown(wsv1alpha1.ReasonWaitingForDeletion,
+			"A gateway of the same name was deleted and its objects are still being removed: "+
+				strings.Join(waiting, ", ")+". Wait, or see which finalizer keeps them.")
+	}
+	return p.yes(wsv1alpha1.ReasonAccepted, "The spec is valid.")
+}
+
+// resolvedRefs is about what the spec refers to. The operator knows nothing of
+// Secrets: the pods, which mount them, say what is wrong with them.
+func (p *pass) resolvedRefs() finding {
+	if !p.compiled() {
+		return p.keep(wsv1alpha1.ConditionResolvedRefs)
+	}
+	found := p.problems(wsv1alpha1.ConditionResolvedRefs)
+	if p.held() && len(found) == 0 {
+		return p.keep(wsv1alpha1.ConditionResolvedRefs)
+	}
+	pods, reported := p.reporters()
+	if !p.held() {
+		found = append(found, p.podProblems(pods)...)
+		slices.SortStableFunc(found, func(a, b Problem) int { return strings.Compare(a.Field, b.Field) })
+	}
+	if len(found) > 0 {
+		return p.no(found[0].Reason, describe(found))
+	}
+	if !reported && len(secretUses(p.gw)) > 0 {
+		return p.waitForReports()
+	}
+	return p.yes(wsv1alpha1.ReasonResolvedRefs, "Everything that the spec refers to can be used.")
+}
+
+func (p *pass) waitForReports() finding {
+	// The pass ended before it saw a pod: what was found for this spec stands.
+	if old := p.before(wsv1alpha1.ConditionResolvedRefs); p.facts.Running == nil && old != nil &&
+		old.ObservedGeneration == p.gw.Generation {
+		return p.keep(wsv1alpha1.ConditionResolvedRefs)
+	}
+	message := "No pod has yet reported on the Secrets that the spec refers to; only pods can read them."
+	if why := p.trouble(); why != "" {
+		message += " " + why
+	}
+	return p.unknown(wsv1alpha1.ReasonWaitingForPods, message)
+}
+
+// reporters are the pods whose word on Secrets counts: those of the current
+// template, since others may lack the volume, that have read the wanted
+// configuration. Where that configuration is so new that no pod has read it,
+// the answers about the one before stand in if the spec is still the same.
+func (p *pass) reporters() ([]*Pod, bool) {
+	if p.facts.Running == nil {
+		return nil, false
+	}
+	current := p.facts.Running.alive(func(pod *Pod) bool { return pod.UpToDate && pod.Report != nil })
+	wanted := p.wantedDigest()
+	informed := slices.DeleteFunc(slices.Clone(current), func(pod *Pod) bool { return pod.config().Seen != wanted })
+	if len(informed) > 0 {
+		return informed, true
+	}
+	old := p.before(wsv1alpha1.ConditionResolvedRefs)
+	if old != nil && old.ObservedGeneration == p.gw.Generation {
+		return current, len(current) > 0
+	}
+	return nil, false
+}
+
+// podProblems are the problems that pods report and that concern a reference,
+// once each, however many pods report them.
+func (p *pass) podProblems(pods []*Pod) []Problem {
+	var found []Problem
+	for _, pod := range pods {
+		for i := range pod.Report.Problems {
+			reported := &pod.Report.Problems[i]
+			if !p.concernsReference(reported) {
+				continue
+			}
+			problem := p.problem(reported)
+			same := func(other Problem) bool { return other.Field == problem.Field && other.Reason == problem.Reason }
+			if !slices.ContainsFunc(found, same) {
+				found = append(found, problem)
+			}
+		}
+	}
+	return found
+}
+
+// concernsReference leaves out the Secrets that cert-manager fills
+// (CertificatesReady is about them), ports, and key sets of which a good copy
+// is in force: the outage of a key server is no fault of the spec.
+func (p *pass) concernsReference(reported *contract.ReportProblem) bool {
+	switch reported.Reason {
+	case contract.ProblemSecretNotFound, contract.ProblemSecretKeyNotFound, contract.ProblemSecretInvalid:
+		return reported.Listener == "" || !p.managed(reported.Listener)
+	case contract.ProblemKeySetUnavailable:
+		return !reported.Serving
+	default:
+		return false
+	}
+}
+
+func (p *pass) problem(reported *contract.ReportProblem) Problem {
+	field := "spec.authPolicies[" + reported.Policy + "]"
+	if reported.Listener != "" {
+		field = "spec.listeners[" + reported.Listener + "].tls.certificate.secretRef"
+	}
+	problem := Problem{Field: field, Reason: string(reported.Reason)}
+	switch reported.Reason {
+	case contract.ProblemSecretNotFound:
+		problem.Message = fmt.Sprintf("Secret %q does not exist in namespace %q, or has no data: create it",
+			reported.Secret, p.gw.Namespace)
+	case contract.ProblemSecretKeyNotFound:
+		problem.Message = fmt.Sprintf("Secret %q has no key %q: add it", reported.Secret, reported.Key)
+	case contract.ProblemKeySetUnavailable:
+		problem.Message = fmt.Sprintf("the key set could not be fetched (%s): check jwks.uri and the network",
+			reported.Message)
+	default:
+		problem.Message = fmt.Sprintf("Secret %q cannot be used (%s): correct its content",
+			reported.Secret, reported.Message)
+	}
+	if reported.Serving {
+		problem.Message += "; its last good content stays in force"
+	}
+	return problem
+}
+
+func (p *pass) problems(condition string) []Problem {
+	var found []Problem
+	for _, problem := range p.facts.Problems {
+		if problem.Condition == condition {
+			found = append(found, problem)
+		}
+	}
+	// What blocks everything comes first: it is what to repair first.
+	slices.SortStableFunc(found, func(a, b Problem) int {
+		if a.Blocking != b.Blocking {
+			if a.Blocking {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.Field, b.Field)
+	})
+	return found
+}
+
+func describe(problems []Problem) string {
+	sentences := make([]string, 0, len(problems))
+	for _, problem := range problems {
+		sentence := problem.Message
+		if problem.Field != "" {
+			sentence = problem.Field + ": " + sentence
+		}
+		sentences = append(sentences, sentence)
+	}
+	return list(sentences)
+}
+
+// secretUses names the Secrets that users maintain.
+func secretUses(gw *wsv1alpha1.WebSocketGateway) []string {
+	var names []string
+	for i := range gw.Spec.Listeners {
+		if ref := gw.Spec.Listeners[i].TLS.Certificate.SecretRef; ref != nil {
+			names = append(names, ref.Name)
+		}
+	}
+	for i := range gw.Spec.AuthPolicies {
+		for _, method := range gw.Spec.AuthPolicies[i].AnyOf {
+			if method.JWT != nil && method.JWT.JWKS.SecretRef != nil {
+				names = append(names, method.JWT.JWKS.SecretRef.Name)
+			}
+			if method.APIKey != nil {
+				names = append(names, method.APIKey.SecretRef.Name)
+			}
+		}
+	}
+	return names
+}

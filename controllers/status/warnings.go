@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// warnings are about what works and may surprise. They never touch a condition.
+func (p *pass) warnings() []string {
+	var found []string
+	if infra := p.gw.Spec.Infrastructure; infra != nil && infra.Replicas != nil && *infra.Replicas == 1 {
+		found = append(found, "spec.infrastructure.replicas is 1: when its node is drained or the pod is replaced by "+
+			"another node's, all connections end together. Two or more spread them.")
+	}
+	if len(p.gw.Spec.Routes) == 0 {
+		found = append(found, "spec.routes is empty: every handshake is answered 404.")
+	}
+	found = append(found, p.unmanaged()...)
+	found = append(found, p.renewals()...)
+	found = append(found, p.keySets()...)
+	return found[:min(len(found), maxItems)]
+}
+
+func (p *pass) unmanaged() []string {
+	var found []string
+	for i := range p.gw.Spec.Listeners {
+		listener := &p.gw.Spec.Listeners[i]
+		if ref := listener.TLS.Certificate.SecretRef; ref != nil {
+			found = append(found, fmt.Sprintf(
+				"listener %q: nobody renews Secret %q on behalf of this gateway; whoever maintains it has to, in time.",
+				listener.Name, ref.Name))
+		}
+	}
+	return found
+}
+
+// renewals that fail do no harm until the served certificate ends.
+func (p *pass) renewals() []string {
+	if p.facts.Running == nil {
+		return nil
+	}
+	var found []string
+	for _, name := range p.listenerNames() {
+		certificate := p.facts.Running.Certificates[name]
+		served := p.served(name)
+		if certificate.FailureReason == "" || served == nil {
+			continue
+		}
+		found = append(found, failure(name, &certificate)+
+			". The certificate in force is valid until "+stamp(served.NotAfter.Time)+".")
+	}
+	return found
+}
+
+// keySets of which a good copy is in force while their server does not answer.
+func (p *pass) keySets() []string {
+	pods, _ := p.reporters()
+	var found []string
+	for _, pod := range pods {
+		for i := range pod.Report.Problems {
+			problem := &pod.Report.Problems[i]
+			if problem.Reason != contract.ProblemKeySetUnavailable || !problem.Serving {
+				continue
+			}
+			text := fmt.Sprintf("policy %q: the key set cannot be refreshed (%s); the last good one stays in force.",
+				problem.Policy, problem.Message)
+			if !slices.Contains(found, text) {
+				found = append(found, text)
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
