@@ -1,0 +1,148 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apply
+
+import "reflect"
+
+// itemKeys are the fields by which the API server merges items of the lists
+// that we render. A list whose items have none of them is atomic: whoever
+// writes it owns all of it.
+func itemKeys() [][]string {
+	return [][]string{
+		{"containerPort", "protocol"},
+		{"topologyKey", "whenUnsatisfiable"},
+		{"mountPath"},
+		{"uid"},
+		{"port", "protocol"},
+		{"name"},
+	}
+}
+
+// holds tells whether live has everything that want says. What live has beyond
+// that is somebody else's, except in an atomic list: an ingress rule that was
+// added to our NetworkPolicy opens a door that we closed.
+func holds(live, want any, atomic bool) bool {
+	if live == nil {
+		// The API server leaves out what equals the absence of the field.
+		return isZero(want)
+	}
+	switch want := want.(type) {
+	case map[string]any:
+		return holdsMap(live, want, atomic)
+	case []any:
+		return holdsList(live, want, atomic)
+	default:
+		return reflect.DeepEqual(live, want)
+	}
+}
+
+func holdsMap(live any, want map[string]any, atomic bool) bool {
+	fields, ok := live.(map[string]any)
+	if !ok {
+		return false
+	}
+	for name, value := range want {
+		if !holds(fields[name], value, atomic) {
+			return false
+		}
+	}
+	return true
+}
+
+func holdsList(live any, want []any, atomic bool) bool {
+	items, ok := live.([]any)
+	if !ok {
+		return false
+	}
+	keys := keysOf(want)
+	if atomic || keys == nil {
+		return holdsInOrder(items, want)
+	}
+	for _, item := range want {
+		found := find(items, item, keys)
+		if found == nil || !holds(found, item, false) {
+			return false
+		}
+	}
+	return true
+}
+
+func holdsInOrder(live, want []any) bool {
+	if len(live) != len(want) {
+		return false
+	}
+	for i := range want {
+		if !holds(live[i], want[i], true) {
+			return false
+		}
+	}
+	return true
+}
+
+// keysOf answers the merge keys of a list of objects, nil for an atomic one.
+func keysOf(items []any) []string {
+	for _, keys := range itemKeys() {
+		if allHave(items, keys[0]) {
+			return keys
+		}
+	}
+	return nil
+}
+
+func allHave(items []any, key string) bool {
+	for _, item := range items {
+		fields, ok := item.(map[string]any)
+		if !ok {
+			return false
+		}
+		if _, ok := fields[key]; !ok {
+			return false
+		}
+	}
+	return len(items) > 0
+}
+
+// find answers the item that has the same keys as want, as far as want has
+// them.
+func find(items []any, want any, keys []string) any {
+	wanted, ok := want.(map[string]any)
+	if !ok {
+		return nil
+	}
+	for _, item := range items {
+		fields, ok := item.(map[string]any)
+		if ok && sameKeys(fields, wanted, keys) {
+			return item
+		}
+	}
+	return nil
+}
+
+func sameKeys(fields, wanted map[string]any, keys []string) bool {
+	for _, key := range keys {
+		value, ok := wanted[key]
+		if ok && !reflect.DeepEqual(fields[key], value) {
+			return false
+		}
+	}
+	return true
+}
+
+func isZero(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case map[string]any:
+		for _, field := range value {
+			if !isZero(field) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		return len(value) == 0
+	default:
+		return reflect.ValueOf(value).IsZero()
+	}
+}

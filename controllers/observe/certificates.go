@@ -1,0 +1,188 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package observe
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"strconv"
+	"time"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmetav1 "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
+)
+
+// cert-manager waits an hour after the first failure, and twice as long after
+// each further one, up to 32 hours.
+const (
+	firstBackoff = time.Hour
+	lastBackoff  = 32 * time.Hour
+)
+
+// Certificates answers what cert-manager says of the certificates of a gateway,
+// by the name of the listener. A listener whose Certificate does not exist is
+// not in the map.
+func Certificates(
+	ctx context.Context, reader client.Reader, gw *wsv1alpha1.WebSocketGateway,
+) (map[string]status.Certificate, error) {
+	selected := []client.ListOption{
+		client.InNamespace(gw.Namespace), client.MatchingLabels{render.GatewayLabel: gw.Name},
+	}
+	var certificates cmv1.CertificateList
+	if err := reader.List(ctx, &certificates, selected...); err != nil {
+		return nil, fmt.Errorf("list Certificates: %w", err)
+	}
+	var requests cmv1.CertificateRequestList
+	if err := reader.List(ctx, &requests, selected...); err != nil {
+		return nil, fmt.Errorf("list CertificateRequests: %w", err)
+	}
+	byName := make(map[string]*cmv1.Certificate, len(certificates.Items))
+	for i := range certificates.Items {
+		if metav1.IsControlledBy(&certificates.Items[i], gw) {
+			byName[certificates.Items[i].Name] = &certificates.Items[i]
+		}
+	}
+	found := map[string]status.Certificate{}
+	for i := range gw.Spec.Listeners {
+		listener := gw.Spec.Listeners[i].Name
+		name := compile.CertificateSecretName(gw.Name, listener)
+		if certificate, ok := byName[name]; ok && gw.Spec.Listeners[i].TLS.Certificate.IssuerRef != nil {
+			found[listener] = certificateOf(certificate, requests.Items)
+		}
+	}
+	return found, nil
+}
+
+func certificateOf(certificate *cmv1.Certificate, requests []cmv1.CertificateRequest) status.Certificate {
+	found := status.Certificate{Name: certificate.Name}
+	issuing := conditionOf(certificate, cmv1.CertificateConditionIssuing)
+	found.Issuing = issuing != nil && issuing.Status == cmmetav1.ConditionTrue
+	revision := 0
+	if certificate.Status.Revision != nil {
+		revision = *certificate.Status.Revision
+	}
+	if current := requestOf(certificate, requests, revision); current != nil && revision > 0 {
+		found.Wanted = leafOf(current.Status.Certificate)
+		found.WantedSince = issuedAt(current)
+	}
+	fail(&found, certificate, issuing, requestOf(certificate, requests, revision+1))
+	return found
+}
+
+// fail notes why there is no new leaf. The request of the next revision knows
+// best; the Certificate repeats it after the attempt has ended.
+func fail(
+	found *status.Certificate, certificate *cmv1.Certificate, issuing *cmv1.CertificateCondition,
+	next *cmv1.CertificateRequest,
+) {
+	if issuing != nil && issuing.Status == cmmetav1.ConditionFalse && certificate.Status.LastFailureTime != nil {
+		found.FailureReason, found.FailureMessage = issuing.Reason, issuing.Message
+	}
+	if next != nil {
+		if reason, message := failureOf(next); reason != "" {
+			found.FailureReason, found.FailureMessage = reason, message
+		}
+	}
+	if failedAt := certificate.Status.LastFailureTime; failedAt != nil && found.FailureReason != "" {
+		found.NextAttempt = failedAt.Add(backoff(certificate.Status.FailedIssuanceAttempts))
+	}
+}
+
+func backoff(attempts *int) time.Duration {
+	pause := firstBackoff
+	if attempts == nil {
+		return pause
+	}
+	for range *attempts - 1 {
+		if pause >= lastBackoff {
+			break
+		}
+		pause *= 2
+	}
+	return pause
+}
+
+func failureOf(request *cmv1.CertificateRequest) (reason, message string) {
+	for i := range request.Status.Conditions {
+		condition := &request.Status.Conditions[i]
+		switch condition.Type {
+		case cmv1.CertificateRequestConditionDenied, cmv1.CertificateRequestConditionInvalidRequest:
+			if condition.Status == cmmetav1.ConditionTrue {
+				return condition.Reason, condition.Message
+			}
+		case cmv1.CertificateRequestConditionReady:
+			if condition.Reason == cmv1.CertificateRequestReasonFailed {
+				reason, message = condition.Reason, condition.Message
+			}
+		case cmv1.CertificateRequestConditionApproved:
+		}
+	}
+	return reason, message
+}
+
+func conditionOf(certificate *cmv1.Certificate, kind cmv1.CertificateConditionType) *cmv1.CertificateCondition {
+	for i := range certificate.Status.Conditions {
+		if certificate.Status.Conditions[i].Type == kind {
+			return &certificate.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// requestOf answers the request that made the revision. Owner and revision
+// have to agree; names are chosen by cert-manager.
+func requestOf(
+	certificate *cmv1.Certificate, requests []cmv1.CertificateRequest, revision int,
+) *cmv1.CertificateRequest {
+	wanted := strconv.Itoa(revision)
+	for i := range requests {
+		if metav1.IsControlledBy(&requests[i], certificate) &&
+			requests[i].Annotations[cmv1.CertificateRequestRevisionAnnotationKey] == wanted {
+			return &requests[i]
+		}
+	}
+	return nil
+}
+
+func issuedAt(request *cmv1.CertificateRequest) time.Time {
+	for i := range request.Status.Conditions {
+		condition := &request.Status.Conditions[i]
+		if condition.Type == cmv1.CertificateRequestConditionReady && condition.Status == cmmetav1.ConditionTrue &&
+			condition.LastTransitionTime != nil {
+			return condition.LastTransitionTime.Time
+		}
+	}
+	return time.Time{}
+}
+
+// leafOf reads the first certificate of a PEM chain, nil if there is none that
+// can be read.
+func leafOf(chain []byte) *status.Leaf {
+	block, _ := pem.Decode(chain)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil
+	}
+	sum := sha256.Sum256(leaf.Raw)
+	return &status.Leaf{
+		SHA256:       hex.EncodeToString(sum[:]),
+		SerialNumber: leaf.SerialNumber.Text(16),
+		NotBefore:    leaf.NotBefore,
+		NotAfter:     leaf.NotAfter,
+	}
+}
