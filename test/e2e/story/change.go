@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -18,6 +19,8 @@ import (
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 )
+
+const addedRoute = "added"
 
 // nobodyIsHarmed changes everything that must not close a connection while many
 // connections are echoing.
@@ -32,6 +35,10 @@ func (w *World) nobodyIsHarmed(ctx context.Context) (string, error) {
 	}
 	if err == nil {
 		err = w.restartOperator(ctx)
+	}
+	if err == nil {
+		// As it was, so that the story can be told again.
+		err = w.removeRoute(ctx)
 	}
 	load.finish()
 	if err != nil {
@@ -102,7 +109,7 @@ func (w *World) addRoute(ctx context.Context) error {
 	}
 	changed := gw.DeepCopy()
 	changed.Spec.Routes = append(changed.Spec.Routes, wsv1alpha1.Route{
-		Name: "added", Hostnames: []wsv1alpha1.Hostname{PublicHost}, Path: &wsv1alpha1.PathMatch{Value: "/added"},
+		Name: addedRoute, Hostnames: []wsv1alpha1.Hostname{PublicHost}, Path: &wsv1alpha1.PathMatch{Value: "/added"},
 		AuthPolicy: "users", BackendRefs: []wsv1alpha1.BackendReference{{Name: "echo", Port: 8080}},
 	})
 	if err := w.Client.Patch(ctx, changed, client.MergeFrom(gw)); err != nil {
@@ -121,6 +128,23 @@ func (w *World) addRoute(ctx context.Context) error {
 	}
 	defer bye(conn)
 	return echoOnce(conn, "on the added route")
+}
+
+// removeRoute removes it again.
+func (w *World) removeRoute(ctx context.Context) error {
+	gw, err := w.Gateway(ctx)
+	if err != nil {
+		return err
+	}
+	changed := gw.DeepCopy()
+	changed.Spec.Routes = slices.DeleteFunc(changed.Spec.Routes, func(r wsv1alpha1.Route) bool { return r.Name == addedRoute })
+	if err := w.Client.Patch(ctx, changed, client.MergeFrom(gw)); err != nil {
+		return fmt.Errorf("remove the added route: %w", err)
+	}
+	if err := until(ctx, 30*time.Second, w.programmed(changed.Generation)); err != nil {
+		return fmt.Errorf("remove the added route: %w", err)
+	}
+	return nil
 }
 
 // programmed answers nil once the condition Programmed is True for a generation.

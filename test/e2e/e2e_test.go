@@ -1,0 +1,87 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+// Package e2e_test runs the story of the demo as tests, and then what the demo
+// is too short for, on a real node: run it by "make e2e".
+package e2e_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/test/e2e/story"
+)
+
+// TestOnARealNode tells one story on one cluster, so its parts run in order.
+func TestOnARealNode(t *testing.T) {
+	world := open(t)
+	for _, step := range world.Steps() {
+		run(t, step.Name, step.Run)
+	}
+	for _, trouble := range story.Troubles() {
+		run(t, "The status tells what is wrong when "+trouble.Name, func(ctx context.Context) (string, error) {
+			return trouble.Check(ctx, world)
+		})
+	}
+	run(t, "A gateway image that is not there stops nobody", world.MissingImage)
+	run(t, "A renewed certificate is served by every pod at once", world.RenewOften)
+	run(t, "The operator writes nothing while nothing changes", func(ctx context.Context) (string, error) {
+		return world.Quiet(ctx, auditLog(t), quiet(t))
+	})
+}
+
+// run ends the test at the first failure: what follows would only repeat it.
+func run(t *testing.T, name string, check func(context.Context) (string, error)) {
+	t.Helper()
+	ok := t.Run(name, func(t *testing.T) {
+		result, err := check(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Log(result)
+	})
+	if !ok {
+		t.FailNow()
+	}
+}
+
+func open(t *testing.T) *story.World {
+	t.Helper()
+	world, err := story.Open(need(t, "KUBECONFIG"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if world.Key, err = story.LoadKey(need(t, "WSGATEWAY_ISSUER_KEY")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(world.Close)
+	return world
+}
+
+func auditLog(t *testing.T) string {
+	t.Helper()
+	return need(t, "WSGATEWAY_APISERVER_AUDIT_LOG")
+}
+
+// quiet is how long nothing may be written.
+func quiet(t *testing.T) time.Duration {
+	t.Helper()
+	span, err := time.ParseDuration(need(t, "WSGATEWAY_QUIET"))
+	if err != nil {
+		t.Fatalf("WSGATEWAY_QUIET: %v", err)
+	}
+	return span
+}
+
+func need(t *testing.T, name string) string {
+	t.Helper()
+	value := os.Getenv(name)
+	if value == "" {
+		t.Fatalf("%s is not set: run this by 'make e2e', which starts the cluster", name)
+	}
+	return value
+}

@@ -1,0 +1,116 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package story
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// renewals is how often RenewOften renews: enough for a median, few enough for
+// every run of the tests.
+const renewals = 10
+
+// RenewOften measures how long a renewal takes from the wish to the status that
+// says every pod serves the new certificate. cert-manager's own work, about half
+// a second, is part of it.
+func (w *World) RenewOften(ctx context.Context) (string, error) {
+	var took []time.Duration
+	for range renewals {
+		d, err := w.Renew(ctx)
+		if err != nil {
+			return "", err
+		}
+		took = append(took, d)
+	}
+	slices.Sort(took)
+	round := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
+	return fmt.Sprintf("%d renewals: median %s, maximum %s", renewals,
+		round(took[len(took)/2]), round(took[len(took)-1])), nil
+}
+
+// Quiet waits, then counts in the API server's audit log what the operator wrote
+// in that time besides its lease.
+func (w *World) Quiet(ctx context.Context, auditLog string, span time.Duration) (string, error) {
+	// What the steps before have set off may settle first.
+	if err := sleep(ctx, 15*time.Second); err != nil {
+		return "", err
+	}
+	from := time.Now()
+	if err := sleep(ctx, span); err != nil {
+		return "", err
+	}
+	writes, leases, err := operatorWrites(auditLog, from)
+	if err != nil {
+		return "", err
+	}
+	if len(writes) > 0 {
+		return "", fmt.Errorf("%d writes in %s: %s", len(writes), span, strings.Join(writes, "; "))
+	}
+	if leases == 0 {
+		return "", fmt.Errorf("not even a lease was written in %s: the audit log %s shows nothing of the operator", span, auditLog)
+	}
+	return fmt.Sprintf("0 writes in %s besides %d of the lease", span, leases), nil
+}
+
+func sleep(ctx context.Context, span time.Duration) error {
+	timer := time.NewTimer(span)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("wait: %w", context.Cause(ctx))
+	case <-timer.C:
+		return nil
+	}
+}
+
+// auditEvent is the part of an API server's audit event that tells writes.
+type auditEvent struct {
+	Verb string `json:"verb"`
+	User struct {
+		Username string `json:"username"`
+	} `json:"user"`
+	ObjectRef struct {
+		Resource, Subresource, Namespace, Name string
+	} `json:"objectRef"`
+	RequestReceived time.Time `json:"requestReceivedTimestamp"`
+}
+
+// operatorWrites lists the operator's writes since a time, leases only counted.
+func operatorWrites(file string, since time.Time) (writes []string, leases int, err error) {
+	log, err := os.Open(file) //nolint:gosec // the caller's file
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the API server's audit log: %w", err)
+	}
+	defer func() { _ = log.Close() }()
+	user := "system:serviceaccount:" + OperatorSpace + ":"
+	scanner := bufio.NewScanner(log)
+	scanner.Buffer(make([]byte, 64<<10), 4<<20)
+	for scanner.Scan() {
+		var event auditEvent
+		if json.Unmarshal(scanner.Bytes(), &event) != nil {
+			continue // The line that is being written now.
+		}
+		read := event.Verb == "get" || event.Verb == "list" || event.Verb == "watch"
+		if read || !strings.HasPrefix(event.User.Username, user) || event.RequestReceived.Before(since) {
+			continue
+		}
+		if event.ObjectRef.Resource == "leases" {
+			leases++
+			continue
+		}
+		writes = append(writes, fmt.Sprintf("%s %s/%s %s/%s", event.Verb, event.ObjectRef.Resource,
+			event.ObjectRef.Subresource, event.ObjectRef.Namespace, event.ObjectRef.Name))
+	}
+	if err := scanner.Err(); err != nil {
+		return nil, 0, fmt.Errorf("read the API server's audit log: %w", err)
+	}
+	return writes, leases, nil
+}
