@@ -27,18 +27,20 @@ const usage = `usage: go run . COMMAND
                               also in its file system and among its processes
   assets                      build etcd, kube-apiserver and kubectl, print their
                               folder: KUBEBUILDER_ASSETS=$(go run . assets)
-  build                       build all that up needs, start nothing
+  build                       fill the cache with all that up needs
   images BIN VERSION          pack BIN/manager and BIN/gateway as
                               BIN/images/*.tar, for load-image or "docker load"
 
 Environment: WSGATEWAY_STATE, WSGATEWAY_CACHE, WSGATEWAY_SUBNET; see README.md.
 `
 
+var errUsage = errors.New("name a command; \"go run . help\" lists them")
+
 // run dispatches one command. Those that only build work without root and on
 // other systems than Linux.
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("no command\n" + usage)
+		return errUsage
 	}
 	switch args[0] {
 	case "help", "-h", "--help":

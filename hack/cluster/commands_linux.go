@@ -50,7 +50,7 @@ func onNode(ctx context.Context, command string, args []string) error {
 	case "kubectl":
 		return kubectl(ctx, cluster, args)
 	default:
-		return fmt.Errorf("unknown command %q\n%s", command, usage)
+		return fmt.Errorf("unknown command %q: %w", command, errUsage)
 	}
 }
 
@@ -77,7 +77,7 @@ func loadImage(ctx context.Context, cluster *node.Cluster, args []string) error 
 		reference, binary, isBinary := strings.Cut(arg, "=")
 		var err error
 		if isBinary {
-			err = cluster.LoadImage(ctx, image.Image{Reference: reference, Binary: binary, Path: *path, Files: files})
+			err = cluster.LoadImage(ctx, &image.Image{Reference: reference, Binary: binary, Path: *path, Files: files})
 		} else {
 			err = cluster.LoadArchive(ctx, arg)
 		}

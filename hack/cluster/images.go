@@ -30,7 +30,7 @@ func images(args []string) error {
 		return err
 	}
 	for _, name := range []string{"manager", "gateway"} {
-		i := image.Image{Reference: registry + name + ":" + tag, Binary: filepath.Join(bin, name)}
+		i := &image.Image{Reference: registry + name + ":" + tag, Binary: filepath.Join(bin, name)}
 		target := filepath.Join(bin, "images", name+".tar")
 		if err := saveImage(i, target); err != nil {
 			return fmt.Errorf("image %s, is the binary built? %w", i.Reference, err)
@@ -41,7 +41,7 @@ func images(args []string) error {
 }
 
 // saveImage leaves no half of an archive behind.
-func saveImage(i image.Image, path string) error {
+func saveImage(i *image.Image, path string) error {
 	file, err := os.Create(path + ".partial")
 	if err != nil {
 		return err

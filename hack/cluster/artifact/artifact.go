@@ -78,11 +78,11 @@ func kubernetes(name string) Binary {
 	}
 }
 
-// CacheDir returns the folder that outlives checkouts and clusters:
-// $WSGATEWAY_CACHE, else a folder in the user's cache directory.
+// CacheDir returns the folder that outlives checkouts and clusters: below
+// $WSGATEWAY_CACHE, else below the user's cache directory.
 func CacheDir() (string, error) {
 	if dir := os.Getenv("WSGATEWAY_CACHE"); dir != "" {
-		return filepath.Abs(dir)
+		return filepath.Abs(filepath.Join(dir, "cluster"))
 	}
 	base, err := os.UserCacheDir() // honours XDG_CACHE_HOME
 	if err != nil {

@@ -18,9 +18,6 @@ import (
 	"time"
 
 	"github.com/cert-manager/cert-manager/pkg/controller"
-	"github.com/go-logr/logr"
-	"golang.org/x/sync/errgroup"
-
 	_ "github.com/cert-manager/cert-manager/pkg/controller/acmechallenges"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/acmeorders"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificate-shim/ingresses"
@@ -40,6 +37,8 @@ import (
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/acme"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"
+	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
 )
 
 // workers is the number of goroutines of each controller, upstream's default.

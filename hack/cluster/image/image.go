@@ -75,7 +75,9 @@ type historyItem struct {
 
 // Write writes the image as a docker-archive, which Docker, Podman and
 // containerd import alike.
-func (i Image) Write(w io.Writer) error {
+func (i *Image) Write(w io.Writer) error {
+	filled := *i
+	i = &filled // the caller's stays as it is
 	if err := i.complete(); err != nil {
 		return err
 	}
@@ -126,7 +128,7 @@ func (i *Image) complete() error {
 	return nil
 }
 
-func (i Image) config(layerID string) config {
+func (i *Image) config(layerID string) config {
 	epoch := time.Unix(0, 0).UTC()
 	return config{
 		Architecture: runtime.GOARCH,
@@ -140,7 +142,7 @@ func (i Image) config(layerID string) config {
 
 // layer is a tar of the binary and the further files, sorted by name, with
 // every folder above them and with no trace of this machine.
-func (i Image) layer() ([]byte, error) {
+func (i *Image) layer() ([]byte, error) {
 	sources := map[string]string{path.Clean("/" + i.Path): i.Binary}
 	for name, source := range i.Files {
 		sources[path.Clean("/"+name)] = source

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-func write(t *testing.T, i Image) []byte {
+func write(t *testing.T, i *Image) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	if err := i.Write(&out); err != nil {
@@ -63,8 +63,8 @@ func TestSameInputGivesSameBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	extra := map[string]string{"/etc/a": first, "/etc/b": first, "/opt/c/d": first}
-	a := write(t, Image{Reference: "wsgateway/gateway:dev", Binary: first, Files: extra})
-	b := write(t, Image{Reference: "wsgateway/gateway:dev", Binary: second, Files: extra})
+	a := write(t, &Image{Reference: "wsgateway/gateway:dev", Binary: first, Files: extra})
+	b := write(t, &Image{Reference: "wsgateway/gateway:dev", Binary: second, Files: extra})
 	if !bytes.Equal(a, b) {
 		t.Error("time, umask or order of the files show in the archive")
 	}
@@ -73,7 +73,7 @@ func TestSameInputGivesSameBytes(t *testing.T) {
 func TestArchiveHoldsProgramAndConfiguration(t *testing.T) {
 	binary := file(t, "gateway", "program", 0o755)
 	notes := file(t, "notes", "text", 0o600)
-	archive, _ := untar(t, write(t, Image{
+	archive, _ := untar(t, write(t, &Image{
 		Reference: "wsgateway/gateway:dev", Binary: binary,
 		Files: map[string]string{"/usr/share/notes": notes},
 	}))
@@ -109,7 +109,7 @@ func TestArchiveHoldsProgramAndConfiguration(t *testing.T) {
 
 func TestReferenceNeedsTag(t *testing.T) {
 	for _, reference := range []string{"gateway", "localhost:5000/gateway", "gateway:"} {
-		if err := (Image{Reference: reference, Binary: "x"}).Write(io.Discard); err == nil {
+		if err := (&Image{Reference: reference, Binary: "x"}).Write(io.Discard); err == nil {
 			t.Errorf("%q was accepted", reference)
 		}
 	}

@@ -91,7 +91,7 @@ func killCgroups(name string) error {
 	for _, root := range roots {
 		for _, dir := range tree(filepath.Join(root, name)) {
 			data, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-			for _, field := range bytes.Fields(data) {
+			for field := range bytes.FieldsSeq(data) {
 				if pid, err := strconv.Atoi(string(field)); err == nil && pid != os.Getpid() {
 					_ = syscall.Kill(pid, syscall.SIGKILL)
 				}

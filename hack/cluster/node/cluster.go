@@ -159,7 +159,16 @@ func (c *Cluster) Down(ctx context.Context) error {
 	if err := c.stop(ctx); err != nil {
 		return err
 	}
-	// Deleting below a mount point would delete what is mounted there.
+	if err := c.removeState(); err != nil {
+		return err
+	}
+	c.say("down; logs stay in %s\n", c.Logs())
+	return nil
+}
+
+// removeState empties the state folder. It refuses to delete below a mount
+// point, since that would delete what is mounted there.
+func (c *Cluster) removeState() error {
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		return err
@@ -180,7 +189,6 @@ func (c *Cluster) Down(ctx context.Context) error {
 			}
 		}
 	}
-	c.say("down; logs stay in %s\n", c.Logs())
 	return nil
 }
 

@@ -31,7 +31,7 @@ func (c *Cluster) importOwn(ctx context.Context, record Record, bin map[string]s
 	}); err != nil {
 		return err
 	}
-	for _, own := range []image.Image{
+	for _, own := range []*image.Image{
 		{Reference: pauseImage, Binary: bin["pause"]},
 		{Reference: coreDNSImage, Binary: bin["coredns"]},
 		{Reference: certManagerImage, Binary: bin["cert-manager-controller"]},
@@ -63,7 +63,7 @@ func (c *Cluster) applyOwn(ctx context.Context, kubectl string) error {
 }
 
 // LoadImage packs the image and imports it.
-func (c *Cluster) LoadImage(ctx context.Context, i image.Image) error {
+func (c *Cluster) LoadImage(ctx context.Context, i *image.Image) error {
 	record, err := c.running()
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func (l Layout) launch(ctx context.Context) (record Record, err error) {
 		return Record{}, err
 	}
 	defer closeAll(readyRead, readyWrite)
-	pid, err := l.fork(waitRead, readyWrite)
+	pid, err := l.fork(ctx, waitRead, readyWrite)
 	if err != nil {
 		return Record{}, err
 	}
@@ -68,13 +68,14 @@ func (l Layout) launch(ctx context.Context) (record Record, err error) {
 
 // fork starts the supervisor with an environment of its own: proxy variables
 // of the caller have no business inside the cluster.
-func (l Layout) fork(wait, ready *os.File) (pid int, err error) {
+func (l Layout) fork(ctx context.Context, wait, ready *os.File) (pid int, err error) {
 	log, err := os.OpenFile(l.log("supervisor"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return 0, err
 	}
 	defer log.Close()
-	cmd := exec.Command(l.supervisor(), "supervise")
+	// Not to be killed when this command is interrupted later on.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), l.supervisor(), "supervise")
 	cmd.Dir = "/"
 	cmd.Env = []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",

@@ -78,19 +78,26 @@ func host(network netip.Prefix, n byte) netip.Addr {
 	return netip.AddrFrom4(addr)
 }
 
-// Pods and Services are the networks that Kubernetes hands addresses out of,
-// Balancers the one for Services of type LoadBalancer.
-func (l Layout) Pods() netip.Prefix      { return l.part(1) }
-func (l Layout) Services() netip.Prefix  { return l.part(2) }
+// Pods is the network of the pods.
+func (l Layout) Pods() netip.Prefix { return l.part(1) }
+
+// Services is the network of the cluster addresses.
+func (l Layout) Services() netip.Prefix { return l.part(2) }
+
+// Balancers is the network of the addresses for Services of type LoadBalancer.
 func (l Layout) Balancers() netip.Prefix { return l.part(3) }
 
-// HostIP and NodeIP are the two ends of the cable between host and node.
+// HostIP is the host's end of the cable between host and node.
 func (l Layout) HostIP() netip.Addr { return host(l.part(0), 1) }
+
+// NodeIP is the node's end, and the address of the node in Kubernetes.
 func (l Layout) NodeIP() netip.Addr { return host(l.part(0), 2) }
 
-// DNS is the address of the cluster's name server, APIService the one under
-// which pods find the API server: the first of the service network.
-func (l Layout) DNS() netip.Addr        { return host(l.Services(), 10) }
+// DNS is the address of the cluster's name server.
+func (l Layout) DNS() netip.Addr { return host(l.Services(), 10) }
+
+// APIService is where pods find the API server: Kubernetes takes the first
+// address of the service network for it.
 func (l Layout) APIService() netip.Addr { return host(l.Services(), 1) }
 
 // Server is the address of the API server, from host, node and pods alike.
@@ -98,10 +105,14 @@ func (l Layout) Server() string {
 	return "https://" + net.JoinHostPort(l.NodeIP().String(), apiPort)
 }
 
-// Files that others may read.
+// Kubeconfig is the administrator's, for everyone who is root on the host.
 func (l Layout) Kubeconfig() string { return filepath.Join(l.State, "kubeconfig") }
-func (l Layout) Logs() string       { return filepath.Join(l.State, "logs") }
-func (l Layout) AuditLog() string   { return filepath.Join(l.Logs(), "audit.log") }
+
+// Logs is the folder of all logs. It survives "down".
+func (l Layout) Logs() string { return filepath.Join(l.State, "logs") }
+
+// AuditLog has a line of JSON for each write to the API server.
+func (l Layout) AuditLog() string { return filepath.Join(l.Logs(), "audit.log") }
 
 // Files of our own.
 func (l Layout) pki() string        { return filepath.Join(l.State, "pki") }

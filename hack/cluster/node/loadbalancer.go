@@ -149,7 +149,7 @@ func (a *api) watchServices(ctx context.Context, version string, interesting fun
 			Object service
 		}
 		if err := events.Decode(&event); err != nil || event.Type == "ERROR" {
-			return nil //nolint:nilerr // the end of a watch is no failure
+			return nil // the end of a watch is no failure
 		}
 		if event.Type != "DELETED" && interesting(event.Object) {
 			return nil

@@ -62,17 +62,18 @@ func (l Layout) plugIn(ctx context.Context, pid int) error {
 // unplug removes the pair at once. The kernel would do so too when the
 // namespace ends, but some time later.
 func (l Layout) unplug(ctx context.Context) error {
-	if _, err := net.InterfaceByName(l.link()); err != nil {
+	exists := func() bool {
+		_, err := net.InterfaceByName(l.link())
+		return err == nil
+	}
+	if !exists() {
 		return nil
 	}
-	if err := batch(ctx, []string{"ip", "link", "delete", l.link()}); err != nil {
-		// The kernel was faster.
-		if _, gone := net.InterfaceByName(l.link()); gone != nil {
-			return nil
-		}
+	err := batch(ctx, []string{"ip", "link", "delete", l.link()})
+	if err != nil && exists() {
 		return err
 	}
-	return nil
+	return nil // or the kernel was faster
 }
 
 // addressesFree refuses a subnet that the host already talks to: the new

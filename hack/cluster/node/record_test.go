@@ -14,7 +14,7 @@ import (
 )
 
 func TestRecordKnowsItsProcess(t *testing.T) {
-	cmd := exec.Command("sleep", "60")
+	cmd := exec.CommandContext(t.Context(), "sleep", "60")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

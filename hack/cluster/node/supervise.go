@@ -196,17 +196,17 @@ func spawn(c *Component) (pid int, err error) {
 
 // answers tells whether something listens at the address.
 func answers(address string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
 	network, target, _ := strings.Cut(address, "://")
 	if network != "https" {
-		conn, err := net.DialTimeout(network, target, time.Second)
+		conn, err := new(net.Dialer).DialContext(ctx, network, target)
 		if err != nil {
 			return false
 		}
 		conn.Close()
 		return true
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return false

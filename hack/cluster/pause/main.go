@@ -23,13 +23,17 @@ func main() {
 		case <-stop:
 			return
 		case <-children:
-			// First process of a shared PID namespace: orphans of the
-			// other containers end here.
-			for {
-				if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); pid <= 0 || err != nil {
-					break
-				}
-			}
+			reap()
+		}
+	}
+}
+
+// reap collects the orphans of other containers. They end here when the pod
+// has one PID namespace for all.
+func reap() {
+	for {
+		if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); pid <= 0 || err != nil {
+			return
 		}
 	}
 }
