@@ -1,0 +1,238 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package handshake
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
+)
+
+// Time limits of the steps that wait for somebody else.
+const (
+	DefaultAuthenticateTimeout = 5 * time.Second
+	DefaultUpstreamTimeout     = 10 * time.Second
+)
+
+// Authenticator is what a compiled policy can do; *authn.Policy is one.
+type Authenticator interface {
+	authn.Authenticator
+	// Strip removes every credential that the policy could accept.
+	Strip(header http.Header, subprotocols []string) (http.Header, []string)
+	// SubprotocolAnswer is what a client that showed its credential among the
+	// subprotocols is answered when the backend chose none.
+	SubprotocolAnswer(offered []string) string
+	// IdentityHeaders are the headers that tell the backend who it is.
+	IdentityHeaders(identity authn.Identity) http.Header
+}
+
+var _ Authenticator = (*authn.Policy)(nil)
+
+// Policy is a policy of the contract with its compiled form.
+type Policy struct {
+	*contract.Policy
+	// Authenticator is nil only together with Fault.
+	Authenticator Authenticator
+}
+
+// Rules are what one snapshot lets in. They are not changed any more.
+type Rules struct {
+	Routes   *match.Routes
+	Policies map[string]Policy
+}
+
+// Connector reaches backends; *proxy.Pool is one.
+type Connector interface {
+	Connect(ctx context.Context, backends []contract.Backend, h proxy.Handshake) (*proxy.Upstream, error)
+}
+
+// Door admits callers. Its fields are required and not changed any more; it is
+// safe for concurrent use.
+type Door struct {
+	Upstreams Connector
+	// Draining is true when no newcomers are accepted any more.
+	Draining func() bool
+	// Now is the clock, Took is told how long a step took.
+	Now  func() time.Time
+	Took func(phase metrics.Phase, took time.Duration)
+	// AuthenticateTimeout and UpstreamTimeout bound the two steps that wait.
+	AuthenticateTimeout time.Duration
+	UpstreamTimeout     time.Duration
+}
+
+// Caller is somebody who finished TLS and sent a request.
+type Caller struct {
+	Request *http.Request
+	// Listener that the server name selected.
+	Listener string
+	// ServedBy returns the listener of the same socket that serves a host name.
+	ServedBy func(host string) (listener string, ok bool)
+	// IP of the peer.
+	IP string
+}
+
+// Admission is a caller who is let in.
+type Admission struct {
+	Route    *contract.Route
+	Identity authn.Identity
+	// Upstream has answered its handshake. Whoever gets an Admission releases it.
+	Upstream *proxy.Upstream
+	// Host without port and Path without query, as they were matched.
+	Host, Path string
+	// Subprotocol of the answer, never a credential.
+	Subprotocol string
+	// Answer is the 101 response for the client.
+	Answer []byte
+}
+
+// Admit takes a caller through the steps, cheap and anonymous ones first. It
+// fills in attempt as it learns, for the audit record of a refusal. The error is
+// an *outcome.Refusal.
+func (d *Door) Admit(ctx context.Context, rules *Rules, c *Caller, attempt *audit.Attempt) (*Admission, error) {
+	if d.Draining() {
+		return nil, outcome.Refuse(outcome.Draining, "")
+	}
+	upgrade, err := checkUpgrade(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	a := &Admission{}
+	if a.Host, a.Path, err = locate(c, attempt); err != nil {
+		return nil, err
+	}
+	route, policy, err := rules.find(a.Host, a.Path, attempt)
+	if err != nil {
+		return nil, err
+	}
+	a.Route = route
+	if err := checkOrigin(c.Request.Header.Values("Origin"), policy.Origins); err != nil {
+		return nil, err
+	}
+	if a.Identity, err = d.authenticate(ctx, policy, c.Request.Header, upgrade.subprotocols); err != nil {
+		return nil, err
+	}
+	if err := d.connect(ctx, a, policy, c, upgrade); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// locate finds out which host and path the caller wants, and that the host
+// belongs to the listener whose certificate and rules the caller has got.
+func locate(c *Caller, attempt *audit.Attempt) (host, path string, err error) {
+	if origins := c.Request.Header.Values("Origin"); len(origins) > 0 {
+		attempt.Origin = origins[0]
+	}
+	host, err = match.Host(c.Request.Host)
+	if err != nil {
+		return "", "", outcome.Refuse(outcome.BadRequest, "malformed Host")
+	}
+	attempt.Host = host
+	path, err = match.Target(c.Request.RequestURI)
+	if err != nil {
+		return "", "", outcome.Refuse(outcome.BadRequest, "%v", err)
+	}
+	attempt.Path = path
+	if listener, ok := c.ServedBy(host); !ok || listener != c.Listener {
+		return "", "", outcome.Refuse(outcome.Misdirected, "Host is not one of listener %q", c.Listener)
+	}
+	return host, path, nil
+}
+
+func (r *Rules) find(host, path string, attempt *audit.Attempt) (*contract.Route, Policy, error) {
+	route, ok := r.Routes.Lookup(host, path)
+	if !ok {
+		return nil, Policy{}, outcome.Refuse(outcome.NoRoute, "")
+	}
+	attempt.Route, attempt.Policy = route.Name, route.Policy
+	if route.Fault != "" {
+		return nil, Policy{}, outcome.Refuse(outcome.RouteUnavailable, "%s", route.Fault)
+	}
+	policy, ok := r.Policies[route.Policy]
+	switch {
+	case !ok:
+		return nil, Policy{}, outcome.Refuse(outcome.PolicyUnavailable, "%s", contract.FaultPolicyNotFound)
+	case policy.Fault != "":
+		return nil, Policy{}, outcome.Refuse(outcome.PolicyUnavailable, "%s", policy.Fault)
+	}
+	return route, policy, nil
+}
+
+// checkOrigin compares byte by byte: browsers send origins in one form only, and
+// everything laxer has been used to come in from a page that looks similar.
+func checkOrigin(sent []string, origins *contract.Origins) error {
+	switch {
+	case len(sent) > 1:
+		return outcome.Refuse(outcome.OriginNotAllowed, "more than one Origin")
+	case len(sent) == 1 && (origins == nil || sent[0] == "null" || !slices.Contains(origins.Allow, sent[0])):
+		return outcome.Refuse(outcome.OriginNotAllowed, "origin is not listed")
+	case len(sent) == 0 && origins != nil && !origins.AllowMissing:
+		return outcome.Refuse(outcome.OriginNotAllowed, "no Origin")
+	}
+	return nil
+}
+
+func (d *Door) authenticate(ctx context.Context, p Policy, header http.Header, subprotocols []string) (authn.Identity, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.AuthenticateTimeout)
+	defer cancel()
+	begin := d.Now()
+	identity, err := p.Authenticator.Authenticate(ctx, &authn.Request{Header: header, Subprotocols: subprotocols})
+	d.Took(metrics.PhaseAuthenticate, d.Now().Sub(begin))
+	if errors.Is(err, authn.ErrNoCredential) {
+		return authn.Identity{}, outcome.Refuse(outcome.NoCredential, "")
+	}
+	return identity, err
+}
+
+// connect shakes hands with a backend and prepares our answer.
+func (d *Door) connect(ctx context.Context, a *Admission, p Policy, c *Caller, u upgrade) error {
+	header, subprotocols := p.Authenticator.Strip(c.Request.Header, u.subprotocols)
+	subprotocols, err := restrict(subprotocols, a.Route.Subprotocols)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.UpstreamTimeout)
+	defer cancel()
+	begin := d.Now()
+	upstream, err := d.Upstreams.Connect(ctx, a.Route.Backends, proxy.Handshake{
+		Target: c.Request.RequestURI,
+		Host:   c.Request.Host,
+		Header: forwardedHeader(header, p.Authenticator.IdentityHeaders(a.Identity), p.IdentityHeaders, c.IP, c.Request.Host),
+
+		Subprotocols: subprotocols,
+	})
+	d.Took(metrics.PhaseUpstream, d.Now().Sub(begin))
+	if err != nil {
+		return err
+	}
+	a.Upstream, a.Subprotocol = upstream, upstream.Subprotocol
+	if a.Subprotocol == "" {
+		a.Subprotocol = p.Authenticator.SubprotocolAnswer(u.subprotocols)
+	}
+	a.Answer = switching(u.key, a.Subprotocol)
+	return nil
+}
+
+// restrict leaves of the offered subprotocols those that the route allows. A
+// client that offers some insists on one of them.
+func restrict(offered, allowed []string) ([]string, error) {
+	if len(offered) == 0 || len(allowed) == 0 {
+		return offered, nil
+	}
+	left := slices.DeleteFunc(slices.Clone(offered), func(s string) bool { return !slices.Contains(allowed, s) })
+	if len(left) == 0 {
+		return nil, outcome.Refuse(outcome.SubprotocolMismatch, "none of the offered subprotocols is allowed")
+	}
+	return left, nil
+}
