@@ -36,23 +36,35 @@ func (p *pass) certificatesReady() finding {
 	return result
 }
 
-// worst puts the findings of several listeners into one: what is False comes
-// before what is Unknown.
+// worst puts the findings of several listeners into one. The gravest leads,
+// however the listeners are ordered: somebody has to act on it, while the
+// others may go by themselves.
 func worst(findings []finding) finding {
-	first := findings[0]
-	for _, f := range findings {
-		if first.status == metav1.ConditionUnknown && f.status == metav1.ConditionFalse {
-			first = f
+	lead := 0
+	for i := range findings {
+		if findings[i].gravity() > findings[lead].gravity() {
+			lead = i
 		}
 	}
+	first := findings[lead]
 	sentences := []string{first.message}
-	for _, f := range findings {
-		if f != first {
-			sentences = append(sentences, f.message)
+	for i := range findings {
+		if i != lead {
+			sentences = append(sentences, findings[i].message)
 		}
 	}
 	first.message = list(sentences)
 	return first
+}
+
+func (f finding) gravity() int {
+	switch {
+	case f.status == metav1.ConditionUnknown:
+		return 0
+	case f.reason == wsv1alpha1.ReasonIssuing || f.reason == wsv1alpha1.ReasonRollingOut:
+		return 1
+	}
+	return 2
 }
 
 // listenerNames are those of the configuration in force.
@@ -124,11 +136,11 @@ func (p *pass) unservedManaged(name string, certificate *Certificate, lacking []
 	wanted := certificate.Wanted
 	switch {
 	case wanted == nil && certificate.FailureReason != "":
-		return p.no(wsv1alpha1.ReasonIssuanceFailed, failure(name, certificate))
+		return p.no(wsv1alpha1.ReasonIssuanceFailed, fmt.Sprintf("listener %q: %s", name, failure(certificate)))
 	case wanted == nil:
 		return p.no(wsv1alpha1.ReasonIssuing, fmt.Sprintf(
-			"listener %q: cert-manager has not issued %s yet: see kubectl describe certificate -n %s %s",
-			name, certificate.title(), p.gw.Namespace, certificate.Name))
+			"listener %q: cert-manager has not issued %s yet: %s",
+			name, certificate.title(), p.inspect(certificate)))
 	case p.now.After(wanted.NotAfter):
 		return p.no(wsv1alpha1.ReasonExpired, fmt.Sprintf(
 			"listener %q: Certificate %q expired at %s: see why cert-manager does not renew it",
@@ -227,9 +239,9 @@ func (p *pass) renewalRemedy(name string) string {
 		return "put a new one into its Secret"
 	}
 	if certificate.FailureReason != "" {
-		return failure(name, &certificate)
+		return failure(&certificate)
 	}
-	return fmt.Sprintf("see kubectl describe certificate -n %s %s", p.gw.Namespace, certificate.Name)
+	return p.inspect(&certificate)
 }
 
 // wantedLeaf compares with what cert-manager has issued.
@@ -268,9 +280,9 @@ func (p *pass) agreement(name string, pods []*Pod) finding {
 	return p.yes(wsv1alpha1.ReasonCertificatesReady, "agreed")
 }
 
-func failure(name string, certificate *Certificate) string {
-	text := fmt.Sprintf("listener %q: cert-manager could not issue %s: %s",
-		name, certificate.title(), certificate.FailureReason)
+// failure is what cert-manager says of its last attempt.
+func failure(certificate *Certificate) string {
+	text := fmt.Sprintf("cert-manager could not issue %s: %s", certificate.title(), certificate.FailureReason)
 	if certificate.FailureMessage != "" {
 		text += ": " + certificate.FailureMessage
 	}
@@ -278,6 +290,14 @@ func failure(name string, certificate *Certificate) string {
 		text += "; it tries again at " + stamp(certificate.NextAttempt)
 	}
 	return text
+}
+
+// inspect is the next step where cert-manager has not said more.
+func (p *pass) inspect(certificate *Certificate) string {
+	if certificate.Name == "" {
+		return "see kubectl get certificates -n " + p.gw.Namespace
+	}
+	return fmt.Sprintf("see kubectl describe certificate -n %s %s", p.gw.Namespace, certificate.Name)
 }
 
 // title names the Certificate, which may not exist yet.

@@ -98,7 +98,8 @@ type Pod struct {
 	// ReportedAt is when the pod last answered.
 	ReportedAt time.Time
 	// Silence is why the pod did not answer the last time it was asked; empty
-	// when it did.
+	// when it did. In words that are the same at each attempt (no local port
+	// numbers): it ends up in the status.
 	Silence string
 }
 

@@ -87,7 +87,7 @@ func (p *pass) trouble() string {
 	}
 	sentences := make([]string, 0, len(causes)+1)
 	if running.RolloutMessage != "" {
-		sentences = append(sentences, "The Deployment cannot make pods: "+running.RolloutMessage)
+		sentences = append(sentences, "the Deployment cannot make pods: "+running.RolloutMessage)
 	}
 	for _, cause := range causes {
 		sentence := "pod " + pods[cause][0]
@@ -110,18 +110,22 @@ func (p *pass) obstacle(pod *Pod) string {
 		return text + ": " + remedy(reason, p.gw.Namespace, pod.Name)
 	}
 	if pod.Report == nil {
-		return "is starting"
+		return "starting"
 	}
 	if pod.Report.Draining {
-		return "is draining"
+		return "draining"
 	}
 	if state := pod.config(); state.Error != "" {
 		return contract.ConfigFile + " is refused: " + state.Error
 	}
 	if len(pod.Report.Problems) > 0 {
-		return pod.Report.Problems[0].Message
+		problem := &pod.Report.Problems[0]
+		if problem.Secret != "" {
+			return fmt.Sprintf("cannot use Secret %q: %s", problem.Secret, problem.Message)
+		}
+		return problem.Message
 	}
-	return "is starting"
+	return "starting"
 }
 
 // steady takes out what changes from attempt to attempt: the kubelet alternates

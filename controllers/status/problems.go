@@ -60,7 +60,7 @@ func (p *pass) waitForReports() finding {
 	}
 	message := "No pod has yet reported on the Secrets that the spec refers to; only pods can read them."
 	if why := p.trouble(); why != "" {
-		message += " " + why
+		message += " It waits for this: " + why
 	}
 	return p.unknown(wsv1alpha1.ReasonWaitingForPods, message)
 }

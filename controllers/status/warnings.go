@@ -14,8 +14,8 @@ import (
 func (p *pass) warnings() []string {
 	var found []string
 	if infra := p.gw.Spec.Infrastructure; infra != nil && infra.Replicas != nil && *infra.Replicas == 1 {
-		found = append(found, "spec.infrastructure.replicas is 1: when its node is drained or the pod is replaced by "+
-			"another node's, all connections end together. Two or more spread them.")
+		found = append(found, "spec.infrastructure.replicas is 1: when the pod's node is drained, "+
+			"all connections have to go at once and find no other pod. Choose 2 or more.")
 	}
 	if len(p.gw.Spec.Routes) == 0 {
 		found = append(found, "spec.routes is empty: every handshake is answered 404.")
@@ -51,8 +51,8 @@ func (p *pass) renewals() []string {
 		if certificate.FailureReason == "" || served == nil {
 			continue
 		}
-		found = append(found, failure(name, &certificate)+
-			". The certificate in force is valid until "+stamp(served.NotAfter.Time)+".")
+		found = append(found, fmt.Sprintf("listener %q: %s. The certificate in force is valid until %s.",
+			name, failure(&certificate), stamp(served.NotAfter.Time)))
 	}
 	return found
 }
