@@ -1,0 +1,141 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package compile
+
+import (
+	"cmp"
+	"fmt"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+const (
+	defaultTokenHeader  = "Authorization"
+	defaultAPIKeyHeader = "X-Api-Key"
+)
+
+func (c *compiler) policies() []contract.Policy {
+	var list []contract.Policy
+	for i := range c.gw.Spec.AuthPolicies {
+		list = append(list, c.policy(&c.gw.Spec.AuthPolicies[i]))
+	}
+	slices.SortFunc(list, func(a, b contract.Policy) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+// policy leaves nothing of a policy with a fault but its name: a pod could not
+// tell which of its methods may be trusted.
+func (c *compiler) policy(spec *wsv1alpha1.AuthPolicy) contract.Policy {
+	c.checkSources(spec)
+	policy := contract.Policy{
+		Name:            spec.Name,
+		Origins:         origins(spec.Origins),
+		IdentityHeaders: identityHeaders(spec.ForwardIdentity),
+	}
+	usable := true
+	for i := range spec.AnyOf {
+		method, ok := c.method(spec.Name, i, &spec.AnyOf[i])
+		policy.Methods = append(policy.Methods, method)
+		usable = usable && ok
+	}
+	if !usable {
+		return contract.Policy{Name: spec.Name, Fault: contract.FaultPolicyInvalid}
+	}
+	return policy
+}
+
+func (c *compiler) method(policy string, index int, spec *wsv1alpha1.AuthMethod) (contract.Method, bool) {
+	switch {
+	case spec.JWT != nil:
+		keySet, ok := c.keySet(policy, index, spec.JWT)
+		return contract.Method{JWT: &contract.JWT{
+			Issuer:     spec.JWT.Issuer,
+			Audiences:  sorted(spec.JWT.Audiences),
+			Algorithms: sorted(spec.JWT.Algorithms),
+			KeySet:     keySet,
+			From:       sources(spec.JWT.From, defaultTokenHeader),
+		}}, ok
+	case spec.APIKey != nil:
+		return contract.Method{APIKey: &contract.APIKey{
+			Secret: spec.APIKey.SecretRef.Name,
+			From:   sources(spec.APIKey.From, defaultAPIKeyHeader),
+		}}, true
+	case spec.Anonymous != nil:
+		return contract.Method{Anonymous: &contract.Anonymous{}}, true
+	}
+	c.invalid(methodField(policy, index), "the method has no kind that this release knows: set exactly one of jwt, apiKey and anonymous")
+	return contract.Method{}, false
+}
+
+func sources(from []wsv1alpha1.CredentialSource, standard string) []contract.Source {
+	if len(from) == 0 {
+		return []contract.Source{{Header: standard}}
+	}
+	list := make([]contract.Source, 0, len(from))
+	for _, source := range from {
+		list = append(list, contract.Source{
+			Header:      textproto.CanonicalMIMEHeaderKey(source.Header),
+			Subprotocol: string(source.Subprotocol),
+		})
+	}
+	return list
+}
+
+// checkSources looks again at the CRD's rule that two methods of one policy,
+// other than jwt, do not read the same place: whose bad credential is it?
+func (c *compiler) checkSources(spec *wsv1alpha1.AuthPolicy) {
+	reader := map[contract.Source]int{}
+	for i := range spec.AnyOf {
+		if spec.AnyOf[i].APIKey == nil {
+			continue
+		}
+		for _, source := range sources(spec.AnyOf[i].APIKey.From, defaultAPIKeyHeader) {
+			if other, taken := reader[source]; taken && other != i {
+				c.invalid(methodField(spec.Name, i)+".apiKey.from",
+					"the methods %d and %d of policy %q both read the credential from %s: give each a place of its own",
+					other, i, spec.Name, describe(source))
+				return
+			}
+			reader[source] = i
+		}
+	}
+}
+
+func describe(source contract.Source) string {
+	if source.Header != "" {
+		return fmt.Sprintf("the header %s", source.Header)
+	}
+	return fmt.Sprintf("the subprotocol %s", source.Subprotocol)
+}
+
+func origins(spec *wsv1alpha1.Origins) *contract.Origins {
+	if spec == nil {
+		return nil
+	}
+	return &contract.Origins{
+		Allow:        sorted(spec.Allow),
+		AllowMissing: spec.Missing == wsv1alpha1.MissingOriginAllow,
+	}
+}
+
+func identityHeaders(spec *wsv1alpha1.ForwardIdentity) []contract.IdentityHeader {
+	if spec == nil {
+		return nil
+	}
+	var list []contract.IdentityHeader
+	for _, header := range spec.Headers {
+		list = append(list, contract.IdentityHeader{
+			Name:  textproto.CanonicalMIMEHeaderKey(header.Name),
+			Claim: header.Claim,
+		})
+	}
+	slices.SortFunc(list, func(a, b contract.IdentityHeader) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Claim, b.Claim))
+	})
+	return list
+}

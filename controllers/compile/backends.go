@@ -1,0 +1,136 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package compile
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// BackendName is the key of a backend in contract.Endpoints.
+func BackendName(service string, port int32) string {
+	return fmt.Sprintf("%s:%d", service, port)
+}
+
+// backends are those of a route that can be served, without doubles and in
+// order. The route has a fault only when none of them may get a connection: a
+// Service that is missing takes no other down with it.
+func (c *compiler) backends(spec *wsv1alpha1.Route) ([]contract.Backend, contract.Fault) {
+	weights := map[string]int32{}
+	var fault contract.Fault
+	total, lost := int32(0), int32(0)
+	for i := range spec.BackendRefs {
+		ref := &spec.BackendRefs[i]
+		weight := int32(1)
+		if ref.Weight != nil {
+			weight = *ref.Weight
+		}
+		if problem := c.checkBackend(spec.Name, i, ref); problem != "" {
+			fault = cmp.Or(fault, problem)
+			lost += weight
+			continue
+		}
+		weights[BackendName(ref.Name, ref.Port)] += weight
+		total += weight
+	}
+	if len(weights) == 0 || (total == 0 && lost > 0) {
+		return nil, fault
+	}
+	var list []contract.Backend
+	for _, name := range slices.Sorted(maps.Keys(weights)) {
+		list = append(list, contract.Backend{Name: name, Weight: unlessDefault(new(weights[name]), 1)})
+	}
+	return list, ""
+}
+
+func (c *compiler) checkBackend(route string, index int, ref *wsv1alpha1.BackendReference) contract.Fault {
+	field := backendField(route, index)
+	service, found := c.refs.Services[ref.Name]
+	switch {
+	case !found && c.refs.Unchecked:
+		c.unchecked(Reference{Field: field + ".name", Kind: KindService, Name: ref.Name, Port: ref.Port})
+		return ""
+	case !found:
+		c.unresolved(field+".name", wsv1alpha1.ReasonServiceNotFound,
+			"Service %q does not exist in namespace %q: create it, or correct the name", ref.Name, c.gw.Namespace)
+		return contract.FaultBackendNotFound
+	case service.ExternalName:
+		c.unresolved(field+".name", wsv1alpha1.ReasonServiceUnsupported,
+			"Service %q is of type ExternalName, which could lead a connection anywhere: use a Service with endpoints", ref.Name)
+		return contract.FaultBackendUnsupported
+	}
+	if _, found := portOf(service, ref.Port); !found {
+		c.unresolved(field+".port", wsv1alpha1.ReasonPortNotFound,
+			"Service %q has no port %d: add the port to it, or use one of %s", ref.Name, ref.Port, portsOf(service))
+		return contract.FaultBackendNotFound
+	}
+	return ""
+}
+
+func portOf(service Service, number int32) (ServicePort, bool) {
+	index := slices.IndexFunc(service.Ports, func(p ServicePort) bool { return p.Port == number })
+	if index < 0 {
+		return ServicePort{}, false
+	}
+	return service.Ports[index], true
+}
+
+// portsOf names a Service's ports; a Service has at least one, a headless one
+// may have none.
+func portsOf(service Service) string {
+	if len(service.Ports) == 0 {
+		return "those of another Service, since it has none"
+	}
+	numbers := make([]int32, 0, len(service.Ports))
+	for _, port := range service.Ports {
+		numbers = append(numbers, port.Port)
+	}
+	slices.Sort(numbers)
+	list := ""
+	for i, number := range slices.Compact(numbers) {
+		if i > 0 {
+			list += ", "
+		}
+		list += fmt.Sprint(number)
+	}
+	return list
+}
+
+// Endpoints says where the backends of a gateway are now. It has an entry for
+// every backend that Config would let a connection go to.
+func Endpoints(gw *wsv1alpha1.WebSocketGateway, refs Refs) contract.Endpoints {
+	endpoints := contract.Endpoints{Version: contract.Version}
+	for i := range gw.Spec.Routes {
+		for _, ref := range gw.Spec.Routes[i].BackendRefs {
+			service, found := refs.Services[ref.Name]
+			port, hasPort := portOf(service, ref.Port)
+			if !found || !hasPort || service.ExternalName {
+				continue
+			}
+			if endpoints.Backends == nil {
+				endpoints.Backends = map[string]contract.BackendEndpoints{}
+			}
+			endpoints.Backends[BackendName(ref.Name, ref.Port)] = contract.BackendEndpoints{
+				Addresses: sorted(service.Endpoints[port.Name]),
+				Service:   fallback(service.ClusterIP, port.Port),
+			}
+		}
+	}
+	return endpoints
+}
+
+// fallback is empty for headless Services, which have no address of their own.
+func fallback(clusterIP string, port int32) string {
+	address, err := netip.ParseAddr(clusterIP)
+	if err != nil || port < 1 || port > 65535 {
+		return ""
+	}
+	return netip.AddrPortFrom(address, uint16(port)).String()
+}

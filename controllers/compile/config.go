@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package compile
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// Result is what Config found out about one gateway.
+type Result struct {
+	// Config is the wanted configuration. It must not be used when a problem is
+	// blocking.
+	Config contract.Config
+	// File is Config encoded; nil when a problem is blocking.
+	File []byte
+	// Problems that the user must repair, sorted by Field.
+	Problems []status.Problem
+	// AttachedRoutes counts the routes that lead to each listener, by name. It
+	// has an entry for every listener.
+	AttachedRoutes map[string]int32
+	// Unchecked are the references that were taken for granted, sorted by
+	// Field; only with Refs.Unchecked.
+	Unchecked []Reference
+}
+
+// Blocked tells whether a problem forbids using the result. What was in force
+// before then stays.
+func (r *Result) Blocked() bool {
+	return slices.ContainsFunc(r.Problems, func(p status.Problem) bool { return p.Blocking })
+}
+
+// Config makes the configuration of a gateway. previous is what is in force now,
+// nil if there is nothing: when the content of a ConfigMap is malformed, the
+// content that previous has for the same method stays.
+func Config(gw *wsv1alpha1.WebSocketGateway, refs Refs, previous *contract.Config) Result {
+	c := &compiler{gw: gw, refs: refs, previous: previous}
+	c.checkName()
+	c.checkHostnames()
+	c.result.Config = contract.Config{
+		Version:   contract.Version,
+		Gateway:   contract.GatewayRef{Namespace: gw.Namespace, Name: gw.Name},
+		Listeners: c.listeners(),
+		Policies:  c.policies(),
+		Routes:    c.routes(),
+		Limits:    limits(gw.Spec.Limits),
+		Audit:     audit(gw.Spec.Audit),
+	}
+	c.countRoutes()
+	c.encode()
+	slices.SortFunc(c.result.Problems, compareProblems)
+	slices.SortFunc(c.result.Unchecked, compareReferences)
+	return c.result
+}
+
+// compiler is one run of Config.
+type compiler struct {
+	gw       *wsv1alpha1.WebSocketGateway
+	refs     Refs
+	previous *contract.Config
+
+	// inline counts the bytes that ConfigMaps have added.
+	inline int
+	result Result
+}
+
+func (c *compiler) encode() {
+	if c.inline > contract.MaxInlineBytes {
+		c.invalid("spec.authPolicies",
+			"the key sets and CA bundles in ConfigMaps have %d bytes together, more than the %d that fit: use jwks.uri, or remove keys and CAs that are no longer used",
+			c.inline, contract.MaxInlineBytes)
+	}
+	file, err := contract.Encode(c.result.Config)
+	switch {
+	case err != nil:
+		c.invalid("spec", "the configuration cannot be written: %v", err)
+	case len(file) > contract.MaxFileBytes:
+		c.invalid("spec",
+			"the configuration has %d bytes, more than the %d that fit: split the gateway into two, or shorten lists of hostnames, origins and routes",
+			len(file), contract.MaxFileBytes)
+	}
+	if !c.result.Blocked() {
+		c.result.File = file
+	}
+}
+
+func compareProblems(a, b status.Problem) int {
+	return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Message, b.Message))
+}
+
+// sorted returns the set of values in order, as strings; nil for none.
+func sorted[T ~string](values []T) []string {
+	set := map[string]bool{}
+	for _, value := range values {
+		set[string(value)] = true
+	}
+	return slices.Sorted(maps.Keys(set))
+}

@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package compile
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// limits returns nil when every limit has its default: a default that is written
+// out means the same as one that is not, so it gives the same bytes.
+func limits(spec *wsv1alpha1.Limits) *contract.Limits {
+	if spec == nil {
+		return nil
+	}
+	l := contract.Limits{
+		MaxConnections:     spec.MaxConnections,
+		MaxMessageBytes:    unlessDefault(spec.MaxMessageBytes, contract.DefaultMaxMessageBytes),
+		RequestHeaderBytes: unlessDefault(spec.RequestHeaderBytes, contract.DefaultRequestHeaderBytes),
+		HandshakeTimeout:   duration(spec.HandshakeTimeout, contract.DefaultHandshakeTimeout),
+		IdleTimeout:        duration(spec.IdleTimeout, contract.DefaultIdleTimeout),
+		PingInterval:       duration(spec.PingInterval, contract.DefaultPingInterval),
+		PongTimeout:        duration(spec.PongTimeout, contract.DefaultPongTimeout),
+	}
+	if l == (contract.Limits{}) {
+		return nil
+	}
+	return &l
+}
+
+func audit(spec *wsv1alpha1.Audit) *contract.Audit {
+	if spec == nil {
+		return nil
+	}
+	interval := duration(spec.ProgressInterval, contract.DefaultProgressInterval)
+	if interval == nil {
+		return nil
+	}
+	return &contract.Audit{ProgressInterval: interval}
+}
+
+func unlessDefault[T comparable](value *T, standard T) *T {
+	if value == nil || *value == standard {
+		return nil
+	}
+	return new(*value)
+}
+
+func duration(value *metav1.Duration, standard time.Duration) *contract.Duration {
+	if value == nil || value.Duration == standard {
+		return nil
+	}
+	return new(contract.Duration(value.Duration))
+}
