@@ -89,11 +89,6 @@ func (a *api) healthy(ctx context.Context, boot time.Time) error {
 	return nil
 }
 
-// healthySince is healthy in the shape that wait takes.
-func (a *api) healthySince(boot time.Time) func(context.Context) error {
-	return func(ctx context.Context) error { return a.healthy(ctx, boot) }
-}
-
 func (a *api) condition(ctx context.Context, path, condition string) error {
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	var o object
@@ -129,9 +124,10 @@ func (a *api) get(ctx context.Context, path string, into any) error {
 // wait asks again and again until check is content. When it is not in time,
 // its last answer is the error.
 func wait(ctx context.Context, timeout time.Duration, check func(context.Context) error) error {
+	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var last error
+	last := errors.New("no answer at all")
 	for {
 		if err := check(ctx); err == nil {
 			return nil
@@ -140,7 +136,10 @@ func wait(ctx context.Context, timeout time.Duration, check func(context.Context
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("gave up after %s: %w", timeout, errors.Join(last, context.Cause(ctx)))
+			if outer.Err() != nil {
+				return errors.Join(context.Cause(outer), last)
+			}
+			return fmt.Errorf("gave up after %s: %w", timeout, last)
 		case <-time.After(150 * time.Millisecond):
 		}
 	}

@@ -21,6 +21,9 @@ import (
 // readyTimeout covers a machine whose processors are busy with something else.
 const readyTimeout = 3 * time.Minute
 
+// repairTimeout is how long a node that runs may take to become ready.
+const repairTimeout = time.Minute
+
 // Cluster is what the commands work on.
 type Cluster struct {
 	Layout
@@ -40,9 +43,26 @@ func (c *Cluster) Up(ctx context.Context) error {
 	}
 	defer unlock()
 	start := time.Now()
-	if up, err := c.alreadyUp(ctx); up || err != nil {
+	var record Record
+	if err := readJSON(c.record(), &record); err != nil {
 		return err
 	}
+	if record.Subnet != "" && record.Subnet != c.Subnet.String() {
+		return fmt.Errorf("there is a node with subnet %s, run \"down\" before you use %s", record.Subnet, c.Subnet)
+	}
+	if record.Alive() && c.healthy(ctx, record) == nil {
+		c.announce("already up")
+		return nil
+	}
+	if err := c.start(ctx, record); err != nil {
+		return fmt.Errorf("%w\n(logs are in %s; \"down\" removes what was started)", err, c.Logs())
+	}
+	c.announce(fmt.Sprintf("up after %s, Kubernetes %s", time.Since(start).Round(100*time.Millisecond), artifact.KubernetesVersion))
+	return nil
+}
+
+// start gets everything ready and boots the node, unless it can be repaired.
+func (c *Cluster) start(ctx context.Context, record Record) error {
 	if err := installPackages(ctx, c.Log); err != nil {
 		return err
 	}
@@ -50,41 +70,47 @@ func (c *Cluster) Up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.boot(ctx, bin); err != nil {
-		return fmt.Errorf("%w\n(logs are in %s; \"down\" removes what was started)", err, c.Logs())
-	}
-	c.say("up after %s: Kubernetes %s, node at %s\n", time.Since(start).Round(100*time.Millisecond), artifact.KubernetesVersion, c.NodeIP())
-	c.say("export KUBECONFIG=%s", c.Kubeconfig())
-	return nil
-}
-
-// alreadyUp tells whether there is nothing to do. A node that does not answer
-// soon is stopped, so that Up starts it again.
-func (c *Cluster) alreadyUp(ctx context.Context) (bool, error) {
-	var record Record
-	if err := readJSON(c.record(), &record); err != nil {
-		return false, err
-	}
-	if record.Subnet != "" && record.Subnet != c.Subnet.String() {
-		return false, fmt.Errorf("there is a node with subnet %s, run \"down\" before you use %s", record.Subnet, c.Subnet)
-	}
 	if record.Alive() {
-		api, err := c.newAPI()
-		if err == nil {
-			err = wait(ctx, 20*time.Second, api.healthySince(record.Boot))
+		if repaired, err := c.repair(ctx, record, bin); repaired || err != nil {
+			return err
 		}
-		if err == nil {
-			c.say("already up: node at %s\n", c.NodeIP())
-			c.say("export KUBECONFIG=%s", c.Kubeconfig())
-			return true, nil
-		}
-		c.say("the node runs but is not well, starting it again: %v\n", err)
 	}
-	return false, c.stop(ctx)
+	return c.boot(ctx, bin)
 }
 
-// boot takes the node from nothing to ready.
+func (c *Cluster) announce(what string) {
+	c.say("%s: node at %s\nexport KUBECONFIG=%s\n", what, c.NodeIP(), c.Kubeconfig())
+}
+
+func (c *Cluster) healthy(ctx context.Context, record Record) error {
+	api, err := c.newAPI()
+	if err != nil {
+		return err
+	}
+	return api.healthy(ctx, record.Boot)
+}
+
+// repair completes a node that runs, for the case that an "up" before was
+// interrupted or that a component is being started again. Starting over is the
+// last resort, since it ends every pod.
+func (c *Cluster) repair(ctx context.Context, record Record, bin map[string]string) (repaired bool, err error) {
+	c.say("the node runs but not all of it is ready, completing it\n")
+	limited, cancel := context.WithTimeout(ctx, repairTimeout)
+	defer cancel()
+	err = c.complete(limited, record, bin)
+	if err == nil || ctx.Err() != nil {
+		return err == nil, err // an interrupt must not end the pods
+	}
+	c.say("that did not help, starting over: %v\n", err)
+	return false, nil
+}
+
+// boot takes the node from nothing, or from the remains of another one, to
+// ready.
 func (c *Cluster) boot(ctx context.Context, bin map[string]string) error {
+	if err := c.stop(ctx); err != nil {
+		return err
+	}
 	if err := c.configure(); err != nil {
 		return err
 	}
@@ -98,6 +124,12 @@ func (c *Cluster) boot(ctx context.Context, bin map[string]string) error {
 	if err != nil {
 		return errors.Join(err, c.stop(context.WithoutCancel(ctx)))
 	}
+	return c.complete(ctx, record, bin)
+}
+
+// complete fills a node whose processes have been started. Each step may be
+// done again.
+func (c *Cluster) complete(ctx context.Context, record Record, bin map[string]string) error {
 	imported := make(chan error, 1)
 	go func() { imported <- c.importOwn(ctx, record, bin) }()
 	c.say("waiting for the API server\n")
@@ -120,11 +152,7 @@ func (c *Cluster) boot(ctx context.Context, bin map[string]string) error {
 		return err
 	}
 	c.say("waiting for the node, CoreDNS and cert-manager\n")
-	api, err := c.newAPI()
-	if err != nil {
-		return err
-	}
-	return wait(ctx, readyTimeout, api.healthySince(record.Boot))
+	return wait(ctx, readyTimeout, func(ctx context.Context) error { return c.healthy(ctx, record) })
 }
 
 // rotateLogs keeps the logs of the previous node, and of that only.
