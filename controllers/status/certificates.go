@@ -141,11 +141,12 @@ func (p *pass) unservedManaged(name string, certificate *Certificate, lacking []
 		return p.no(wsv1alpha1.ReasonIssuing, fmt.Sprintf(
 			"listener %q: cert-manager has not issued %s yet: %s",
 			name, certificate.title(), p.inspect(certificate)))
-	case p.now.After(wanted.NotAfter):
+	case !p.now.Before(wanted.NotAfter):
 		return p.no(wsv1alpha1.ReasonExpired, fmt.Sprintf(
 			"listener %q: Certificate %q expired at %s: see why cert-manager does not renew it",
 			name, certificate.Name, stamp(wanted.NotAfter)))
 	case len(lacking) == 0:
+		p.wakeAfter(wanted.NotAfter.Sub(p.now))
 		return p.yes(wsv1alpha1.ReasonCertificatesReady, "issued")
 	}
 	if f, ok := p.replaced(name, lacking); ok {
@@ -217,7 +218,7 @@ func reportedProblem(pods []*Pod, listener string, reason contract.ProblemReason
 func (p *pass) validity(name string, pods []*Pod) finding {
 	for _, pod := range pods {
 		leaf := pod.leaf(name)
-		if p.now.After(leaf.NotAfter) {
+		if !p.now.Before(leaf.NotAfter) {
 			return p.no(wsv1alpha1.ReasonExpired, fmt.Sprintf(
 				"listener %q: the certificate that pod %s serves expired at %s: %s",
 				name, pod.Name, stamp(leaf.NotAfter), p.renewalRemedy(name)))
@@ -228,7 +229,7 @@ func (p *pass) validity(name string, pods []*Pod) finding {
 				"listener %q: the certificate that pod %s serves is not valid before %s: check the clocks",
 				name, pod.Name, stamp(leaf.NotBefore)))
 		}
-		p.wakeAfter(leaf.NotAfter.Sub(p.now) + time.Second)
+		p.wakeAfter(leaf.NotAfter.Sub(p.now))
 	}
 	return p.yes(wsv1alpha1.ReasonCertificatesReady, "valid")
 }
