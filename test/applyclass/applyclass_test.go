@@ -1,0 +1,243 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package applyclass_test holds the table of apply classes in docs/api.md to the
+// types and to what is rendered: every field has a class, and changing a field
+// changes pods only if its class says so.
+package applyclass_test
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// everything is a gateway in which each field of the API is set somewhere.
+const everything = `
+metadata: {name: edge, namespace: default, uid: 1-2-3}
+spec:
+  listeners:
+  - name: issued
+    port: 443
+    hostnames: [ws.example.com]
+    tls:
+      profile: Modern
+      certificate:
+        issuerRef: {name: ca, kind: ClusterIssuer, group: cert-manager.io}
+        duration: 24h
+        renewBefore: 1h
+        renewBeforePercentage: 20
+        privateKey: {algorithm: RSA, size: 2048}
+  - {name: own, port: 443, hostnames: [own.example.com], tls: {certificate: {secretRef: {name: own-tls}}}}
+  authPolicies:
+  - name: users
+    anyOf:
+    - jwt: {issuer: i, audiences: [a], algorithms: [ES256], jwks: {uri: "https://id/k", caRef: {name: ca, key: k}}, from: [{header: Authorization}, {subprotocol: bearer}]}
+    - jwt: {issuer: j, audiences: [a], algorithms: [ES256], jwks: {configMapRef: {name: keys, key: k}}}
+    - jwt: {issuer: k, audiences: [a], algorithms: [HS256], jwks: {secretRef: {name: hmac, key: k}}}
+    - apiKey: {secretRef: {name: devices}, from: [{header: X-Key}, {subprotocol: bearer}]}
+    - anonymous: {}
+    origins: {allow: ["https://app.example.com"], missing: Allow}
+    forwardIdentity: {headers: [{name: X-User, claim: sub}]}
+  routes:
+  - {name: chat, hostnames: [ws.example.com], path: {type: Exact, value: /chat}, authPolicy: users, subprotocols: [v1], backendRefs: [{name: echo, port: 80, weight: 2}]}
+  limits: {maxConnections: 10, maxMessageBytes: 10, handshakeTimeout: 5s, requestHeaderBytes: 2048, idleTimeout: 1m, pingInterval: 9s, pongTimeout: 3s}
+  lifecycle: {drain: {window: 30s}}
+  infrastructure:
+    replicas: 3
+    resources: {limits: {memory: 64Mi}}
+    service: {type: NodePort, annotations: {a: b}, externalTrafficPolicy: Cluster}
+  audit: {progressInterval: 1m}
+`
+
+func TestEveryFieldHasAnApplyClass(t *testing.T) {
+	var fields []string
+	seen := map[string]bool{}
+	fieldsOf(reflect.TypeFor[wsv1alpha1.WebSocketGatewaySpec](), "spec", func(path string) {
+		fields = append(fields, path)
+		seen[path] = true
+	})
+	classes := documented(t)
+	for _, path := range fields {
+		if classes[path] == "" {
+			t.Errorf("docs/api.md gives no apply class for %s", path)
+		}
+	}
+	for path := range classes {
+		if !seen[path] {
+			t.Errorf("docs/api.md gives an apply class for %s, which is no field", path)
+		}
+	}
+}
+
+func TestAChangeTouchesPodsOnlyIfItsClassSaysSo(t *testing.T) {
+	for path, class := range documented(t) {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			gw := parse(t)
+			before := deployment(t, gw)
+			if !change(reflect.ValueOf(&gw.Spec).Elem(), "spec", path) {
+				t.Fatalf("the example sets no %s", path)
+			}
+			after := deployment(t, gw)
+			if rolled := !cmp.Equal(before["template"], after["template"]); rolled != (class == "rolling") {
+				t.Errorf("class %s, and the pod template changed: %v\n%s", class, rolled, cmp.Diff(before["template"], after["template"]))
+			}
+			if scaled := before["replicas"] != after["replicas"]; scaled != (class == "scaling") {
+				t.Errorf("class %s, and the replicas changed: %v", class, scaled)
+			}
+		})
+	}
+}
+
+// documented reads the table.
+func documented(t *testing.T) map[string]string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	classes := map[string]string{}
+	row := regexp.MustCompile("(?m)^\\| `(spec\\.[^`]+)` \\| (hot|rolling|scaling) \\|$")
+	for _, match := range row.FindAllStringSubmatch(string(page), -1) {
+		classes[match[1]] = match[2]
+	}
+	if len(classes) == 0 {
+		t.Fatal("docs/api.md has no table of apply classes")
+	}
+	return classes
+}
+
+// leaf tells types that are one field to the user.
+func leaf(typ reflect.Type) bool {
+	switch typ {
+	case reflect.TypeFor[metav1.Duration](), reflect.TypeFor[corev1.ResourceRequirements]():
+		return true
+	}
+	return typ.Kind() != reflect.Struct || typ.NumField() == 0
+}
+
+// fieldsOf calls visit with the path of each field below a struct type.
+func fieldsOf(typ reflect.Type, path string, visit func(string)) {
+	for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
+		if typ.Kind() == reflect.Slice {
+			path += "[]"
+		}
+		typ = typ.Elem()
+	}
+	if leaf(typ) {
+		visit(path)
+		return
+	}
+	for i := range typ.NumField() {
+		fieldsOf(typ.Field(i).Type, path+"."+jsonName(typ.Field(i)), visit)
+	}
+}
+
+func jsonName(field reflect.StructField) string {
+	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+	return name
+}
+
+// change finds the first set field of the path and gives it another value.
+func change(value reflect.Value, path, want string) bool {
+	switch {
+	case value.Kind() == reflect.Pointer:
+		if value.IsNil() {
+			return false
+		}
+		return change(value.Elem(), path, want)
+	case value.Kind() == reflect.Slice:
+		for i := range value.Len() {
+			if change(value.Index(i), path+"[]", want) {
+				return true
+			}
+		}
+		return false
+	case leaf(value.Type()):
+		return path == want && other(value)
+	}
+	for i := range value.NumField() {
+		if change(value.Field(i), path+"."+jsonName(value.Type().Field(i)), want) {
+			return true
+		}
+	}
+	return false
+}
+
+// other sets a value that differs from the present one, unless there is none.
+func other(value reflect.Value) bool {
+	switch current := value.Addr().Interface().(type) {
+	case *metav1.Duration:
+		current.Duration += time.Second
+		return true
+	case *corev1.ResourceRequirements:
+		current.Limits[corev1.ResourceMemory] = resource.MustParse("128Mi")
+		return true
+	}
+	switch value.Kind() {
+	case reflect.String:
+		if value.Len() == 0 {
+			return false
+		}
+		value.SetString(value.String() + "x")
+	case reflect.Int32, reflect.Int64:
+		value.SetInt(value.Int() + 1)
+	case reflect.Map:
+		value.SetMapIndex(reflect.ValueOf("added"), reflect.ValueOf("x").Convert(value.Type().Elem()))
+	case reflect.Struct: // Without fields: its presence is the value.
+	default:
+		return false
+	}
+	return true
+}
+
+func parse(t *testing.T) *wsv1alpha1.WebSocketGateway {
+	t.Helper()
+	gw := &wsv1alpha1.WebSocketGateway{}
+	if err := yaml.UnmarshalStrict([]byte(everything), gw); err != nil {
+		t.Fatal(err)
+	}
+	return gw
+}
+
+// deployment renders the gateway as the operator would, and returns the spec of
+// its Deployment.
+func deployment(t *testing.T, gw *wsv1alpha1.WebSocketGateway) map[string]any {
+	t.Helper()
+	config, err := contract.Encode(compile.Config(gw, compile.Refs{Unchecked: true}, nil).Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range render.Objects(gw, render.Files{Config: config}, render.Options{GatewayImage: "gateway:test"}) {
+		if object.Kind != render.DeploymentKind() {
+			continue
+		}
+		data, err := json.Marshal(object.Apply)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rendered struct{ Spec map[string]any }
+		if err := json.Unmarshal(data, &rendered); err != nil {
+			t.Fatal(err)
+		}
+		return rendered.Spec
+	}
+	t.Fatal("no Deployment was rendered")
+	return nil
+}
