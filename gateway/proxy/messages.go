@@ -6,6 +6,7 @@ package proxy
 import (
 	"context"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -35,18 +36,89 @@ const (
 )
 
 // Messages is the relay that reads and writes whole WebSocket messages, so that
-// it can judge their text and size. It holds buffers that connections share.
+// it can judge their text and size. A message is passed on while it still
+// arrives: at most one buffer of it is held per direction, and none while a
+// connection is idle. A connection costs two goroutines and one timer.
 type Messages struct {
 	options MessagesOptions
+	// start is what elapsed counts from.
+	start time.Time
+	// buffers are shared by all connections, both ways.
+	buffers sync.Pool
 }
 
 var _ Relay = (*Messages)(nil)
 
 // NewMessages returns a relay for any number of connections.
-func NewMessages(o MessagesOptions) *Messages { return &Messages{options: o} }
+func NewMessages(o MessagesOptions) *Messages {
+	if o.CloseTimeout <= 0 {
+		o.CloseTimeout = DefaultCloseTimeout
+	}
+	if o.WriteTimeout <= 0 {
+		o.WriteTimeout = DefaultWriteTimeout
+	}
+	return &Messages{options: o, start: o.Now()}
+}
+
+// elapsed is a clock that fits an atomic and that setting the wall clock does
+// not move.
+func (m *Messages) elapsed() time.Duration { return m.options.Now().Sub(m.start) }
 
 // Relay implements Relay.
 func (m *Messages) Relay(ctx context.Context, client net.Conn, upstream *Upstream, s *session.Session, limits contract.EffectiveLimits) *outcome.Closure {
-	_, _, _, _, _ = ctx, client, upstream, s, limits
-	return outcome.Close(outcome.RelayFailed, outcome.ByGateway, "")
+	r, err := m.begin(client, upstream, s, limits)
+	if err != nil {
+		_ = client.Close()
+		_ = upstream.Conn.Close()
+		return outcome.Close(outcome.RelayFailed, outcome.ByGateway, err.Error())
+	}
+	r.startTimer()
+	s.OnEnd(func(c *outcome.Closure) {
+		r.spawn(func() { r.end(c) })
+	})
+	stop := context.AfterFunc(ctx, func() {
+		if r.enter() {
+			defer r.leave()
+			r.end(outcome.Close(outcome.Shutdown, outcome.ByGateway, ""))
+		}
+	})
+
+	var pumps sync.WaitGroup
+	pumps.Go(func() { r.pump(r.upstream, r.client) })
+	r.pump(r.client, r.upstream)
+	pumps.Wait()
+
+	stop()
+	r.finish()
+	s.OnEnd(nil)
+	var hangups sync.WaitGroup
+	hangups.Go(func() { r.upstream.hangUp(m.options.Now) })
+	r.client.hangUp(m.options.Now)
+	hangups.Wait()
+	return r.closure.Load()
+}
+
+func (m *Messages) begin(client net.Conn, upstream *Upstream, s *session.Session, limits contract.EffectiveLimits) (*relaying, error) {
+	r := &relaying{
+		messages: m,
+		limits:   limits,
+		client:   newLeg(outcome.ByClient, m.newWire(client), s.FromClient),
+		upstream: newLeg(outcome.ByUpstream, m.newWire(upstream.Conn), s.ToClient),
+	}
+	var err error
+	if r.client.ws, err = m.serve(r.client.wire); err != nil {
+		return nil, err
+	}
+	if r.upstream.ws, err = m.call(r.upstream.wire); err != nil {
+		return nil, err
+	}
+	for _, l := range []*leg{r.client, r.upstream} {
+		if limits.MaxMessageBytes > 0 {
+			l.ws.SetReadLimit(limits.MaxMessageBytes)
+		}
+		l.ws.SetPingHandler(l.answerPing(m.options.Now))
+		// The answer to a Close frame comes from the other side.
+		l.ws.SetCloseHandler(func(int, string) error { return nil })
+	}
+	return r, nil
 }

@@ -5,9 +5,11 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -36,15 +38,22 @@ type Options struct {
 // Its methods are safe for concurrent use.
 type Pool struct {
 	options Options
-	mu      sync.Mutex
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+
+	mu       sync.Mutex
+	backends map[string]contract.BackendEndpoints
+	// loads has an entry per address that is current or in use.
+	loads map[string]*load
 }
 
 // NewPool returns a pool without endpoints.
-func NewPool(o Options) *Pool { return &Pool{options: o} }
-
-// SetEndpoints replaces the endpoints. Open connections stay, those to
-// endpoints that are gone too, and go on counting where an endpoint stays.
-func (p *Pool) SetEndpoints(endpoints contract.Endpoints) { _ = endpoints }
+func NewPool(o Options) *Pool {
+	p := &Pool{options: o, dial: o.Dial, loads: map[string]*load{}}
+	if p.dial == nil {
+		p.dial = p.dialer().DialContext
+	}
+	return p
+}
 
 // Handshake is the request that an upstream gets. The pool adds the
 // Sec-WebSocket, Upgrade and Connection headers and sends nothing else.
@@ -54,6 +63,7 @@ type Handshake struct {
 	// Host is the value of the Host header.
 	Host string
 	// Header is complete: rebuilt from an allow-list, with identity headers.
+	// Hop-by-hop and Sec-WebSocket headers in it are left out.
 	Header http.Header
 	// Subprotocols are offered in this order; none of them is a credential.
 	Subprotocols []string
@@ -66,7 +76,7 @@ type Upstream struct {
 	Conn net.Conn
 	// Subprotocol that the upstream chose, one of those offered; may be empty.
 	Subprotocol string
-	// Address that was dialled, IP:PORT.
+	// Address that was dialled, HOST:PORT.
 	Address string
 	// Backend is the name of the backend that was chosen.
 	Backend string
@@ -86,10 +96,64 @@ func (u *Upstream) Release() {
 // Connect chooses a backend by weight and its endpoint with the least open
 // connections, dials it, and shakes hands. A dial that fails is repeated on
 // other endpoints and at last on the Service's address; a handshake that fails
-// is not. ctx bounds all of it. The error is always an *outcome.Refusal:
-// outcome.UpstreamUnreachable, UpstreamRefused, UpstreamTimeout, or ClientGone
-// when ctx was cancelled.
+// is not, since the backend has seen it. ctx bounds all of it. The error is
+// always an *outcome.Refusal: UpstreamUnreachable, UpstreamRefused,
+// UpstreamTimeout, ClientGone when ctx was cancelled, or InternalError for a
+// Handshake that cannot be written as one request.
 func (p *Pool) Connect(ctx context.Context, backends []contract.Backend, h Handshake) (*Upstream, error) {
-	_, _, _ = ctx, backends, h
-	return nil, outcome.Refuse(outcome.UpstreamUnreachable, "no endpoints")
+	backend, ok := p.choose(backends)
+	if !ok {
+		return nil, outcome.Refuse(outcome.UpstreamUnreachable, "no backend has an address")
+	}
+	key := newKey()
+	request, err := h.encode(key)
+	if err != nil {
+		return nil, outcome.Refuse(outcome.InternalError, "backend %s: %v", backend, err)
+	}
+	conn, address, err := p.reach(ctx, backend)
+	if err != nil {
+		return nil, refusal(ctx, outcome.UpstreamUnreachable, "backend "+backend, err)
+	}
+	answer, err := shake(ctx, conn, request)
+	if err == nil {
+		err = answer.verify(key, h.Subprotocols)
+	}
+	if err != nil {
+		_ = conn.Close()
+		p.release(address)
+		return nil, refusal(ctx, outcome.UpstreamRefused, "backend "+backend+" at "+address, err)
+	}
+	return &Upstream{
+		Conn:        Replay(conn, answer.rest),
+		Subprotocol: answer.subprotocol,
+		Address:     address,
+		Backend:     backend,
+		release:     sync.OnceFunc(func() { p.release(address) }),
+	}, nil
+}
+
+// refusal decides between the given reason and the two that ctx may have
+// caused. A deadline of the connection may pass a little before that of ctx.
+func refusal(ctx context.Context, reason outcome.Reason, where string, err error) *outcome.Refusal {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		reason = outcome.ClientGone
+	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded) && reason == outcome.UpstreamRefused:
+		reason = outcome.UpstreamTimeout
+	}
+	return outcome.Refuse(reason, "%s: %s", where, cause(err))
+}
+
+// cause is the innermost error's text: those around it repeat addresses that
+// the record has already.
+func cause(err error) string {
+	var operation *net.OpError
+	if errors.As(err, &operation) && operation.Err != nil {
+		err = operation.Err
+	}
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	return err.Error()
 }

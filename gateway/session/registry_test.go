@@ -252,7 +252,9 @@ func TestCloseWhereStopsWithItsContext(t *testing.T) {
 		f := newFleet(10, 9)
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		all := func(*session.Session) *outcome.Closure { return outcome.Close(outcome.RouteRemoved, outcome.ByGateway, "") }
+		all := func(*session.Session) *outcome.Closure {
+			return outcome.Close(outcome.RouteRemoved, outcome.ByGateway, "")
+		}
 		if n := f.registry.CloseWhere(ctx, 10*time.Second, all); n < 4 || n > 6 || f.registry.Len() != 10-n {
 			t.Errorf("asked %d, %d left", n, f.registry.Len())
 		}

@@ -1,0 +1,123 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+)
+
+const (
+	// maxDials bounds the endpoints that one client may wait for, the Service's
+	// address not counted.
+	maxDials = 3
+	// dialTimeout allows for one repeated SYN, which the kernel sends after a
+	// second.
+	dialTimeout = 2 * time.Second
+	// Keep-alive probes find a backend whose node is gone: nobody else would,
+	// since pings go to clients only.
+	keepAliveIdle     = 30 * time.Second
+	keepAliveInterval = 10 * time.Second
+	keepAliveCount    = 3
+)
+
+var (
+	errForbidden = errors.New("this address must not be a backend")
+	errNothing   = errors.New("no address left to dial")
+)
+
+func (p *Pool) dialer() *net.Dialer {
+	return &net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveCount,
+		},
+		// Checked on the address that the socket is about to use: a name that
+		// resolves to something else the second time gains nothing.
+		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
+			return p.permit(address)
+		},
+	}
+}
+
+// permit refuses the addresses through which a backend reference could reach
+// what it was never meant to: the pod's own ports, the node's metadata service,
+// this gateway again.
+func (p *Pool) permit(address string) error {
+	parsed, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errForbidden, err)
+	}
+	ip := parsed.Addr().Unmap().WithZone("")
+	switch {
+	case ip.IsLoopback() && !p.options.AllowLoopback:
+		return fmt.Errorf("%w: loopback", errForbidden)
+	case ip.IsUnspecified(), ip.IsMulticast(), ip.IsLinkLocalUnicast(), ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return fmt.Errorf("%w: not the address of a host", errForbidden)
+	case slices.Contains(p.options.OwnAddresses, ip):
+		return fmt.Errorf("%w: it is this gateway's own", errForbidden)
+	}
+	return nil
+}
+
+// reach dials endpoints of a backend until one answers, at last its Service.
+// The address that it returns is reserved.
+func (p *Pool) reach(ctx context.Context, backend string) (net.Conn, string, error) {
+	tried := map[string]bool{}
+	failed := errNothing
+	for attempt := range maxDials + 1 {
+		take := p.take
+		if attempt == maxDials {
+			take = p.takeService
+		}
+		address, ok := take(backend, tried)
+		if !ok && attempt < maxDials {
+			address, ok = p.takeService(backend, tried)
+		}
+		if !ok {
+			break
+		}
+		conn, err := p.attempt(ctx, address)
+		if err == nil {
+			return conn, address, nil
+		}
+		tried[address] = true
+		failed = err
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, "", failed
+}
+
+// attempt dials an address that was taken, and releases it when that fails.
+func (p *Pool) attempt(ctx context.Context, address string) (net.Conn, error) {
+	bounded, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	conn, err := p.dialPermitted(bounded, address)
+	// That a client went away says nothing about the endpoint.
+	if err == nil || ctx.Err() == nil {
+		p.dialled(address, err == nil)
+	}
+	if err != nil {
+		p.release(address)
+		return nil, fmt.Errorf("dial %s: %w", address, err)
+	}
+	return conn, nil
+}
+
+func (p *Pool) dialPermitted(ctx context.Context, address string) (net.Conn, error) {
+	// A dialer of the caller does not check; names are left to the resolver.
+	if _, err := netip.ParseAddrPort(address); err == nil {
+		if err := p.permit(address); err != nil {
+			return nil, err
+		}
+	}
+	return p.dial(ctx, "tcp", address)
+}

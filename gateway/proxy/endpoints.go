@@ -1,0 +1,176 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// load is what one address carries. The pool's lock guards it.
+type load struct {
+	// open counts connections and dials under way.
+	open int
+	// listed is true while some backend has the address.
+	listed bool
+	// coolUntil keeps an address that could not be dialled out of the choice,
+	// unless there is no other.
+	coolUntil time.Time
+}
+
+// cooling is how long a failed address is avoided: long enough that a dead
+// endpoint does not cost each client a failed dial, short enough that one which
+// restarts is used again before anybody wonders.
+const cooling = 5 * time.Second
+
+// SetEndpoints replaces the endpoints. Open connections stay, those to
+// endpoints that are gone too, and go on counting where an endpoint stays.
+func (p *Pool) SetEndpoints(endpoints contract.Endpoints) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.backends = endpoints.Backends
+	for _, l := range p.loads {
+		l.listed = false
+	}
+	for _, backend := range endpoints.Backends {
+		for _, address := range backend.Addresses {
+			p.load(address).listed = true
+		}
+	}
+	for address, l := range p.loads {
+		if !l.listed && l.open == 0 {
+			delete(p.loads, address)
+		}
+	}
+}
+
+// Open returns how many connections each address has, those of addresses that
+// are no endpoints any more included.
+func (p *Pool) Open() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	open := make(map[string]int, len(p.loads))
+	for address, l := range p.loads {
+		if l.open > 0 {
+			open[address] = l.open
+		}
+	}
+	return open
+}
+
+func (p *Pool) load(address string) *load {
+	l := p.loads[address]
+	if l == nil {
+		l = &load{}
+		p.loads[address] = l
+	}
+	return l
+}
+
+// choose picks a backend by weight among those that have any address.
+func (p *Pool) choose(backends []contract.Backend) (string, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	total := 0.0
+	for _, backend := range backends {
+		total += p.weight(backend)
+	}
+	at := p.options.Random() * total
+	for _, backend := range backends {
+		weight := p.weight(backend)
+		if weight > 0 && at < weight {
+			return backend.Name, true
+		}
+		at -= weight
+	}
+	return "", false
+}
+
+func (p *Pool) weight(backend contract.Backend) float64 {
+	endpoints := p.backends[backend.Name]
+	switch {
+	case len(endpoints.Addresses) == 0 && endpoints.Service == "":
+		return 0
+	case backend.Weight == nil:
+		return 1
+	}
+	return float64(*backend.Weight)
+}
+
+// take reserves the address of a backend that has the least connections and was
+// not tried yet. Ties are broken at random: several gateway pods that start
+// together would otherwise all fill the same endpoint first.
+func (p *Pool) take(backend string, tried map[string]bool) (address string, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.options.Now()
+	var best *load
+	ties := 0
+	for _, candidate := range p.backends[backend].Addresses {
+		if tried[candidate] {
+			continue
+		}
+		l := p.load(candidate)
+		switch {
+		case best == nil || l.better(best, now):
+			ties = 1
+		case best.better(l, now):
+			continue
+		default:
+			// The n-th of equals replaces the choice once in n times, so that
+			// each of them is as likely.
+			if ties++; p.options.Random()*float64(ties) >= 1 {
+				continue
+			}
+		}
+		address, best = candidate, l
+	}
+	if best == nil {
+		return "", false
+	}
+	best.open++
+	return address, true
+}
+
+// takeService reserves the address of a backend's Service.
+func (p *Pool) takeService(backend string, tried map[string]bool) (address string, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	address = p.backends[backend].Service
+	if address == "" || tried[address] {
+		return "", false
+	}
+	p.load(address).open++
+	return address, true
+}
+
+func (l *load) better(than *load, now time.Time) bool {
+	if cool, other := now.Before(l.coolUntil), now.Before(than.coolUntil); cool != other {
+		return other
+	}
+	return l.open < than.open
+}
+
+// release gives back what take or takeService reserved.
+func (p *Pool) release(address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.loads[address]
+	if l.open--; l.open == 0 && !l.listed {
+		delete(p.loads, address)
+	}
+}
+
+// dialled records whether an address could be reached.
+func (p *Pool) dialled(address string, reached bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.loads[address]
+	if reached {
+		l.coolUntil = time.Time{}
+		return
+	}
+	l.coolUntil = p.options.Now().Add(cooling)
+}

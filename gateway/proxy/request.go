@@ -1,0 +1,149 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+)
+
+// encode writes the request of RFC 6455 section 4.1. What could end a line
+// early, and so begin a request of its own, is an error here although callers
+// have checked it: request smuggling starts with one check too few.
+func (h *Handshake) encode(key string) ([]byte, error) {
+	if !strings.HasPrefix(h.Target, "/") || !printable(h.Target) {
+		return nil, errors.New("request target cannot be sent")
+	}
+	if h.Host == "" || !printable(h.Host) {
+		return nil, errors.New("request host cannot be sent")
+	}
+	request := make([]byte, 0, 1024)
+	line := func(parts ...string) {
+		for _, part := range parts {
+			request = append(request, part...)
+		}
+		request = append(request, "\r\n"...)
+	}
+	line("GET ", h.Target, " HTTP/1.1")
+	line("Host: ", h.Host)
+	line("Upgrade: websocket")
+	line("Connection: Upgrade")
+	line("Sec-WebSocket-Version: 13")
+	line("Sec-WebSocket-Key: ", key)
+	if len(h.Subprotocols) > 0 {
+		for _, subprotocol := range h.Subprotocols {
+			if !isToken(subprotocol) {
+				return nil, errors.New("subprotocol cannot be sent")
+			}
+		}
+		line("Sec-WebSocket-Protocol: ", strings.Join(h.Subprotocols, ", "))
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.Header)) {
+		if ours(name) {
+			continue
+		}
+		for _, value := range h.Header[name] {
+			if !isToken(name) || !isFieldValue(value) {
+				return nil, fmt.Errorf("header %q cannot be sent", name)
+			}
+			line(name, ": ", value)
+		}
+	}
+	line()
+	return request, nil
+}
+
+// ours are the headers of the connection itself (RFC 9110 section 7.6.1), of
+// framing, and of the handshake. Nobody else may set them.
+func ours(name string) bool {
+	lower := strings.ToLower(name)
+	switch lower {
+	case "host", "connection", "upgrade", "keep-alive", "proxy-connection", "te", "trailer",
+		"transfer-encoding", "content-length", "expect", "http2-settings":
+		return true
+	}
+	return strings.HasPrefix(lower, "sec-websocket-")
+}
+
+func newKey() string {
+	var nonce [16]byte
+	_, _ = rand.Read(nonce[:]) // never fails: it would end the process
+	return base64.StdEncoding.EncodeToString(nonce[:])
+}
+
+// shake sends the request and reads the answer's head. conn has no deadline
+// when it returns without an error.
+func shake(ctx context.Context, conn net.Conn, request []byte) (*answer, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return nil, fmt.Errorf("set deadline: %w", err)
+		}
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if _, err := conn.Write(request); err != nil {
+		return nil, fmt.Errorf("send request: %w", err)
+	}
+	head, rest, err := readHead(conn)
+	if err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	if !stop() {
+		return nil, ctx.Err()
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return nil, fmt.Errorf("clear deadline: %w", err)
+	}
+	parsed, err := parseAnswer(head)
+	if err != nil {
+		return nil, err
+	}
+	parsed.rest = rest
+	return parsed, nil
+}
+
+// printable is true for a string of visible ASCII characters.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// isToken is RFC 9110 section 5.6.2.
+func isToken(s string) bool {
+	if s == "" {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func isAlphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+// isFieldValue is RFC 9110 section 5.5: no control characters but tab.
+func isFieldValue(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
