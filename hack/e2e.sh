@@ -23,6 +23,6 @@ go run ./hack/demo install
 state=${WSGATEWAY_STATE:-/var/lib/websocket-gateway-operator}
 eval "$(go -C hack/cluster run . env)"
 WSGATEWAY_ISSUER_KEY=$state-demo/issuer.pem \
-	WSGATEWAY_APISERVER_AUDIT_LOG=${WSGATEWAY_APISERVER_AUDIT_LOG:?hack/cluster env must name it} \
+	WSGATEWAY_APISERVER_AUDIT_LOG=$WSGATEWAY_AUDIT_LOG \
 	WSGATEWAY_QUIET=${WSGATEWAY_QUIET:-2m} \
 	go test -tags e2e -count=1 -v -timeout=30m ./test/e2e/...
