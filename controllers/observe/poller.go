@@ -52,7 +52,7 @@ type Asked struct {
 type Poller struct {
 	reporter Reporter
 	now      func() time.Time
-	changed  func(gateway types.NamespacedName)
+	changed  func(ctx context.Context, gateway types.NamespacedName)
 	log      *slog.Logger
 	queue    workqueue.TypedDelayingInterface[types.UID]
 
@@ -73,7 +73,8 @@ type watched struct {
 // NewPoller answers a Poller that calls changed, from its own goroutines, when
 // the answer of a pod of the gateway changed.
 func NewPoller(
-	reporter Reporter, now func() time.Time, log *slog.Logger, changed func(gateway types.NamespacedName),
+	reporter Reporter, now func() time.Time, log *slog.Logger,
+	changed func(ctx context.Context, gateway types.NamespacedName),
 ) *Poller {
 	return &Poller{
 		reporter: reporter, now: now, changed: changed, log: log,
@@ -181,7 +182,7 @@ func (p *Poller) askNext(ctx context.Context) bool {
 	}
 	p.queue.AddAfter(uid, again)
 	if changed {
-		p.changed(target.Gateway)
+		p.changed(ctx, target.Gateway)
 	}
 	return true
 }

@@ -1,0 +1,215 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/apply"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/observe"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/resolve"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// Reconciler brings one gateway after another to what its spec says. Setup
+// makes it.
+type Reconciler struct {
+	client   client.Client
+	events   events.EventRecorder
+	now      func() time.Time
+	options  render.Options
+	resolver *resolve.Resolver
+	applier  *apply.Applier
+	toucher  *apply.Toucher
+	observer *observe.Observer
+	memory   memory
+}
+
+// pass is what one reconcile has found out so far.
+type pass struct {
+	gw    *wsv1alpha1.WebSocketGateway
+	facts status.Facts
+	// silent passes write no status: it would be less true than the one before.
+	silent bool
+	// after is when to come again although nothing may change meanwhile.
+	after time.Duration
+}
+
+func (p *pass) comeAgain(after time.Duration) {
+	if after > 0 && (p.after == 0 || after < p.after) {
+		p.after = after
+	}
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	var gw wsv1alpha1.WebSocketGateway
+	if err := r.client.Get(ctx, request.NamespacedName, &gw); err != nil {
+		r.forget(request.NamespacedName)
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if gw.DeletionTimestamp != nil {
+		// The garbage collector removes what the gateway owns; writing anything
+		// now would only bring it back.
+		r.forget(request.NamespacedName)
+		return reconcile.Result{}, nil
+	}
+	p := &pass{gw: &gw}
+	r.memory.recall(&gw)
+	failure := r.converge(ctx, p)
+	if err := r.report(ctx, p, failure); err != nil {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: p.after}, failure
+}
+
+func (r *Reconciler) forget(gateway client.ObjectKey) {
+	r.observer.Forget(gateway)
+	r.applier.Forget(gateway)
+	r.toucher.Forget(gateway)
+	r.memory.forget(gateway)
+}
+
+// converge is the whole pass, read from top to bottom. What is learned goes
+// into the facts, and stays there when a later stage fails.
+func (r *Reconciler) converge(ctx context.Context, p *pass) error {
+	refs, err := r.resolver.Refs(ctx, p.gw)
+	if err != nil {
+		p.silent = true
+		return fmt.Errorf("resolve references: %w", err)
+	}
+	compiled, err := r.compile(ctx, p.gw, refs)
+	if err != nil {
+		p.silent = true
+		return err
+	}
+	p.facts.Problems = slices.Clone(compiled.Problems)
+	p.facts.AttachedRoutes = compiled.AttachedRoutes
+
+	files, err := r.makeSo(ctx, p, refs, compiled)
+	if err != nil {
+		return fmt.Errorf("apply: %w", err)
+	}
+	if config, ok := files[contract.ConfigFile]; ok {
+		p.facts.ConfigDigest = contract.Digest([]byte(config))
+	}
+	seen, err := r.observer.Gateway(ctx, p.gw, files)
+	if err != nil {
+		return fmt.Errorf("observe: %w", err)
+	}
+	p.facts.Running = &seen.Running
+	p.silent = !seen.Complete
+	after, err := r.toucher.Touch(ctx, client.ObjectKeyFromObject(p.gw), behind(seen))
+	p.comeAgain(after)
+	return err
+}
+
+// compile compiles, and does it again with what is in force if a ConfigMap is
+// malformed: its last good content stays, and nothing but the contract in the
+// cluster remembers it.
+func (r *Reconciler) compile(
+	ctx context.Context, gw *wsv1alpha1.WebSocketGateway, refs compile.Refs,
+) (compile.Result, error) {
+	compiled := compile.Config(gw, refs, nil)
+	malformed := func(p status.Problem) bool { return p.Reason == wsv1alpha1.ReasonConfigMapInvalid }
+	if !slices.ContainsFunc(compiled.Problems, malformed) {
+		return compiled, nil
+	}
+	files, err := r.applier.Contract(ctx, gw)
+	if err != nil {
+		return compiled, fmt.Errorf("read the contract in force: %w", err)
+	}
+	previous, err := contract.ParseConfig([]byte(files[contract.ConfigFile]))
+	if err != nil {
+		// There is none, or somebody has edited it: nothing to keep.
+		return compiled, nil //nolint:nilerr // a contract that cannot be read holds nothing to keep
+	}
+	return compile.Config(gw, refs, &previous), nil
+}
+
+// makeSo writes the objects, unless the spec cannot be served at all: then what
+// runs stays as it is until the user repairs the spec. It answers the files of
+// the contract that are in the cluster afterwards.
+func (r *Reconciler) makeSo(
+	ctx context.Context, p *pass, refs compile.Refs, compiled compile.Result,
+) (map[string]string, error) {
+	if compiled.Blocked() {
+		return r.applier.Contract(ctx, p.gw)
+	}
+	objects, err := r.objects(p.gw, refs, compiled)
+	if err != nil {
+		return nil, err
+	}
+	result, err := r.applier.Objects(ctx, p.gw, objects)
+	p.facts.Problems = append(p.facts.Problems, result.Problems...)
+	slices.SortStableFunc(p.facts.Problems, func(a, b status.Problem) int { return cmp.Compare(a.Field, b.Field) })
+	p.facts.WaitingForDeletion = result.Waiting
+	p.comeAgain(result.After)
+	if err != nil {
+		return nil, err
+	}
+	if result.Files == nil {
+		return r.applier.Contract(ctx, p.gw)
+	}
+	return result.Files, nil
+}
+
+func (r *Reconciler) objects(
+	gw *wsv1alpha1.WebSocketGateway, refs compile.Refs, compiled compile.Result,
+) ([]render.Object, error) {
+	endpoints, err := contract.Encode(compile.Endpoints(gw, refs))
+	if err != nil {
+		return nil, fmt.Errorf("endpoints: %w", err)
+	}
+	revocations, err := contract.Encode(contract.Revocations{Version: contract.Version})
+	if err != nil {
+		return nil, fmt.Errorf("revocations: %w", err)
+	}
+	files := render.Files{Config: compiled.File, Endpoints: endpoints, Revocations: revocations}
+	objects := render.Objects(gw, files, r.options)
+	if refs.CertManagerMissing {
+		objects = slices.DeleteFunc(objects, func(o render.Object) bool { return o.Kind == render.CertificateKind() })
+	}
+	return objects, nil
+}
+
+// behind picks the pods to tell. One that has just started and was never asked
+// has mounted what is new anyway.
+func behind(seen observe.Seen) []apply.Behind {
+	var list []apply.Behind
+	for i := range seen.Pods {
+		pod := &seen.Pods[i]
+		silent := pod.Silence != ""
+		if pod.Terminating || pod.Address == "" || (pod.Report == nil && (!silent || !pod.Ready)) {
+			continue
+		}
+		if lack := seen.Wanted.LackOf(pod.Report); lack.ID != "" {
+			list = append(list, apply.Behind{
+				Name: pod.Name, UID: pod.UID, Wanted: lack.ID, EndpointsOnly: lack.EndpointsOnly, Silent: silent,
+			})
+		}
+	}
+	return list
+}
+
+// readyOf answers status and reason of a condition, empty if it is not there.
+func readyOf(gw *wsv1alpha1.WebSocketGateway, kind string) (state, reason string) {
+	if condition := meta.FindStatusCondition(gw.Status.Conditions, kind); condition != nil {
+		return string(condition.Status), condition.Reason
+	}
+	return "", ""
+}
