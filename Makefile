@@ -104,9 +104,9 @@ build: ## Build all binaries into bin/.
 	@CGO_ENABLED=0 go build -trimpath -ldflags='$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: images
-images: ## Write the container images as archives into bin/images.
+images: ## Write the container images as archives into bin/linux/images.
 	@CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags='$(LDFLAGS)' -o bin/linux/ ./cmd/manager ./cmd/gateway
-	go -C hack/cluster run ./pack -tag=$(VERSION) -out=$(CURDIR)/bin/images $(CURDIR)/bin/linux/{manager,gateway}
+	go -C hack/cluster run . images $(CURDIR)/bin/linux $(VERSION)
 
 .PHONY: chart
 chart: ## Lint and package the Helm chart into bin/.

@@ -114,11 +114,13 @@ var ground = []string{"gateway/contract", "gateway/filewatch", "gateway/metrics"
 // in a line here is an exception that was thought about.
 var parts = map[string][]string{
 	"gateway":           {"gateway/..."},
+	"gateway/admin":     nil,
 	"gateway/audit":     nil,
 	"gateway/authn":     nil,
 	"gateway/certs":     nil,
 	"gateway/contract":  nil,
 	"gateway/filewatch": nil,
+	"gateway/handshake": {"gateway/audit", "gateway/authn", "gateway/match", "gateway/proxy"}, // it is the order of the parts
 	"gateway/limits":    nil,
 	"gateway/listener":  {"gateway/certs", "gateway/match"}, // TLS needs both; the server name selects the listener by the same rules as the Host
 	"gateway/match":     nil,
