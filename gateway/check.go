@@ -4,12 +4,46 @@
 package gateway
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
 
 // Check tells whether a gateway could use config as its config.json. It looks at
-// nothing else: Secrets and endpoints may still be missing.
+// nothing else: Secrets, key sets and endpoints may still be missing.
 func Check(config []byte) error {
-	_, err := contract.ParseConfig(config)
-	return err
+	parsed, err := contract.ParseConfig(config)
+	if err != nil {
+		return err
+	}
+	// The clock stands still and the key sets are closed: nothing is fetched.
+	now := func() time.Time { return time.Time{} }
+	keySets := authn.NewKeySets(authn.KeySetOptions{Now: now, Logger: slog.New(slog.DiscardHandler)})
+	keySets.Close()
+	checked := build(parsed, source{files: noFiles{}, keySets: keySets, now: now(), ports: (&Options{}).portsOf})
+	var problems []error
+	for _, policy := range checked.policies {
+		for _, problem := range policy.Problems() {
+			if problem.Secret == "" && problem.Reason == contract.ProblemSecretInvalid {
+				problems = append(problems, fmt.Errorf("policy %q: %s", problem.Policy, problem.Message))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// noFiles has no Secret.
+type noFiles struct{}
+
+func (noFiles) Read(secret, key string) ([]byte, error) {
+	return nil, fmt.Errorf("secret %q, key %q: %w", secret, key, fs.ErrNotExist)
+}
+
+func (noFiles) List(secret string) ([]string, error) {
+	return nil, fmt.Errorf("secret %q: %w", secret, fs.ErrNotExist)
 }

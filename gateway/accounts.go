@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
+)
+
+// longestTick bounds how old the traffic metrics are.
+const longestTick = 5 * time.Second
+
+// accounts remember what of each connection's traffic has been counted, and when
+// its progress was last written. The zero value is ready; its methods are safe
+// for concurrent use.
+type accounts struct {
+	mu   sync.Mutex
+	live map[*session.Session]*account
+}
+
+type account struct {
+	counted  audit.Traffic
+	reported time.Time
+}
+
+func (a *accounts) open(one *session.Session) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.live == nil {
+		a.live = map[*session.Session]*account{}
+	}
+	a.live[one] = &account{reported: one.Connection().OpenedAt}
+}
+
+// settle counts what is left and forgets the connection.
+func (a *accounts) settle(one *session.Session, set *metrics.Set) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if account := a.live[one]; account != nil {
+		account.count(one, set)
+		delete(a.live, one)
+	}
+}
+
+func (a *account) count(one *session.Session, set *metrics.Set) {
+	now := one.Traffic()
+	set.Traffic(metrics.FromClient, now.MessagesFromClient-a.counted.MessagesFromClient, now.BytesFromClient-a.counted.BytesFromClient)
+	set.Traffic(metrics.ToClient, now.MessagesToClient-a.counted.MessagesToClient, now.BytesToClient-a.counted.BytesToClient)
+	a.counted = now
+}
+
+// tick counts traffic, and returns the connections whose progress is due.
+func (a *accounts) tick(now time.Time, every time.Duration, set *metrics.Set) []*session.Session {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var due []*session.Session
+	for one, account := range a.live {
+		account.count(one, set)
+		if now.Sub(account.reported) >= every {
+			account.reported = now
+			due = append(due, one)
+		}
+	}
+	return due
+}
+
+// follow writes progress records and counts traffic until ctx is done.
+func (s *server) follow(ctx context.Context) {
+	for {
+		every := s.progressEvery()
+		timer := time.NewTimer(min(every/4, longestTick))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		for _, one := range s.accounts.tick(s.options.Now(), every, s.metrics) {
+			s.audit.Progress(one.Connection(), one.Traffic())
+		}
+		s.metrics.Problems(len(s.problems()))
+	}
+}
+
+func (s *server) progressEvery() time.Duration {
+	if current := s.current.Load(); current != nil {
+		return max(current.config.Audit.ProgressEvery(), time.Millisecond)
+	}
+	return longestTick
+}

@@ -1,0 +1,221 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
+)
+
+const (
+	// answerTimeout bounds the writing of an HTTP answer.
+	answerTimeout = 5 * time.Second
+	// lingerTimeout and lingerBytes bound how long a refused client is listened
+	// to: closing while it still sends would reset the connection and destroy
+	// the answer on its way.
+	lingerTimeout = 500 * time.Millisecond
+	lingerBytes   = 64 << 10
+)
+
+// visit is one accepted connection until it is refused or relayed.
+type visit struct {
+	*server
+	snapshot *snapshot
+	conn     net.Conn
+	begin    time.Time
+	attempt  audit.Attempt
+}
+
+// serve is the life of one connection, as doc.go tells it.
+func (s *server) serve(ctx context.Context, conn net.Conn, port string) {
+	defer func() { _ = conn.Close() }()
+	v := &visit{server: s, conn: conn, begin: s.options.Now(), snapshot: s.current.Load()}
+	v.attempt.ClientAddress = conn.RemoteAddr().String()
+	defer v.survive()
+	if !s.slots.Acquire() {
+		v.refused(outcome.Refuse(outcome.TooManyConnections, "%d connections are open", s.slots.Max()))
+		return
+	}
+	defer s.slots.Release()
+	front := v.snapshot.fronts[port]
+	if front == nil {
+		// The socket was just taken out of the configuration.
+		return
+	}
+	if err := conn.SetDeadline(v.begin.Add(v.snapshot.limits.HandshakeTimeout)); err != nil {
+		return
+	}
+	secure, hello, err := front.Handshake(ctx, conn)
+	v.attempt.ServerName, v.attempt.Listener = hello.ServerName, hello.Listener
+	if err != nil {
+		v.tlsFailed(hello, err)
+		return
+	}
+	s.metrics.Handshake(metrics.PhaseTLS, s.options.Now().Sub(v.begin))
+	v.conn = secure
+	v.converse(ctx, secure, front, hello)
+}
+
+// survive keeps a mistake of ours in one connection from ending the others.
+func (v *visit) survive() {
+	if problem := recover(); problem != nil {
+		v.options.Logger.Error("connection failed by a mistake in the gateway: please report it",
+			"error", fmt.Sprint(problem), "stack", string(debug.Stack()))
+		v.refused(outcome.Refuse(outcome.InternalError, ""))
+	}
+}
+
+func (v *visit) tlsFailed(hello listener.Hello, err error) {
+	refusal := asRefusal(err)
+	if hello.Silent && refusal.Reason == outcome.ClientGone {
+		// Health checks of load balancers come every few seconds from every
+		// node; a record for each would bury those of real callers.
+		v.metrics.Refused(refusal.Reason)
+		return
+	}
+	v.refused(refusal)
+}
+
+// converse reads the request, decides, answers and relays.
+func (v *visit) converse(ctx context.Context, secure *tls.Conn, front *listener.Front, hello listener.Hello) {
+	admission, early, err := v.admit(ctx, secure, front, hello)
+	if err != nil {
+		refusal := asRefusal(err)
+		v.refused(refusal)
+		v.sayNo(secure, refusal)
+		return
+	}
+	defer admission.Upstream.Release()
+	if err := v.answer(secure, admission.Answer); err != nil {
+		v.refused(outcome.Refuse(outcome.ClientGone, "connection ended before our answer"))
+		return
+	}
+	v.metrics.Handshake(metrics.PhaseTotal, v.options.Now().Sub(v.begin))
+	one := session.New(v.describe(secure, admission))
+	// The snapshot and the request must not live as long as the connection.
+	limits := v.snapshot.limits
+	v.snapshot = nil
+	v.relayed(ctx, one, proxy.Replay(secure, early), admission.Upstream, limits)
+}
+
+func (v *visit) admit(ctx context.Context, secure *tls.Conn, front *listener.Front, hello listener.Hello) (*handshake.Admission, []byte, error) {
+	head, early, err := listener.ReadHead(secure, int(v.snapshot.limits.RequestHeaderBytes))
+	if err != nil {
+		return nil, nil, err
+	}
+	request, err := listener.ParseHead(head)
+	if err != nil {
+		return nil, nil, err
+	}
+	// From here on each step that waits has a deadline of its own.
+	if err := secure.SetDeadline(time.Time{}); err != nil {
+		return nil, nil, outcome.Refuse(outcome.ClientGone, "connection ended before our answer")
+	}
+	admission, err := v.door.Admit(ctx, v.snapshot.rules, &handshake.Caller{
+		Request: request, Listener: hello.Listener, ServedBy: front.ServedBy, IP: hostOf(v.attempt.ClientAddress),
+	}, &v.attempt)
+	return admission, early, err
+}
+
+func (v *visit) describe(secure *tls.Conn, a *handshake.Admission) *audit.Connection {
+	state := secure.ConnectionState()
+	return &audit.Connection{
+		ID:       v.bootID[:8] + "-" + strconv.FormatUint(v.connections.Add(1), 10),
+		Listener: v.attempt.Listener, Route: a.Route.Name, Policy: a.Identity.Policy,
+		Method: a.Identity.Method, Issuer: a.Identity.Issuer, Subject: a.Identity.Subject, KeyID: a.Identity.KeyID,
+		ClientAddress: v.attempt.ClientAddress, ServerName: v.attempt.ServerName,
+		Host: a.Host, Path: a.Path, Origin: v.attempt.Origin, Subprotocol: a.Subprotocol,
+		TLSVersion: tls.VersionName(state.Version), Cipher: tls.CipherSuiteName(state.CipherSuite),
+		Group: state.CurveID.String(), Resumed: state.DidResume,
+		Upstream: a.Upstream.Backend + " " + a.Upstream.Address, OpenedAt: v.options.Now(),
+	}
+}
+
+// relayed is the connection from our 101 to its end.
+func (s *server) relayed(ctx context.Context, one *session.Session, client net.Conn, upstream *proxy.Upstream, limits contract.EffectiveLimits) {
+	c := one.Connection()
+	s.audit.Opened(c)
+	s.metrics.Opened(c.Route)
+	s.accounts.open(one)
+	s.sessions.Add(one)
+	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")
+	defer func() {
+		s.sessions.Remove(one)
+		s.accounts.settle(one, s.metrics)
+		s.metrics.Closed(c.Route, closure.Reason, s.options.Now().Sub(c.OpenedAt))
+		s.audit.Closed(c, one.Traffic(), closure)
+	}()
+	closure = s.relay.Relay(ctx, client, upstream, one, limits)
+}
+
+// refused writes down why a caller did not get in.
+func (v *visit) refused(refusal *outcome.Refusal) {
+	v.metrics.Refused(refusal.Reason)
+	if refusal.Reason == outcome.UpstreamUnreachable {
+		v.metrics.UpstreamDialFailed()
+	}
+	v.audit.Denied(&v.attempt, refusal)
+}
+
+// answer writes within a time of its own.
+func (v *visit) answer(conn net.Conn, data []byte) error {
+	if err := conn.SetWriteDeadline(v.options.Now().Add(answerTimeout)); err != nil {
+		return fmt.Errorf("answer handshake: %w", err)
+	}
+	if _, err := conn.Write(data); err != nil {
+		return fmt.Errorf("answer handshake: %w", err)
+	}
+	if err := conn.SetWriteDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("answer handshake: %w", err)
+	}
+	return nil
+}
+
+// sayNo answers a refused request and closes without destroying the answer.
+func (v *visit) sayNo(secure *tls.Conn, refusal *outcome.Refusal) {
+	defer func() { _ = secure.Close() }()
+	answer := handshake.Refuse(refusal)
+	if answer == nil || v.answer(secure, answer) != nil || secure.CloseWrite() != nil {
+		return
+	}
+	below := secure.NetConn()
+	if below.SetReadDeadline(v.options.Now().Add(lingerTimeout)) == nil {
+		// What else the client sends is of no interest, nor how it ends.
+		_, _ = io.Copy(io.Discard, io.LimitReader(below, lingerBytes))
+	}
+}
+
+// asRefusal finds the refusal in an error. An error without one is a mistake of
+// ours; it must not let anybody in.
+func asRefusal(err error) *outcome.Refusal {
+	var refusal *outcome.Refusal
+	if errors.As(err, &refusal) {
+		return refusal
+	}
+	return outcome.Refuse(outcome.InternalError, "%v", err)
+}
+
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
+}

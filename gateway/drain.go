@@ -1,0 +1,65 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// What may come after the drain window. Together with AcceptAfterStop they stay
+// below the 20 seconds that a pod's grace period has beyond the window.
+const (
+	lastAnswers   = 7 * time.Second
+	lastCloses    = 3 * time.Second
+	flushTimeout  = 2 * time.Second
+	afterAbortion = time.Second
+)
+
+// drain lets the connections go: for a moment newcomers are still served, since
+// those who send them do not know yet; then what is open is closed evenly over
+// the window. Without connections it does not wait for the window.
+func (s *server) drain(ctx context.Context) {
+	s.stopping.Store(true)
+	s.metrics.Draining(true)
+	s.options.Logger.Info("stopping", "connections", s.sessions.Len(),
+		"accept_after_stop", s.options.AcceptAfterStop, "drain_window", s.options.DrainWindow)
+	if pause := s.options.AcceptAfterStop; pause > 0 {
+		timer := time.NewTimer(pause)
+		<-timer.C
+	}
+	s.draining.Store(true)
+	limited, cancel := context.WithTimeout(ctx, s.options.DrainWindow+lastAnswers)
+	defer cancel()
+	if err := s.sessions.Drain(limited, s.options.DrainWindow); err != nil {
+		s.options.Logger.Warn("not every connection answered its close", "error", err)
+	}
+	s.sockets.Stop()
+}
+
+// close ends what is left and writes the last audit records.
+func (s *server) close(ctx context.Context, end context.CancelFunc) error {
+	s.sockets.Stop()
+	end()
+	kept := context.WithoutCancel(ctx)
+	if !s.waitServed(kept, lastCloses) {
+		s.sockets.Abort()
+		s.waitServed(kept, afterAbortion)
+	}
+	s.keySets.Close()
+	limited, cancel := context.WithTimeout(kept, flushTimeout)
+	defer cancel()
+	if err := s.audit.Close(limited); err != nil {
+		return errors.Join(fmt.Errorf("gateway: last audit records: %w", err))
+	}
+	return nil
+}
+
+func (s *server) waitServed(ctx context.Context, most time.Duration) bool {
+	limited, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	return s.sockets.Wait(limited)
+}

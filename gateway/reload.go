@@ -1,0 +1,208 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/filewatch"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/limits"
+)
+
+// reload looks at the files and brings what changed into force. It runs in one
+// goroutine.
+func (s *server) reload(ctx context.Context) {
+	tree, err := filewatch.ReadTree(ctx, s.options.Root)
+	if err != nil {
+		s.options.Logger.Error("files cannot be read, the last good ones stay in force", "error", err)
+		return
+	}
+	s.loadEndpoints(tree)
+	s.loadRevocations(tree)
+	config, replaced := s.loadConfig(tree)
+	if config == nil {
+		return
+	}
+	fingerprint := tree.Fingerprint()
+	if fingerprint != s.lastTree || s.troubled() {
+		s.lastTree = fingerprint
+		s.swap(ctx, *config, tree, replaced)
+	}
+	s.bind(ctx)
+	s.announce()
+}
+
+// loadConfig returns the configuration to be in force, nil if there never was
+// one, and whether it is another than before.
+func (s *server) loadConfig(tree *filewatch.Tree) (config *contract.Config, replaced bool) {
+	var parsed contract.Config
+	if s.load(tree, contract.ConfigFile, func(data []byte) (err error) {
+		if parsed, err = contract.ParseConfig(data); err != nil {
+			return err
+		}
+		want := s.options.Gateway
+		if want != (contract.GatewayRef{}) && parsed.Gateway != want {
+			return fmt.Errorf("%s: is for gateway %s/%s, this is %s/%s: check what is mounted",
+				contract.ConfigFile, parsed.Gateway.Namespace, parsed.Gateway.Name, want.Namespace, want.Name)
+		}
+		return nil
+	}) {
+		return &parsed, true
+	}
+	if current := s.current.Load(); current != nil {
+		return &current.config, false
+	}
+	return nil, false
+}
+
+func (s *server) loadEndpoints(tree *filewatch.Tree) {
+	var parsed contract.Endpoints
+	if s.load(tree, contract.EndpointsFile, func(data []byte) (err error) {
+		parsed, err = contract.ParseEndpoints(data)
+		return err
+	}) {
+		s.pool.SetEndpoints(parsed)
+	}
+}
+
+func (s *server) loadRevocations(tree *filewatch.Tree) {
+	s.load(tree, contract.RevocationsFile, func(data []byte) error {
+		_, err := contract.ParseRevocations(data)
+		return err
+	})
+}
+
+// load tells whether a file is new and in force.
+func (s *server) load(tree *filewatch.Tree, name string, parse func([]byte) error) bool {
+	data, exists := tree.Config(name)
+	judged, err := s.files.look(name, data, exists, parse)
+	switch judged {
+	case unchanged:
+		return false
+	case refused:
+		s.metrics.FileLoaded(name, false, s.options.Now())
+		s.options.Logger.Error("file cannot be used, the last good one stays in force", "file", name, "error", err)
+		return false
+	case accepted:
+		s.metrics.FileLoaded(name, true, s.options.Now())
+		s.options.Logger.Info("file is in force", "file", name, "digest", contract.Digest(data))
+	}
+	return true
+}
+
+// troubled tells whether a certificate could not be used: it may become valid,
+// and the one in force may expire, without any file changing.
+func (s *server) troubled() bool {
+	current := s.current.Load()
+	return current == nil || len(current.problems) > 0
+}
+
+// swap builds a snapshot beside the one in force and exchanges them.
+func (s *server) swap(ctx context.Context, config contract.Config, tree *filewatch.Tree, replaced bool) {
+	previous := s.current.Load()
+	next := build(config, source{
+		files: tree, keySets: s.keySets, now: s.options.Now(), ports: s.options.portsOf, previous: previous,
+	})
+	s.current.Store(next)
+	s.slots.SetMax(limits.MaxConnections(next.limits.MaxConnections))
+
+	inForce := make([]*authn.Policy, 0, len(next.policies))
+	for _, policy := range next.policies {
+		inForce = append(inForce, policy)
+	}
+	s.keySets.Keep(inForce...)
+	s.measure(next)
+	s.tell(previous, next)
+	if replaced {
+		s.sweeper.sweep(ctx, s, next)
+	}
+}
+
+// measure brings the metrics in line with a new snapshot.
+func (s *server) measure(next *snapshot) {
+	routes := make([]string, 0, len(next.config.Routes))
+	for i := range next.config.Routes {
+		routes = append(routes, next.config.Routes[i].Name)
+	}
+	bad := map[string]bool{}
+	for i := range next.problems {
+		bad[next.problems[i].Listener] = true
+	}
+	listeners := make([]string, 0, len(next.config.Listeners))
+	for i := range next.config.Listeners {
+		name := next.config.Listeners[i].Name
+		listeners = append(listeners, name)
+		if served := next.served[name]; served != nil {
+			s.metrics.CertificateLoaded(name, !bad[name], served.Report.NotAfter)
+		}
+	}
+	s.metrics.Keep(routes, listeners)
+}
+
+// tell logs what is new in a snapshot.
+func (s *server) tell(previous, next *snapshot) {
+	for name, served := range next.served {
+		if previous != nil && previous.served[name] == served {
+			continue
+		}
+		if previous != nil && previous.served[name] != nil && previous.served[name].Report.SHA256 == served.Report.SHA256 {
+			continue
+		}
+		s.options.Logger.Info("certificate is served", "listener", name,
+			"serial_number", served.Report.SerialNumber, "not_after", served.Report.NotAfter)
+	}
+	if previous != nil && len(previous.problems) == len(next.problems) {
+		return
+	}
+	for i := range next.problems {
+		p := &next.problems[i]
+		s.options.Logger.Warn("certificate cannot be used", "listener", p.Listener, "reason", string(p.Reason), "problem", p.Message)
+	}
+}
+
+// bind opens and closes sockets as the snapshot in force wants it. What cannot
+// be opened is tried again at each look at the files.
+func (s *server) bind(ctx context.Context) {
+	failed := s.sockets.Apply(ctx, s.current.Load().ports.addresses)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for port, err := range failed {
+		if s.unbound[port] == nil {
+			s.options.Logger.Error("socket cannot be opened", "port", port, "error", err)
+		}
+	}
+	s.unbound = failed
+}
+
+// announce calls OnReady when all listeners accept for the first time.
+func (s *server) announce() {
+	if s.options.OnReady == nil {
+		return
+	}
+	addresses, complete := s.addresses()
+	if complete {
+		s.ready.Do(func() { s.options.OnReady(addresses) })
+	}
+}
+
+func (s *server) addresses() (addresses map[string]string, complete bool) {
+	current := s.current.Load()
+	bound := s.sockets.Addresses()
+	addresses = map[string]string{}
+	complete = true
+	for name, port := range current.ports.of {
+		address, ok := bound[port]
+		if ok {
+			addresses[name] = address
+		}
+		complete = complete && ok
+	}
+	for name, address := range s.extra {
+		addresses[name] = address
+	}
+	return addresses, complete
+}

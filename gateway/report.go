@@ -1,0 +1,107 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/admin"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// checkReady says why newcomers should go elsewhere, nil if they may come.
+func (s *server) checkReady() error {
+	current := s.current.Load()
+	switch {
+	case s.stopping.Load():
+		return errors.New("stopping")
+	case current == nil:
+		return errors.New("no configuration in force yet")
+	case len(current.config.Listeners) == 0:
+		return errors.New("the configuration has no listener")
+	}
+	s.mu.Lock()
+	unbound := len(s.unbound)
+	s.mu.Unlock()
+	switch {
+	case unbound > 0:
+		return errors.New("a listener's port cannot be opened")
+	case len(current.served) == 0:
+		return errors.New("no listener has a certificate yet")
+	case len(s.sockets.Addresses()) == 0:
+		return errors.New("no port is open yet")
+	}
+	return nil
+}
+
+// report tells what this process has seen and what it serves.
+func (s *server) report() contract.Report {
+	r := contract.Report{
+		Version: contract.Version, Gateway: s.options.Gateway, PodUID: s.options.PodUID, BootID: s.bootID,
+		Files: s.files.snapshot(), MaxConnections: s.slots.Max(), Problems: s.problems(),
+		Ready: s.checkReady() == nil, Draining: s.stopping.Load(), Connections: int64(s.sessions.Len()),
+	}
+	current := s.current.Load()
+	if current == nil {
+		return r
+	}
+	if r.Gateway == (contract.GatewayRef{}) {
+		r.Gateway = current.config.Gateway
+	}
+	bound := s.sockets.Addresses()
+	for i := range current.config.Listeners {
+		name := current.config.Listeners[i].Name
+		listener := contract.ListenerReport{Name: name, Address: bound[current.ports.of[name]]}
+		if served := current.served[name]; served != nil {
+			leaf := served.Report
+			listener.Certificate = &leaf
+		}
+		r.Listeners = append(r.Listeners, listener)
+	}
+	return r
+}
+
+// problems are those of certificates, policies and ports, sorted.
+func (s *server) problems() []contract.ReportProblem {
+	current := s.current.Load()
+	if current == nil {
+		return nil
+	}
+	problems := slices.Clone(current.problems)
+	for _, policy := range current.policies {
+		problems = append(problems, policy.Problems()...)
+	}
+	s.mu.Lock()
+	for name, port := range current.ports.of {
+		if err := s.unbound[port]; err != nil {
+			problems = append(problems, contract.ReportProblem{
+				Listener: name, Reason: contract.ProblemPortUnavailable, Message: err.Error(),
+			})
+		}
+	}
+	s.mu.Unlock()
+	slices.SortFunc(problems, func(a, b contract.ReportProblem) int {
+		return cmp.Or(cmp.Compare(a.Listener, b.Listener), cmp.Compare(a.Policy, b.Policy),
+			cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Secret, b.Secret), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Message, b.Message))
+	})
+	return problems
+}
+
+// list is what the control port shows.
+func (s *server) list() []admin.Connection {
+	sessions := s.sessions.List()
+	connections := make([]admin.Connection, 0, len(sessions))
+	for _, one := range sessions {
+		c, t := one.Connection(), one.Traffic()
+		connections = append(connections, admin.Connection{
+			ID: c.ID, OpenedAt: c.OpenedAt, Listener: c.Listener, Route: c.Route, Policy: c.Policy,
+			Issuer: c.Issuer, Subject: c.Subject, ClientAddress: c.ClientAddress, Host: c.Host, Path: c.Path, Upstream: c.Upstream,
+			MessagesFromClient: t.MessagesFromClient, MessagesToClient: t.MessagesToClient,
+			BytesFromClient: t.BytesFromClient, BytesToClient: t.BytesToClient,
+		})
+	}
+	return connections
+}

@@ -1,0 +1,83 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"crypto/sha256"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/limits"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
+)
+
+// server is the parts of one running gateway.
+type server struct {
+	options Options
+	bootID  string
+
+	metrics  *metrics.Set
+	audit    *audit.Log
+	keySets  *authn.KeySets
+	slots    *limits.Connections
+	sockets  *listener.Sockets
+	pool     *proxy.Pool
+	relay    proxy.Relay
+	sessions *session.Registry
+	door     *handshake.Door
+	accounts accounts
+	sweeper  sweeper
+
+	// current is nil until the first configuration is in force.
+	current atomic.Pointer[snapshot]
+	files   *fileStates
+	// lastTree is what the snapshot in force was built from. Only reload, which
+	// runs in one goroutine, uses it.
+	lastTree [sha256.Size]byte
+
+	connections atomic.Uint64
+	// stopping makes the pod unready, draining refuses newcomers.
+	stopping atomic.Bool
+	draining atomic.Bool
+
+	mu sync.Mutex
+	// unbound says why a socket, by its name, could not be opened.
+	unbound map[string]error
+	ready   sync.Once
+	// extra are the addresses of the admin and the control port.
+	extra map[string]string
+}
+
+func newServer(o Options, own []netip.Addr) *server {
+	s := &server{
+		options: o,
+		bootID:  newBootID(),
+		metrics: metrics.New(),
+		slots:   limits.NewConnections(limits.MaxConnections(0)),
+		pool:    proxy.NewPool(proxy.Options{Now: o.Now, Random: random, AllowLoopback: o.AllowLoopback, OwnAddresses: own}),
+		relay:   proxy.NewMessages(proxy.MessagesOptions{Now: o.Now, Random: random}),
+
+		sessions: session.NewRegistry(session.Options{Now: o.Now, Random: random}),
+		files:    newFileStates(),
+		extra:    map[string]string{},
+	}
+	s.audit = audit.New(audit.Options{Out: o.Audit, Gateway: o.Gateway, Pod: o.PodName, BootID: s.bootID, Now: o.Now})
+	s.keySets = authn.NewKeySets(authn.KeySetOptions{Now: o.Now, Logger: o.Logger, Fetched: s.metrics.KeySetFetched})
+	s.metrics.WatchAudit(func() metrics.AuditStats {
+		stats := s.audit.Stats()
+		return metrics.AuditStats{Queued: stats.Queued, Written: stats.Written, Lost: stats.Lost}
+	})
+	s.door = &handshake.Door{
+		Upstreams: s.pool, Draining: s.draining.Load, Now: o.Now, Took: s.metrics.Handshake,
+		AuthenticateTimeout: handshake.DefaultAuthenticateTimeout, UpstreamTimeout: handshake.DefaultUpstreamTimeout,
+	}
+	return s
+}

@@ -1,0 +1,128 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"crypto/tls"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/certs"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
+)
+
+// snapshot is everything that a handshake reads, built from the files at one
+// moment. It is not changed any more; a change makes a new one. Connections keep
+// the snapshot that admitted them no longer than their handshake: of its limits
+// they have a copy.
+type snapshot struct {
+	config contract.Config
+	limits contract.EffectiveLimits
+	ports  ports
+	// fronts by the name of the socket.
+	fronts   map[string]*listener.Front
+	served   map[string]*certs.Served
+	policies map[string]*authn.Policy
+	rules    *handshake.Rules
+	// problems of certificates; those of policies are asked for anew each time.
+	problems []contract.ReportProblem
+}
+
+// source is what a snapshot is built from, besides the configuration.
+type source struct {
+	files    certs.Files
+	keySets  *authn.KeySets
+	now      time.Time
+	ports    func(contract.Config) ports
+	previous *snapshot
+}
+
+// build makes a snapshot. It always succeeds: what cannot be served is judged
+// per listener and policy and becomes a problem of that one.
+func build(config contract.Config, from source) *snapshot {
+	s := &snapshot{
+		config:   config,
+		limits:   config.Limits.WithDefaults(),
+		ports:    from.ports(config),
+		served:   map[string]*certs.Served{},
+		policies: map[string]*authn.Policy{},
+	}
+	previous := from.previous
+	if previous == nil {
+		previous = &snapshot{}
+	}
+	for i := range config.Listeners {
+		l := &config.Listeners[i]
+		served, problem := certs.Load(l, previous.servedFrom(l), from.files, from.now)
+		if served != nil {
+			s.served[l.Name] = served
+		}
+		if problem != nil {
+			s.problems = append(s.problems, *problem)
+		}
+	}
+	s.fronts = s.buildFronts()
+	s.rules = &handshake.Rules{Routes: match.NewRoutes(config.Routes), Policies: map[string]handshake.Policy{}}
+	for i := range config.Policies {
+		p := &config.Policies[i]
+		if p.Fault != "" {
+			s.rules.Policies[p.Name] = handshake.Policy{Policy: p}
+			continue
+		}
+		compiled, _ := authn.NewPolicy(p, previous.policies[p.Name], from.files, from.keySets)
+		s.policies[p.Name] = compiled
+		s.rules.Policies[p.Name] = handshake.Policy{Policy: p, Authenticator: compiled}
+	}
+	return s
+}
+
+// servedFrom returns the pair that the listener has served from the same Secret.
+// One of another Secret is not its last good: the user has turned away from it.
+func (s *snapshot) servedFrom(l *contract.Listener) *certs.Served {
+	for i := range s.config.Listeners {
+		old := &s.config.Listeners[i]
+		if old.Name == l.Name && old.CertificateSecret == l.CertificateSecret {
+			return s.served[l.Name]
+		}
+	}
+	return nil
+}
+
+func (s *snapshot) buildFronts() map[string]*listener.Front {
+	terms := map[string][]listener.Terms{}
+	for i := range s.config.Listeners {
+		l := &s.config.Listeners[i]
+		t := listener.Terms{Listener: l.Name, Hostnames: l.Hostnames, MinVersion: tls.VersionTLS12}
+		if l.MinTLSVersion == "1.3" {
+			t.MinVersion = tls.VersionTLS13
+		}
+		if served := s.served[l.Name]; served != nil {
+			t.Certificate = served.Certificate
+		}
+		port := s.ports.of[l.Name]
+		terms[port] = append(terms[port], t)
+	}
+	fronts := make(map[string]*listener.Front, len(terms))
+	for port, t := range terms {
+		fronts[port] = listener.NewFront(t)
+	}
+	return fronts
+}
+
+// keeps tells whether this snapshot still has the place that a connection came
+// in by. Only the place counts: a route that has a fault now, or a policy that
+// has changed, is no reason to end what is open.
+func (s *snapshot) keeps(listenerName, route, host, path string) bool {
+	port, ok := s.ports.of[listenerName]
+	if !ok {
+		return false
+	}
+	if _, served := s.fronts[port].ServedBy(host); !served {
+		return false
+	}
+	return s.rules.Routes.Covers(route, host, path)
+}
