@@ -15,10 +15,10 @@ func probe(path string) *corev1ac.ProbeApplyConfiguration {
 		WithHTTPGet(corev1ac.HTTPGetAction().WithPath(path).WithPort(intstr.FromString(adminPortName)))
 }
 
-// startupProbe asks often, so that a new pod takes load at once, and for a
+// startupProbe asks often, so that a new pod is looked at soon, and for a
 // minute, which a slow node may need.
 func startupProbe() *corev1ac.ProbeApplyConfiguration {
-	return probe("/startup").WithPeriodSeconds(1).WithTimeoutSeconds(2).WithFailureThreshold(60)
+	return probe("/healthz").WithPeriodSeconds(1).WithTimeoutSeconds(2).WithFailureThreshold(60)
 }
 
 // readinessProbe is quick to let a pod in and slow to take it out: a pod that
