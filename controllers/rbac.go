@@ -7,6 +7,9 @@ package controllers
 // so: whoever takes over the operator must not get every private key of the
 // cluster with it. Pods may only be patched, for an annotation.
 //
+// Events of gateways are of events.k8s.io; the library that holds the lease
+// still writes its own in the old group.
+//
 // The permission on finalizers is asked for by clusters that check who may
 // block the deletion of an owner; the operator sets no finalizer.
 //
@@ -22,6 +25,6 @@ package controllers
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificaterequests;clusterissuers;issuers,verbs=get;list;watch
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups="";events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
