@@ -4,6 +4,9 @@
 package v1alpha1
 
 // AuthPolicy says who may connect. A route without a policy admits nobody.
+//
+// +kubebuilder:validation:XValidation:rule="self.anyOf.all(a, !has(a.apiKey) || self.anyOf.filter(b, has(b.apiKey) && (has(a.apiKey.from) ? a.apiKey.from.exists(s, has(b.apiKey.from) ? b.apiKey.from.exists(t, has(s.header) ? has(t.header) && s.header.lowerAscii() == t.header.lowerAscii() : has(t.subprotocol)) : has(s.header) && s.header.lowerAscii() == 'x-api-key') : (!has(b.apiKey.from) || b.apiKey.from.exists(t, has(t.header) && t.header.lowerAscii() == 'x-api-key')))).size() == 1)",message="two apiKey methods of a policy must not read the same header or subprotocol (default X-API-Key): one of them could never be asked"
+// +kubebuilder:validation:XValidation:rule="!self.anyOf.exists(m, has(m.anonymous)) || (has(self.anyOf[self.anyOf.size() - 1].anonymous) && self.anyOf.filter(m, has(m.anonymous)).size() == 1)",message="anonymous must be the last method of anyOf: no method after it would ever be asked"
 type AuthPolicy struct {
 	// name of the policy, unique in the gateway.
 	// +required
@@ -158,7 +161,7 @@ type APIKeyMethod struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:MaxItems=4
 	From []CredentialSource `json:"from,omitempty"`
 }
 
@@ -192,6 +195,7 @@ type Origins struct {
 // Origin is the origin of a web page.
 //
 // +kubebuilder:validation:MaxLength=300
+// +kubebuilder:validation:XValidation:rule="!(self.startsWith('https://') && self.endsWith(':443')) && !(self.startsWith('http://') && self.endsWith(':80'))",message="browsers leave out the default port of a scheme: remove :443 or :80"
 // +kubebuilder:validation:Pattern=`^[a-z][-a-z0-9+.]*://[a-z0-9]([-a-z0-9._]*[a-z0-9])?(:[0-9]{1,5})?$`
 type Origin string
 
@@ -203,6 +207,7 @@ type ForwardIdentity struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, b.name.lowerAscii() == a.name.lowerAscii()))",message="header names are compared without regard to case: each may appear only once"
 	Headers []IdentityHeader `json:"headers"`
 }
 

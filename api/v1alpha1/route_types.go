@@ -13,7 +13,8 @@ type Route struct {
 	Name string `json:"name"`
 
 	// hostnames that the route serves; each must be covered by a listener's
-	// hostnames. Default: all hostnames of all listeners.
+	// hostnames. Default: all hostnames of all listeners, except those that
+	// another route names together with the same path.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
@@ -43,7 +44,8 @@ type Route struct {
 
 	// backendRefs are the Services that connections are relayed to, each in
 	// proportion to its weight. Within a Service the endpoint with the fewest
-	// open connections is taken.
+	// open connections is taken. A Service that does not exist is reported and
+	// gets nothing; the route answers 503 when no other one remains.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1

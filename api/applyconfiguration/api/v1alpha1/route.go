@@ -17,7 +17,8 @@ type RouteApplyConfiguration struct {
 	// name of the route, unique in the gateway.
 	Name *string `json:"name,omitempty"`
 	// hostnames that the route serves; each must be covered by a listener's
-	// hostnames. Default: all hostnames of all listeners.
+	// hostnames. Default: all hostnames of all listeners, except those that
+	// another route names together with the same path.
 	Hostnames []apiv1alpha1.Hostname `json:"hostnames,omitempty"`
 	// path that the route serves. Default: every path.
 	Path *PathMatchApplyConfiguration `json:"path,omitempty"`
@@ -31,7 +32,8 @@ type RouteApplyConfiguration struct {
 	Subprotocols []string `json:"subprotocols,omitempty"`
 	// backendRefs are the Services that connections are relayed to, each in
 	// proportion to its weight. Within a Service the endpoint with the fewest
-	// open connections is taken.
+	// open connections is taken. A Service that does not exist is reported and
+	// gets nothing; the route answers 503 when no other one remains.
 	BackendRefs []BackendReferenceApplyConfiguration `json:"backendRefs,omitempty"`
 }
 
