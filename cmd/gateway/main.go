@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command gateway is the data plane of one pod: it serves what the files below
+// its root folder say, until it is told to stop.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	// The image has an empty base; the public CAs come with the program.
+	_ "golang.org/x/crypto/x509roots/fallback"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		_, _ = fmt.Fprintln(os.Stderr, "gateway:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are the flags.
+type settings struct {
+	root, gateway   string
+	admin, control  string
+	check, logLevel string
+	window          time.Duration
+	version         bool
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	s, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	if s.version {
+		_, err := fmt.Fprintln(stdout, version())
+		return err
+	}
+	if s.check != "" {
+		return check(s.check)
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		return fmt.Errorf("--log-level: %w: use debug, info, warn or error", err)
+	}
+	ref, err := reference(s.gateway)
+	if err != nil {
+		return err
+	}
+	return gateway.Run(ctx, gateway.Options{
+		Root: s.root, AdminAddress: s.admin, ControlAddress: s.control, DrainWindow: s.window,
+		Gateway: ref, PodName: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
+		Audit:  stdout,
+		Logger: slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})),
+	})
+}
+
+func parse(args []string, stderr io.Writer) (settings, error) {
+	var s settings
+	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&s.root, "root", "/etc/wsgateway", "folder with the configuration and the Secrets")
+	flags.StringVar(&s.gateway, "gateway", "", "`NAMESPACE/NAME` that the configuration must be for")
+	flags.StringVar(&s.admin, "admin-address", fmt.Sprintf(":%d", contract.AdminPort), "address of /healthz, /readyz, /metrics and /report; empty for none")
+	flags.StringVar(&s.control, "control-address", fmt.Sprintf("127.0.0.1:%d", contract.ControlPort), "loopback address of the control port; empty for none")
+	flags.DurationVar(&s.window, "drain-window", contract.DefaultDrainWindow, "time over which connections are closed when the gateway stops")
+	flags.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&s.check, "check", "", "check a config.json and exit")
+	flags.BoolVar(&s.version, "version", false, "print the version and exit")
+	if err := flags.Parse(args); err != nil {
+		return settings{}, err
+	}
+	if flags.NArg() > 0 {
+		return settings{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if s.window <= 0 {
+		return settings{}, fmt.Errorf("--drain-window must be positive, it is %s", s.window)
+	}
+	return s, nil
+}
+
+func check(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("--check: %w", err)
+	}
+	if err := gateway.Check(data); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+func reference(text string) (contract.GatewayRef, error) {
+	if text == "" {
+		return contract.GatewayRef{}, nil
+	}
+	namespace, name, ok := strings.Cut(text, "/")
+	if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
+		return contract.GatewayRef{}, fmt.Errorf("--gateway: %q is not NAMESPACE/NAME", text)
+	}
+	return contract.GatewayRef{Namespace: namespace, Name: name}, nil
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	revision := ""
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			revision = " " + setting.Value
+		}
+	}
+	return info.Main.Version + revision + " " + info.GoVersion
+}

@@ -1,0 +1,236 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// journal keeps what is written to it, for audit records and logs.
+type journal struct {
+	mu   sync.Mutex
+	data bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.data.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.data.String()
+}
+
+// records returns the audit records of one event.
+func (j *journal) records(t *testing.T, event string) []map[string]any {
+	t.Helper()
+	var found []map[string]any
+	for line := range strings.Lines(j.String()) {
+		var record map[string]any
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Fatalf("audit record is not JSON: %v: %s", err, line)
+		}
+		if record["event"] == event {
+			found = append(found, record)
+		}
+	}
+	return found
+}
+
+// running is a gateway that runs on loopback.
+type running struct {
+	root      *wstest.Root
+	ca        *wstest.CA
+	addresses map[string]string
+	audit     *journal
+	logs      *journal
+	stop      context.CancelFunc
+	// done gets the error of Run.
+	done  chan error
+	ended sync.Once
+}
+
+// start runs a gateway and waits until it listens. Files must be there.
+func start(t *testing.T, root *wstest.Root, ca *wstest.CA, change func(*gateway.Options)) *running {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	r := &running{root: root, ca: ca, audit: &journal{}, logs: &journal{}, stop: stop, done: make(chan error, 1)}
+	ready := make(chan map[string]string, 1)
+	options := gateway.Options{
+		Root: root.Path, BindHost: "127.0.0.1", BindPorts: map[string]int32{"public": 0, "modern": 0, "other": 0},
+		AdminAddress: "127.0.0.1:0", ControlAddress: "127.0.0.1:0", AllowLoopback: true,
+		DrainWindow: time.Second, AcceptAfterStop: -1, PollInterval: time.Hour,
+		Gateway: contract.GatewayRef{Namespace: "default", Name: "edge"}, PodName: "edge-0", PodUID: "uid-0",
+		Audit: r.audit, Logger: slog.New(slog.NewJSONHandler(r.logs, nil)),
+		OnReady: func(addresses map[string]string) { ready <- addresses },
+	}
+	if change != nil {
+		change(&options)
+	}
+	go func() { r.done <- gateway.Run(ctx, options) }()
+	t.Cleanup(func() { r.end(t) })
+	select {
+	case r.addresses = <-ready:
+	case err := <-r.done:
+		t.Fatalf("gateway ended at once: %v", err)
+	case <-time.After(10 * time.Second):
+		t.Fatalf("gateway is not ready\n%s", r.logs)
+	}
+	return r
+}
+
+// end stops the gateway and waits for it; more than once is allowed.
+func (r *running) end(t *testing.T) {
+	t.Helper()
+	r.ended.Do(func() {
+		r.stop()
+		select {
+		case err := <-r.done:
+			if err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("gateway does not end\n%s", r.logs)
+		}
+		if t.Failed() {
+			t.Logf("logs:\n%s", r.logs)
+		}
+	})
+}
+
+// dialer opens connections at a listener.
+func (r *running) dialer(listener string) wstest.Dialer {
+	return wstest.Dialer{Address: r.addresses[listener], CAs: r.ca.Pool}
+}
+
+// get asks the admin port.
+func (r *running) get(t *testing.T, path string) (int, http.Header, string) {
+	t.Helper()
+	return fetch(t, "http://"+r.addresses[gateway.AdminName]+path, nil)
+}
+
+func fetch(t *testing.T, url string, change func(*http.Request)) (int, http.Header, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(request)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, response.Header, string(body)
+}
+
+// report asks for the report.
+func (r *running) report(t *testing.T) contract.Report {
+	t.Helper()
+	status, _, body := r.get(t, "/report")
+	var report contract.Report
+	if err := json.Unmarshal([]byte(body), &report); status != http.StatusOK || err != nil {
+		t.Fatalf("report: status %d, %v: %s", status, err, body)
+	}
+	return report
+}
+
+// until waits for a condition, which says what is still missing.
+func until(t *testing.T, missing func() string) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		what := missing()
+		if what == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("still waiting: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// served waits until the report says that a configuration is in force.
+func (r *running) served(t *testing.T, config contract.Config) {
+	t.Helper()
+	config.Version = contract.Version
+	data, err := contract.Encode(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() string {
+		if got := r.report(t).Files[contract.ConfigFile]; got.InForce != contract.Digest(data) {
+			return fmt.Sprintf("config in force is %+v", got)
+		}
+		return ""
+	})
+}
+
+// baseConfig has one listener and one anonymous route to the backend "echo".
+func baseConfig() contract.Config {
+	return contract.Config{
+		Version: contract.Version,
+		Gateway: contract.GatewayRef{Namespace: "default", Name: "edge"},
+		Listeners: []contract.Listener{{
+			Name: "public", Port: 443, BindPort: 10443, Hostnames: []string{"ws.example.com", "*.chat.example.com"},
+			MinTLSVersion: "1.2", CertificateSecret: "public-tls",
+		}},
+		Policies: []contract.Policy{{Name: "open", Methods: []contract.Method{{Anonymous: &contract.Anonymous{}}}}},
+		Routes: []contract.Route{{
+			Name: "chat", Hostnames: []string{"ws.example.com", "*.chat.example.com"}, Path: contract.Path{Prefix: "/chat"},
+			Policy: "open", Backends: []contract.Backend{{Name: "echo"}},
+		}},
+	}
+}
+
+func endpoints(address string) contract.Endpoints {
+	return contract.Endpoints{
+		Version:  contract.Version,
+		Backends: map[string]contract.BackendEndpoints{"echo": {Addresses: []string{address}}},
+	}
+}
+
+// startBase runs a gateway with baseConfig in front of an echo.
+func startBase(t *testing.T, change func(*contract.Config)) (*running, *wstest.Upstream) {
+	t.Helper()
+	echo := wstest.Echo(t)
+	ca := wstest.NewCA(t)
+	root := wstest.NewRoot(t)
+	config := baseConfig()
+	if change != nil {
+		change(&config)
+	}
+	root.TLSSecret(t, "public-tls", ca.Issue(t, "ws.example.com", "*.chat.example.com"))
+	root.Config(t, config, endpoints(echo.Address))
+	return start(t, root, ca, nil), echo
+}
