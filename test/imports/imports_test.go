@@ -120,9 +120,9 @@ var parts = map[string][]string{
 	"gateway/certs":     nil,
 	"gateway/contract":  nil,
 	"gateway/filewatch": nil,
-	"gateway/handshake": {"gateway/audit", "gateway/authn", "gateway/match", "gateway/proxy"}, // it is the order of the parts
+	"gateway/handshake": {"gateway/audit", "gateway/authn", "gateway/match", "gateway/metrics", "gateway/proxy"}, // it is the order of the parts
 	"gateway/limits":    nil,
-	"gateway/listener":  {"gateway/certs", "gateway/match"}, // TLS needs both; the server name selects the listener by the same rules as the Host
+	"gateway/listener":  {"gateway/match"}, // the server name selects the listener by the same rules as the Host
 	"gateway/match":     nil,
 	"gateway/metrics":   nil,
 	"gateway/outcome":   nil,
