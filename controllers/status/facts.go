@@ -66,6 +66,9 @@ type Running struct {
 	Pods []Pod
 	// Certificates by the name of the listener, for listeners with an issuer.
 	Certificates map[string]Certificate
+	// RolloutPending is true while the Deployment's controller has not acted on
+	// its newest template: until then the old pods look up to date.
+	RolloutPending bool
 	// RolloutMessage says why the Deployment makes no pods, where it says so
 	// (quota, admission); empty otherwise.
 	RolloutMessage string

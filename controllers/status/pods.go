@@ -102,7 +102,7 @@ func (p *pass) trouble() string {
 // obstacle says why one pod is not ready, and what to do.
 func (p *pass) obstacle(pod *Pod) string {
 	reason, message := steady(pod.WaitingReason, pod.WaitingMessage)
-	if reason != "" {
+	if reason != "" && !ordinary(reason) {
 		text := reason
 		if message != "" {
 			text += ": " + strings.TrimRight(message, ". ")
@@ -126,6 +126,11 @@ func (p *pass) obstacle(pod *Pod) string {
 		return problem.Message
 	}
 	return "starting"
+}
+
+// ordinary are the reasons for which every container waits at first.
+func ordinary(reason string) bool {
+	return reason == "ContainerCreating" || reason == "PodInitializing"
 }
 
 // steady takes out what changes from attempt to attempt: the kubelet alternates

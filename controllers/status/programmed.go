@@ -168,6 +168,9 @@ func (p *pass) rollout() string {
 	wanted := int(running.DesiredReplicas)
 	fresh := len(running.alive(func(pod *Pod) bool { return pod.Ready && pod.UpToDate }))
 	old := len(running.alive(func(pod *Pod) bool { return !pod.UpToDate }))
+	if running.RolloutPending {
+		return "The rollout of the current revision is about to begin."
+	}
 	if fresh >= wanted && old == 0 {
 		return ""
 	}
