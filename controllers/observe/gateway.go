@@ -101,6 +101,7 @@ func (o *Observer) workload(ctx context.Context, gw *wsv1alpha1.WebSocketGateway
 		return nil
 	}
 	seen.Running.RolloutMessage = rolloutMessage(&deployment)
+	seen.Running.RolloutPending = deployment.Status.ObservedGeneration < deployment.Generation
 	selected := []client.ListOption{
 		client.InNamespace(gw.Namespace), client.MatchingLabels{render.GatewayLabel: gw.Name},
 	}
