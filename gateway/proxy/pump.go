@@ -29,7 +29,7 @@ func (r *relaying) pump(from, to *leg) {
 	code, text := farewell(closure, to, err)
 	to.bye(code, text, r.deadline())
 	if !to.gone.Load() {
-		_ = to.wire.SetReadDeadline(r.deadline())
+		_ = to.wire.SetReadDeadline(r.answerBy())
 	}
 }
 

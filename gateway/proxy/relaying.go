@@ -64,7 +64,15 @@ func (r *relaying) decide(closure *outcome.Closure) bool {
 	return true
 }
 
-// deadline is when a connection whose end was settled is closed.
+// answerBy is when a connection whose end was settled stops waiting for answers
+// to Close frames. A fifth of the time is kept: whoever does get no answer must
+// still be able to give one.
+func (r *relaying) answerBy() time.Time {
+	return r.deadline().Add(-r.messages.options.CloseTimeout / 5)
+}
+
+// deadline is when nothing more is written to a connection whose end was
+// settled.
 func (r *relaying) deadline() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,15 +80,14 @@ func (r *relaying) deadline() time.Time {
 }
 
 // end is a planned end: the client is told, what it still sends before its
-// answer goes to the upstream, then the upstream is told. A fifth of the time
-// is kept for the upstream's answer.
+// answer goes to the upstream, then the upstream is told. The upstream gets at
+// least a fifth of the time for its own answer.
 func (r *relaying) end(closure *outcome.Closure) {
 	if !r.decide(closure) {
 		return
 	}
-	deadline := r.deadline()
-	_ = r.client.wire.SetReadDeadline(deadline.Add(-r.messages.options.CloseTimeout / 5))
-	r.client.bye(codeFor(closure, outcome.ByClient), string(closure.Reason), deadline)
+	_ = r.client.wire.SetReadDeadline(r.answerBy().Add(-r.messages.options.CloseTimeout / 5))
+	r.client.bye(codeFor(closure, outcome.ByClient), string(closure.Reason), r.deadline())
 }
 
 // enter begins a call from outside the two pumps; false means that they are
