@@ -127,7 +127,7 @@ func (w *writer) send(line []byte) bool {
 		return true
 	case n >= len(line)-1:
 		// Only the line break is missing: the next line brings it.
-		w.torn = true
+		w.torn = n < len(line)
 		return true
 	case n > 0:
 		w.torn = line[n-1] != '\n'

@@ -1,0 +1,268 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package audit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+func page(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("../../docs/audit-log.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// section is the part of the page below a heading, up to the next one.
+func section(t *testing.T, heading string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(page(t), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("docs/audit-log.md has no heading %q", heading)
+	}
+	text, _, _ := strings.Cut(rest, "\n#")
+	return text
+}
+
+// rows are the cells of the table in a section, without its head.
+func rows(t *testing.T, heading string) map[string][]string {
+	t.Helper()
+	table := map[string][]string{}
+	for line := range strings.Lines(section(t, heading)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		if len(cells) < 3 || !strings.HasPrefix(cells[0], "`") {
+			continue
+		}
+		name := strings.Trim(cells[0], "`")
+		if _, twice := table[name]; twice {
+			t.Errorf("%s: two rows for %s", heading, name)
+		}
+		table[name] = cells[1:]
+	}
+	return table
+}
+
+// exampleConnection is the one of the page's examples, with its traffic.
+func exampleConnection() *audit.Connection {
+	return &audit.Connection{
+		ID: "c1", Listener: "public", Route: "chat", Policy: "users", Method: "jwt",
+		Issuer: "https://id.example.com", Subject: "alice", KeyID: "2026-02", ClientAddress: "192.0.2.7:50123",
+		ServerName: "ws.example.com", Host: "ws.example.com", Path: "/chat/room/5", Origin: "https://app.example.com",
+		Subprotocol: "chat.v2", TLSVersion: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768",
+		Upstream: "echo:8080 10.0.0.9:8080", OpenedAt: noon,
+	}
+}
+
+func exampleAttempt() *audit.Attempt {
+	return &audit.Attempt{
+		Listener: "public", Route: "chat", Policy: "users", ClientAddress: "198.51.100.20:41000",
+		ServerName: "ws.example.com", Host: "ws.example.com", Path: "/chat", Origin: "https://app.example.com",
+	}
+}
+
+// story makes a log write one record of each event, in the order of the page.
+func story(t *testing.T) []string {
+	t.Helper()
+	out, now := &sink{}, newClock()
+	log := newLog(out, now)
+	c := exampleConnection()
+	log.Opened(c)
+	now.Set(noon.Add(5 * time.Minute))
+	log.Progress(c, audit.Traffic{MessagesFromClient: 12, MessagesToClient: 340, BytesFromClient: 1530, BytesToClient: 88012})
+	now.Set(noon.Add(9*time.Minute + 30*time.Second + 250*time.Millisecond))
+	log.Closed(c, audit.Traffic{MessagesFromClient: 20, MessagesToClient: 611, BytesFromClient: 2466, BytesToClient: 151890},
+		outcome.Close(outcome.DrainingClosure, outcome.ByGateway, ""))
+	now.Set(noon.Add(9*time.Minute + 31*time.Second))
+	log.Denied(exampleAttempt(), outcome.Refuse(outcome.BadCredential, "token expired"))
+	synctest.Wait()
+
+	// A sink that fails for 17 records.
+	out.Fail(17)
+	for range 17 {
+		log.Opened(c)
+	}
+	synctest.Wait()
+	now.Set(noon.Add(9*time.Minute + 32*time.Second))
+	closeLog(t, log)
+	return out.Lines()
+}
+
+func TestExamplesOfThePageAreWhatTheLogWrites(t *testing.T) {
+	examples := map[string]string{}
+	for _, event := range []audit.Event{audit.EventOpened, audit.EventProgress, audit.EventClosed, audit.EventDenied, audit.EventGap} {
+		_, block, found := strings.Cut(section(t, "### `"+string(event)+"`"), "```json\n")
+		if !found {
+			t.Fatalf("no example of %s", event)
+		}
+		block, _, _ = strings.Cut(block, "```")
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, []byte(block)); err != nil {
+			t.Fatalf("example of %s: %v", event, err)
+		}
+		examples[string(event)] = compact.String()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		lines := story(t)
+		if len(lines) != len(examples) {
+			t.Fatalf("%d lines, want one for each of %d events: %q", len(lines), len(examples), lines)
+		}
+		for _, line := range lines {
+			event := parse(t, line)["event"].(string)
+			if diff := cmp.Diff(examples[event], line); diff != "" {
+				t.Errorf("%s (-page +log):\n%s", event, diff)
+			}
+		}
+	})
+}
+
+func TestEveryFieldIsOnThePage(t *testing.T) {
+	got := map[string][]string{}
+	synctest.Test(t, func(t *testing.T) {
+		out, now := &sink{}, newClock()
+		log := newLog(out, now)
+		long := exampleConnection()
+		long.Path, long.Resumed = strings.Repeat("/x", 1000), true
+		closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "why")
+		log.Opened(long)
+		log.Progress(long, audit.Traffic{})
+		log.Closed(long, audit.Traffic{}, closure)
+		attempt := exampleAttempt()
+		attempt.Path = long.Path
+		for range 20 {
+			log.Denied(attempt, outcome.Refuse(outcome.BadCredential, "why"))
+		}
+		synctest.Wait()
+		out.Fail(1)
+		log.Opened(long)
+		synctest.Wait()
+		closeLog(t, log)
+		for _, line := range out.Lines() {
+			record := parse(t, line)
+			for field := range record {
+				event := record["event"].(string)
+				if !slices.Contains(got[field], event) {
+					got[field] = append(got[field], event)
+				}
+			}
+		}
+	})
+	want := map[string][]string{}
+	for field, cells := range rows(t, "## Fields") {
+		events := strings.Split(cells[0], ", ")
+		if cells[0] == "all" {
+			events = []string{"opened", "progress", "closed", "denied", "gap"}
+		}
+		want[field] = slices.Sorted(slices.Values(events))
+	}
+	for field := range got {
+		slices.Sort(got[field])
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("fields and their events (-page +log):\n%s", diff)
+	}
+}
+
+// What the page calls always there is there in a record of nothing, and
+// nothing else is.
+func TestFieldsThatAreAlwaysThere(t *testing.T) {
+	always := map[string][]string{}
+	for field, cells := range rows(t, "## Fields") {
+		if !strings.HasPrefix(cells[2], "always") {
+			continue
+		}
+		events := strings.Split(cells[0], ", ")
+		if cells[0] == "all" {
+			events = []string{"opened", "progress", "closed", "denied"}
+		}
+		for _, event := range events {
+			always[event] = append(always[event], field)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		out := &sink{}
+		log := newLog(out, newClock())
+		log.Opened(&audit.Connection{})
+		log.Progress(&audit.Connection{}, audit.Traffic{})
+		log.Closed(&audit.Connection{}, audit.Traffic{}, &outcome.Closure{})
+		log.Denied(&audit.Attempt{}, outcome.Refuse(outcome.ClientGone, ""))
+		closeLog(t, log)
+		for _, line := range out.Lines() {
+			record := parse(t, line)
+			event := record["event"].(string)
+			got := slices.Sorted(maps.Keys(record))
+			slices.Sort(always[event])
+			if diff := cmp.Diff(always[event], got); diff != "" {
+				t.Errorf("%s (-page +log):\n%s", event, diff)
+			}
+		}
+	})
+}
+
+func TestEveryReasonIsOnThePage(t *testing.T) {
+	t.Parallel()
+	refusals := map[string]string{}
+	for _, reason := range outcome.Refusals() {
+		status := (&outcome.Refusal{Reason: reason}).Answer().Status
+		refusals[string(reason)] = strconv.Itoa(status)
+		if status == 0 {
+			refusals[string(reason)] = "-"
+		}
+	}
+	closures := map[string]string{}
+	for _, reason := range outcome.Closures() {
+		closures[string(reason)] = strconv.Itoa(outcome.Close(reason, outcome.ByGateway, "").Code)
+	}
+	for heading, want := range map[string]map[string]string{
+		"## Why a handshake was refused": refusals, "## Why a connection ended": closures,
+	} {
+		got := map[string]string{}
+		for reason, cells := range rows(t, heading) {
+			got[reason] = cells[0]
+			if len(cells) < 2 || len(cells[1]) < 10 {
+				t.Errorf("%s: %s is not explained", heading, reason)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-table of outcomes +page):\n%s", heading, diff)
+		}
+	}
+}
+
+func TestNumbersOnThePage(t *testing.T) {
+	t.Parallel()
+	text := strings.Join(strings.Fields(page(t)), " ")
+	for _, want := range []string{audit.Schema, "Up to " + strconv.Itoa(audit.DefaultQueue) + " records wait"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	for _, metric := range regexp.MustCompile("`(wsgateway_[a-z_]+)`").FindAllStringSubmatch(text, -1) {
+		if !slices.Contains([]string{
+			"wsgateway_handshakes_refused_total", "wsgateway_connections_closed_total",
+			"wsgateway_audit_queued_records", "wsgateway_audit_written_records_total", "wsgateway_audit_lost_events_total",
+		}, metric[1]) {
+			t.Errorf("the page names the unknown metric %s", metric[1])
+		}
+	}
+}
