@@ -93,6 +93,14 @@ var rules = []rule{
 		reason: "status is pure: it turns facts that others found into conditions",
 	},
 	{
+		packages: "cmd/gateway", forbid: kubernetes,
+		reason: "a gateway pod holds no API credential and no library that could use one",
+	},
+	{
+		packages: "cmd/manager", direct: true, forbid: []string{"gateway/..."},
+		reason: "the operator writes what gateways read; it is none",
+	},
+	{
 		packages: "...", except: []string{"cmd/..."}, forbid: []string{"cmd/..."},
 		reason: "programs wire the parts; no part knows a program",
 	},
