@@ -114,6 +114,9 @@ func (p *pass) listenerCertificate(name string, pods []*Pod) finding {
 	if f := p.validity(name, pods); !f.ok() {
 		return f
 	}
+	if f := p.coverage(name, &certificate, pods); !f.ok() {
+		return f
+	}
 	if certificate.Wanted != nil {
 		return p.wantedLeaf(name, &certificate, pods)
 	}
@@ -223,8 +226,8 @@ func (p *pass) validity(name string, pods []*Pod) finding {
 				"listener %q: the certificate that pod %s serves expired at %s: %s",
 				name, pod.Name, stamp(leaf.NotAfter), p.renewalRemedy(name)))
 		}
-		if p.now.Before(leaf.NotBefore) {
-			p.wakeAfter(leaf.NotBefore.Sub(p.now))
+		if early := leaf.NotBefore.Add(-clockSkew).Sub(p.now); early > 0 {
+			p.wakeAfter(early)
 			return p.no(wsv1alpha1.ReasonExpired, fmt.Sprintf(
 				"listener %q: the certificate that pod %s serves is not valid before %s: check the clocks",
 				name, pod.Name, stamp(leaf.NotBefore)))

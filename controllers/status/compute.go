@@ -22,6 +22,9 @@ const (
 	// digestGrace is how long pods may lag behind a configuration that changed
 	// without a new generation (a ConfigMap, a Service).
 	digestGrace = 10 * time.Second
+	// clockSkew is how far a certificate may lie in the future, as in the pods:
+	// the issuer's clock need not be ours.
+	clockSkew = 5 * time.Minute
 	// silenceGrace is how long the last answer of a pod counts.
 	silenceGrace = 60 * time.Second
 )

@@ -101,8 +101,8 @@ type Pod struct {
 	// ReportedAt is when the pod last answered.
 	ReportedAt time.Time
 	// Silence is why the pod did not answer the last time it was asked; empty
-	// when it did. In words that are the same at each attempt (no local port
-	// numbers): it ends up in the status.
+	// when it did. It ends up in the status, so it should be the same for the
+	// same cause.
 	Silence string
 }
 

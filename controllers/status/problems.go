@@ -133,8 +133,7 @@ func (p *pass) problem(reported *contract.ReportProblem) Problem {
 	case contract.ProblemSecretKeyNotFound:
 		problem.Message = fmt.Sprintf("Secret %q has no key %q: add it", reported.Secret, reported.Key)
 	case contract.ProblemKeySetUnavailable:
-		problem.Message = fmt.Sprintf("the key set could not be fetched (%s): check jwks.uri and the network",
-			reported.Message)
+		problem.Message = reported.Message // which has the address and the remedy
 	default:
 		problem.Message = fmt.Sprintf("Secret %q cannot be used (%s): correct its content",
 			reported.Secret, reported.Message)

@@ -5,6 +5,7 @@ package status
 
 import (
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -27,11 +28,14 @@ func (p *pass) programmed() finding {
 }
 
 func (p *pass) rollUp(running *Running) finding {
+	if f, bad := p.portTaken(running); bad {
+		return f
+	}
 	ready := running.ready()
 	if len(ready) == 0 {
 		return p.no(wsv1alpha1.ReasonNoReadyPods, p.whyNone())
 	}
-	for _, check := range []func([]*Pod) (finding, bool){p.portsOpen, p.current, p.audible} {
+	for _, check := range []func([]*Pod) (finding, bool){p.current, p.audible} {
 		if f, bad := check(ready); bad {
 			return f
 		}
@@ -62,13 +66,10 @@ func (p *pass) waitsForAddress() bool {
 	return infra.Service.Type == wsv1alpha1.ServiceTypeLoadBalancer
 }
 
-// portsOpen: a listener that could not be bound is served by no certificate or
-// route.
-func (p *pass) portsOpen(ready []*Pod) (finding, bool) {
-	for _, pod := range ready {
-		if pod.Report == nil {
-			continue
-		}
+// portTaken: a pod that cannot open a port may not be ready because of it, and
+// this is then the reason to tell.
+func (p *pass) portTaken(running *Running) (finding, bool) {
+	for _, pod := range running.alive(func(pod *Pod) bool { return pod.Report != nil }) {
 		for i := range pod.Report.Problems {
 			problem := &pod.Report.Problems[i]
 			if problem.Reason == contract.ProblemPortUnavailable {
@@ -148,7 +149,7 @@ func (p *pass) audible(ready []*Pod) (finding, bool) {
 		}
 		why := ""
 		if pod.Silence != "" {
-			why = " (" + pod.Silence + ")"
+			why = " (" + withoutLocalPort(pod.Silence) + ")"
 		}
 		return p.unknown(wsv1alpha1.ReasonPodsNotReporting, fmt.Sprintf(
 			"pod %s is ready and has not answered on port %d for %s%s: "+
@@ -156,6 +157,16 @@ func (p *pass) audible(ready []*Pod) (finding, bool) {
 			pod.Name, contract.AdminPort, silenceGrace, why)), true
 	}
 	return finding{}, false
+}
+
+// withoutLocalPort takes the near end out of a network error such as "read tcp
+// 10.0.0.1:50642->10.0.0.7:19000: i/o timeout": it is another one each time.
+func withoutLocalPort(text string) string {
+	near, far, found := strings.Cut(text, "->")
+	if !found {
+		return text
+	}
+	return near[:strings.LastIndex(near, " ")+1] + far
 }
 
 // rollout says what is still under way although the gateway serves its spec;

@@ -67,7 +67,7 @@ func (p *pass) keySets() []string {
 			if problem.Reason != contract.ProblemKeySetUnavailable || !problem.Serving {
 				continue
 			}
-			text := fmt.Sprintf("policy %q: the key set cannot be refreshed (%s); the last good one stays in force.",
+			text := fmt.Sprintf("policy %q: %s; the last good key set stays in force.",
 				problem.Policy, problem.Message)
 			if !slices.Contains(found, text) {
 				found = append(found, text)
