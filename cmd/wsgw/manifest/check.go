@@ -1,0 +1,110 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package manifest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+)
+
+// Decode checks a gateway against the schema and makes the Go type of it; nil if
+// there are problems.
+func (s *Schema) Decode(ctx context.Context, d Document) (*wsv1alpha1.WebSocketGateway, []Problem) {
+	problems := s.Check(ctx, d.Object)
+	for i := range problems {
+		problems[i].Position = d.Position()
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	gw := &wsv1alpha1.WebSocketGateway{}
+	if err := convert(d, gw); err != nil {
+		return nil, []Problem{{Position: d.Position(), Message: fmt.Sprintf("not a WebSocketGateway: %v", err)}}
+	}
+	gw.Namespace = d.Namespace()
+	return gw, nil
+}
+
+// Refs is what the documents know about the references of a gateway.
+func (s *Set) Refs(gw *wsv1alpha1.WebSocketGateway) compile.Refs {
+	refs := compile.Refs{
+		ConfigMaps: map[string]compile.ConfigMap{},
+		Services:   map[string]compile.Service{},
+		Issuers:    map[compile.Issuer]bool{},
+		Unchecked:  true,
+	}
+	for _, name := range compile.ConfigMaps(gw) {
+		if found, ok := s.configMaps[key{gw.Namespace, name}]; ok {
+			refs.ConfigMaps[name] = found
+		}
+	}
+	for _, name := range compile.Services(gw) {
+		if found, ok := s.services[key{gw.Namespace, name}]; ok {
+			refs.Services[name] = found
+		}
+	}
+	maps.Copy(refs.Issuers, s.issuers[key{}])
+	maps.Copy(refs.Issuers, s.issuers[key{namespace: gw.Namespace}])
+	return refs
+}
+
+// Secret returns the content of a Secret in a namespace.
+func (s *Set) Secret(namespace, name string) (map[string][]byte, bool) {
+	data, found := s.secrets[key{namespace, name}]
+	return data, found
+}
+
+// Compile compiles a gateway as the operator would. It returns what has to be
+// repaired, and what could not be checked because no document holds it.
+func (s *Set) Compile(d Document, gw *wsv1alpha1.WebSocketGateway) (problems, unchecked []Problem) {
+	result := compile.Config(gw, s.Refs(gw), nil)
+	for _, problem := range result.Problems {
+		problems = append(problems, Problem{Position: d.Position(), Field: problem.Field, Message: problem.Message})
+	}
+	for _, reference := range result.Unchecked {
+		unchecked = append(unchecked, missing(d, reference))
+	}
+	for _, reference := range compile.References(gw, false) {
+		if reference.Kind != compile.KindSecret || reference.Group != "" {
+			continue
+		}
+		data, found := s.Secret(gw.Namespace, reference.Name)
+		if !found {
+			unchecked = append(unchecked, missing(d, reference))
+			continue
+		}
+		problems = append(problems, checkSecret(d, reference, data)...)
+	}
+	return problems, unchecked
+}
+
+func missing(d Document, reference compile.Reference) Problem {
+	return Problem{
+		Position: d.Position(), Field: reference.Field,
+		Message: fmt.Sprintf("%s %q is in none of the files: add it to them to have it checked", reference.Kind, reference.Name),
+	}
+}
+
+func checkSecret(d Document, reference compile.Reference, data map[string][]byte) []Problem {
+	var problems []Problem
+	for _, name := range reference.Keys {
+		if len(data[name]) == 0 {
+			problems = append(problems, Problem{
+				Position: d.Position(), Field: reference.Field,
+				Message: fmt.Sprintf("Secret %q has nothing under the key %q: add it", reference.Name, name),
+			})
+		}
+	}
+	if len(reference.Keys) == 0 && len(data) == 0 {
+		problems = append(problems, Problem{
+			Position: d.Position(), Field: reference.Field,
+			Message: fmt.Sprintf("Secret %q is empty: add a key for each caller", reference.Name),
+		})
+	}
+	return problems
+}
