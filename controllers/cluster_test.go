@@ -268,3 +268,22 @@ func (b *bench) issue(gateway, listener string, revision int) leaf {
 	}).Should(Succeed())
 	return issued
 }
+
+// collectGarbage plays the garbage collector for a gateway that is gone.
+func (b *bench) collectGarbage(owner string) {
+	b.t.Helper()
+	for _, kind := range apply.Kinds() {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		b.g.Expect(b.admin.List(b.ctx, list, client.InNamespace(b.namespace))).To(Succeed())
+		for i := range list.Items {
+			controller := metav1.GetControllerOf(&list.Items[i])
+			if controller == nil || string(controller.UID) != owner {
+				continue
+			}
+			list.Items[i].SetGroupVersionKind(kind)
+			b.g.Expect(b.admin.Delete(b.ctx, &list.Items[i],
+				client.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
+		}
+	}
+}

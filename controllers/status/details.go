@@ -65,19 +65,20 @@ func (p *pass) counts() *wsv1alpha1.PodCounts {
 	return counts
 }
 
-// hostnames joins the hostnames of all listeners, once each, for one column.
+// hostnames joins the hostnames of all listeners, once each, for one column of
+// a terminal: as many as have room there, and the number of the others.
 func hostnames(gw *wsv1alpha1.WebSocketGateway) string {
-	const room = 1000
+	const room = 100
 	seen := map[wsv1alpha1.Hostname]bool{}
 	joined, left := "", 0
 	for i := range gw.Spec.Listeners {
 		for _, hostname := range gw.Spec.Listeners[i].Hostnames {
 			switch {
 			case seen[hostname]:
-			case left > 0 || len(joined)+len(hostname) >= room:
-				left++
 			case joined == "":
 				joined = string(hostname)
+			case left > 0 || len(joined)+len(hostname) >= room:
+				left++
 			default:
 				joined += "," + string(hostname)
 			}

@@ -1,0 +1,235 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// secretListener serves a certificate that somebody else maintains, so that a
+// further Secret is mounted.
+func secretListener() wsv1alpha1.Listener {
+	listener := newListener("extra", 8443, "extra.example.com")
+	listener.TLS.Certificate = wsv1alpha1.CertificateSource{SecretRef: &wsv1alpha1.LocalReference{Name: "extra-tls"}}
+	return listener
+}
+
+// What the spec no longer asks for has to leave the live objects, although they
+// were made by a Create, which server-side apply knows nothing of.
+func TestWhatTheSpecDropsLeavesTheLiveObjects(t *testing.T) {
+	b := newBench(t)
+	b.surroundings()
+	gw := b.newGateway("edge")
+	gw.Spec.Listeners = append(gw.Spec.Listeners, secretListener())
+	gw.Spec.Infrastructure.Service.Annotations = map[string]wsv1alpha1.AnnotationValue{
+		"example.com/kept": "1", "example.com/dropped": "1",
+	}
+	b.create(gw)
+	b.quiet()
+	b.g.Expect(b.mounts("edge")).To(ContainElement("extra-tls"))
+	b.g.Expect(b.ports("edge")).To(ConsistOf(int32(443), int32(8443)))
+
+	b.change("edge", func(gw *wsv1alpha1.WebSocketGateway) {
+		gw.Spec.Listeners = gw.Spec.Listeners[:1]
+		delete(gw.Spec.Infrastructure.Service.Annotations, "example.com/dropped")
+	})
+	b.g.Eventually(func() []int32 { return b.ports("edge") }).Should(ConsistOf(int32(443)), "a closed port stays open")
+	b.g.Eventually(func() []string { return b.mounts("edge") }).ShouldNot(ContainElement("extra-tls"))
+	var service corev1.Service
+	b.owned("edge", &service)
+	b.g.Expect(service.Annotations).To(HaveKey("example.com/kept"))
+	b.g.Expect(service.Annotations).NotTo(HaveKey("example.com/dropped"))
+
+	b.change("edge", func(gw *wsv1alpha1.WebSocketGateway) {
+		gw.Spec.Listeners = append(gw.Spec.Listeners, secretListener())
+	})
+	b.g.Eventually(func() []int32 { return b.ports("edge") }).Should(ConsistOf(int32(443), int32(8443)))
+	b.g.Eventually(func() []string { return b.mounts("edge") }).Should(ContainElement("extra-tls"))
+}
+
+func (b *bench) ports(gateway string) []int32 {
+	var service corev1.Service
+	b.owned(gateway, &service)
+	ports := make([]int32, 0, len(service.Spec.Ports))
+	for _, port := range service.Spec.Ports {
+		ports = append(ports, port.Port)
+	}
+	return ports
+}
+
+// mounts answers the Secrets that the pod template mounts, by volume.
+func (b *bench) mounts(gateway string) []string {
+	var deployment appsv1.Deployment
+	b.owned(gateway, &deployment)
+	spec := &deployment.Spec.Template.Spec
+	var names []string
+	for i := range spec.Volumes {
+		mounted := slices.ContainsFunc(spec.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool {
+			return m.Name == spec.Volumes[i].Name
+		})
+		if mounted && spec.Volumes[i].Secret != nil {
+			names = append(names, spec.Volumes[i].Secret.SecretName)
+		}
+	}
+	return names
+}
+
+func TestWhatSomebodyElseChangesIsPutBack(t *testing.T) {
+	tests := map[string]struct {
+		object client.Object
+		spoil  func(client.Object)
+		whole  func(client.Object) bool
+	}{
+		"a label that our caches select by": {
+			object: &corev1.Service{},
+			spoil:  func(o client.Object) { o.SetLabels(nil) },
+			whole:  func(o client.Object) bool { return o.GetLabels()["wsgateway.dev/gateway"] == "edge" },
+		},
+		"a port of the Service": {
+			object: &corev1.Service{},
+			spoil:  func(o client.Object) { o.(*corev1.Service).Spec.Ports[0].TargetPort = intstr.FromInt32(1) },
+			whole: func(o client.Object) bool {
+				return o.(*corev1.Service).Spec.Ports[0].TargetPort == intstr.FromInt32(contract.BindPort(443))
+			},
+		},
+		"the number of pods": {
+			object: &appsv1.Deployment{},
+			spoil:  func(o client.Object) { o.(*appsv1.Deployment).Spec.Replicas = new(int32(7)) },
+			whole:  func(o client.Object) bool { return *o.(*appsv1.Deployment).Spec.Replicas == 2 },
+		},
+		"the image of the container": {
+			object: &appsv1.Deployment{},
+			spoil: func(o client.Object) {
+				o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "evil.example.com/gateway"
+			},
+			whole: func(o client.Object) bool {
+				return o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image == "example.com/gateway:1"
+			},
+		},
+		"a mounted volume": {
+			object: &appsv1.Deployment{},
+			spoil: func(o client.Object) {
+				spec := &o.(*appsv1.Deployment).Spec.Template.Spec
+				spec.Containers[0].VolumeMounts = spec.Containers[0].VolumeMounts[:1]
+			},
+			whole: func(o client.Object) bool {
+				return len(o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].VolumeMounts) == 2
+			},
+		},
+		"a rule that opens a further door": {
+			object: &networkingv1.NetworkPolicy{},
+			spoil: func(o client.Object) {
+				spec := &o.(*networkingv1.NetworkPolicy).Spec
+				spec.Ingress = append(spec.Ingress, networkingv1.NetworkPolicyIngressRule{})
+			},
+			whole: func(o client.Object) bool {
+				return !slices.ContainsFunc(o.(*networkingv1.NetworkPolicy).Spec.Ingress,
+					func(r networkingv1.NetworkPolicyIngressRule) bool { return len(r.Ports) == 0 })
+			},
+		},
+		"the content of the contract": {
+			object: &corev1.ConfigMap{},
+			spoil:  func(o client.Object) { o.(*corev1.ConfigMap).Data[contract.ConfigFile] = "{}" },
+			whole:  func(o client.Object) bool { return len(o.(*corev1.ConfigMap).Data[contract.ConfigFile]) > 10 },
+		},
+		"the disruption budget": {
+			object: &policyv1.PodDisruptionBudget{},
+			spoil: func(o client.Object) {
+				o.(*policyv1.PodDisruptionBudget).Spec.MaxUnavailable = new(intstr.FromInt32(0))
+			},
+			whole: func(o client.Object) bool {
+				return *o.(*policyv1.PodDisruptionBudget).Spec.MaxUnavailable == intstr.FromInt32(1)
+			},
+		},
+	}
+	b := newBench(t)
+	b.surroundings()
+	b.create(b.newGateway("edge"))
+	b.quiet()
+	for name, tt := range tests {
+		b.g.Eventually(func() error {
+			b.owned("edge", tt.object)
+			tt.spoil(tt.object)
+			return b.admin.Update(b.ctx, tt.object)
+		}).Should(Succeed(), name)
+		b.g.Eventually(func() bool {
+			b.owned("edge", tt.object)
+			return tt.whole(tt.object)
+		}).Should(BeTrue(), name)
+	}
+}
+
+func TestWhatSomebodyElseRemovesComesBack(t *testing.T) {
+	b := newBench(t)
+	b.surroundings()
+	b.create(b.newGateway("edge"))
+	b.quiet()
+	for _, object := range []client.Object{
+		&appsv1.Deployment{}, &corev1.Service{}, &corev1.ConfigMap{}, &networkingv1.NetworkPolicy{},
+		&policyv1.PodDisruptionBudget{}, &corev1.ServiceAccount{},
+	} {
+		b.owned("edge", object)
+		gone := object.GetUID()
+		b.g.Expect(b.admin.Delete(b.ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
+		b.g.Eventually(func() bool {
+			return b.exists(object, compile.ObjectName("edge")) && object.GetUID() != gone
+		}).Should(BeTrue(), "%T does not come back", object)
+	}
+}
+
+// kubectl rollout restart marks the pod template. Taking the mark away would
+// roll the pods a second time.
+func TestARolloutRestartRollsOnce(t *testing.T) {
+	b := newBench(t)
+	b.running("edge")
+	var deployment appsv1.Deployment
+	b.owned("edge", &deployment)
+	deployment.Spec.Template.Annotations = map[string]string{"kubectl.kubernetes.io/restartedAt": "now"}
+	b.g.Expect(b.admin.Update(b.ctx, &deployment)).To(Succeed())
+	rolled := deployment.Generation
+
+	b.writesNothing(2 * time.Second)
+	// Not even when the next change of the spec writes the Deployment.
+	b.change("edge", func(gw *wsv1alpha1.WebSocketGateway) { gw.Spec.Infrastructure.Replicas = new(int32(3)) })
+	b.g.Eventually(func() int64 {
+		b.owned("edge", &deployment)
+		return deployment.Generation
+	}).Should(Equal(rolled + 1))
+	b.g.Expect(*deployment.Spec.Replicas).To(Equal(int32(3)))
+	b.g.Expect(deployment.Spec.Template.Annotations).To(HaveKeyWithValue("kubectl.kubernetes.io/restartedAt", "now"))
+}
+
+func TestAChangeThatIsNoneWritesNothing(t *testing.T) {
+	b := newBench(t)
+	b.surroundings()
+	gw := b.newGateway("edge")
+	gw.Spec.Infrastructure.Resources = &corev1.ResourceRequirements{
+		Limits:   corev1.ResourceList{corev1.ResourceMemory: mustQuantity("1024Mi"), corev1.ResourceCPU: mustQuantity("2000m")},
+		Requests: corev1.ResourceList{corev1.ResourceCPU: mustQuantity("0.5")},
+	}
+	gw.Spec.Listeners[0].TLS.Certificate.Duration = &metav1.Duration{Duration: 2160 * time.Hour}
+	b.create(gw)
+	b.quiet()
+	b.stop()
+	b.requests.reset()
+	// An operator that remembers nothing has to find everything as it should
+	// be, however the API server spells it.
+	b.start()
+	b.g.Consistently(b.requests.all, 3*time.Second, 50*time.Millisecond).Should(BeEmpty())
+}
