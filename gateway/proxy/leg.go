@@ -4,6 +4,7 @@
 package proxy
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
@@ -24,6 +25,9 @@ const (
 	// lingerTime and lingerBytes bound what is read and thrown away at the end.
 	lingerTime  = time.Second
 	lingerBytes = 256 << 10
+	// discardBytes bounds what is read and thrown away from a peer while the
+	// other one, which can get nothing more, answers its Close frame.
+	discardBytes = 1 << 20
 )
 
 // leg is one of the two connections of a relay.
@@ -32,8 +36,9 @@ type leg struct {
 	ws   *websocket.Conn
 	wire *wire
 	// in and count belong to the pump that reads this leg.
-	in    inbound
-	count func(messages, bytes uint64)
+	in        inbound
+	count     func(messages, bytes uint64)
+	discarded int64
 
 	// turn has room for one: whoever writes a message or a Close frame to this
 	// leg. A Close frame in the middle of a message would cost the message.
@@ -54,7 +59,12 @@ func newLeg(name outcome.Initiator, w *wire, count func(messages, bytes uint64))
 // only stops its own reader.
 func (l *leg) answerPing(now func() time.Time) func(string) error {
 	return func(payload string) error {
-		_ = l.ws.WriteControl(websocket.PongMessage, []byte(payload), now().Add(pongWait))
+		err := l.ws.WriteControl(websocket.PongMessage, []byte(payload), now().Add(pongWait))
+		// Without this, a peer that sends nothing but pings and reads nothing
+		// would never be found out: no message is written to it.
+		if err != nil && l.wire.failed.Load() {
+			return fmt.Errorf("%w: %w", errUnwritable, err)
+		}
 		return nil
 	}
 }

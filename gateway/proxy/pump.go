@@ -13,6 +13,9 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
+// errNotHeard ends reading from a peer that goes on talking to one who left.
+var errNotHeard = errors.New("the other side has left")
+
 // pump carries everything from one leg to the other until from ends, then tells
 // the other why. That other's end ends the opposite pump: so each direction
 // delivers what was sent before the Close frame.
@@ -73,7 +76,10 @@ func (r *relaying) forward(from, to *leg, kind int) error {
 		return nil
 	}
 	r.unwritable(to, err)
-	_, err = io.Copy(io.Discard, in)
+	n, err := io.Copy(io.Discard, in)
+	if from.discarded += n; err == nil && from.discarded > discardBytes {
+		return errNotHeard
+	}
 	return err
 }
 
@@ -115,7 +121,7 @@ func networkError(from *leg, err error) bool {
 		// send this code.
 		return closed.Code == websocket.CloseAbnormalClosure
 	}
-	return from.wire.readError != nil
+	return from.wire.readError != nil || errors.Is(err, errUnwritable)
 }
 
 // judge finds the closure for an error that ended reading.
@@ -128,6 +134,8 @@ func (r *relaying) judge(from *leg, err error) *outcome.Closure {
 		return outcome.Close(outcome.MessageTooBig, from.name, err.Error())
 	case errors.Is(err, websocket.ErrReadLimit):
 		return outcome.Close(outcome.MessageTooBig, from.name, fmt.Sprintf("more than %d bytes", r.limits.MaxMessageBytes))
+	case errors.Is(err, errUnwritable):
+		return lost(from, cause(err))
 	case networkError(from, err):
 		if errors.Is(from.wire.readError, io.EOF) || from.wire.readError == nil {
 			return lost(from, "connection ended without a Close frame")

@@ -169,8 +169,12 @@ func (r *relaying) tick() {
 func (r *relaying) ping(now time.Duration) {
 	err := r.client.ws.WriteControl(websocket.PingMessage, nil, r.now().Add(pongWait))
 	r.waiting, r.pinged = err == nil, now
-	if err != nil {
-		r.nextPing = now + 2*pongWait
+	if err == nil {
+		return
+	}
+	r.nextPing = now + 2*pongWait
+	if r.client.wire.failed.Load() {
+		r.unwritable(r.client, err)
 	}
 }
 

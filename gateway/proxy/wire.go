@@ -16,6 +16,9 @@ import (
 // fragments (RFC 6455 section 5.4 allows them).
 var errFraming = errors.New("message has too many fragments")
 
+// errUnwritable ends reading from a peer that cannot be answered.
+var errUnwritable = errors.New("cannot be written to")
+
 // wire is the connection as the library sees it. It knows what the library
 // does not tell: whether an error came from the network, when the last byte
 // came, and whether anybody is reading at all. Reads are for one goroutine.
@@ -35,6 +38,9 @@ type wire struct {
 	// lastRead is a time of Messages.elapsed.
 	lastRead atomic.Int64
 	reading  atomic.Bool
+
+	// failed is true once a write did not reach the network.
+	failed atomic.Bool
 
 	// mu makes choosing and setting the write deadline one step; without it a
 	// writer could overwrite the shorter deadline of closedown.
@@ -84,10 +90,15 @@ func (w *wire) Write(p []byte) (int, error) {
 	if w.play != nil {
 		return w.play.Write(p)
 	}
-	if err := w.limitNextWrite(); err != nil {
-		return 0, err
+	err := w.limitNextWrite()
+	n := 0
+	if err == nil {
+		n, err = w.Conn.Write(p)
 	}
-	return w.Conn.Write(p)
+	if err != nil {
+		w.failed.Store(true)
+	}
+	return n, err
 }
 
 func (w *wire) limitNextWrite() error {
