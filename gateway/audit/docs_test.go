@@ -69,7 +69,7 @@ func exampleConnection() *audit.Connection {
 		ID: "c1", Listener: "public", Route: "chat", Policy: "users", Method: "jwt",
 		Issuer: "https://id.example.com", Subject: "alice", KeyID: "2026-02", ClientAddress: "192.0.2.7:50123",
 		ServerName: "ws.example.com", Host: "ws.example.com", Path: "/chat/room/5", Origin: "https://app.example.com",
-		Subprotocol: "chat.v2", TLSVersion: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768",
+		Subprotocol: "chat.v2", TLSVersion: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768",
 		Upstream: "echo:8080 10.0.0.9:8080", OpenedAt: noon,
 	}
 }

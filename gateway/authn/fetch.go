@@ -86,8 +86,7 @@ func fetchKeySet(ctx context.Context, client *http.Client, address string) (*key
 // withoutAddress takes the address out of an error: its query may hold a
 // client's secret, and the message is published in the status.
 func withoutAddress(err error) error {
-	var failed *url.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return failed.Err
 	}
 	return err

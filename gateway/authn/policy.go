@@ -51,7 +51,7 @@ func (p *Policy) Name() string { return p.name }
 func (p *Policy) Problems() []contract.ReportProblem {
 	problems := slices.Clone(p.problems)
 	for _, remote := range p.remotes {
-		failure, has := remote.state()
+		has, failure := remote.state()
 		if failure == nil {
 			continue
 		}

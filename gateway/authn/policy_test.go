@@ -6,6 +6,7 @@ package authn_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -209,10 +210,7 @@ func TestWhatTheSecretsDoToAPolicy(t *testing.T) {
 	c.Name = "users"
 	good := secrets{"keys": {"jwks.json": jwks(key.jwk())}, "devices": {"d1": deviceKey}}
 	with := func(secret string, data map[string]string) secrets {
-		changed := secrets{}
-		for name, content := range good {
-			changed[name] = content
-		}
+		changed := maps.Clone(good)
 		if changed[secret] = data; data == nil {
 			delete(changed, secret)
 		}

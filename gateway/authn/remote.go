@@ -200,10 +200,10 @@ func (s *remoteSet) wait(ctx context.Context, round <-chan struct{}) (*keySet, e
 	return s.current, nil
 }
 
-// state returns why the last fetch failed, nil if it did not, and whether there
-// are keys in force.
-func (s *remoteSet) state() (failure error, has bool) {
+// state tells whether there are keys in force, and why the last fetch failed;
+// nil if it did not.
+func (s *remoteSet) state() (has bool, failure error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.failure, s.current != nil
+	return s.current != nil, s.failure
 }

@@ -83,7 +83,7 @@ func New() *Set {
 		refused: counters("handshakes_refused_total",
 			"Handshakes that ended without a connection, by the reason in the audit log.", "reason"),
 		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: name("handshake_duration_seconds"), Help: "How long the phases of successful handshakes took.",
+			Name: name("handshake_duration_seconds"), Help: "How long the phases of handshakes took.",
 			Buckets: []float64{0.005, 0.025, 0.1, 0.5, 2.5},
 		}, []string{"phase"}),
 		messages: counters("messages_total", "Messages relayed.", "direction"),
@@ -149,7 +149,7 @@ func (s *Set) Closed(route string, reason outcome.Reason, lifetime time.Duration
 // Refused counts a refused handshake.
 func (s *Set) Refused(reason outcome.Reason) { s.refused.WithLabelValues(string(reason)).Inc() }
 
-// Handshake records how long a phase of a successful handshake took.
+// Handshake records how long a phase of a handshake took.
 func (s *Set) Handshake(phase Phase, took time.Duration) {
 	s.handshakes.WithLabelValues(string(phase)).Observe(took.Seconds())
 }

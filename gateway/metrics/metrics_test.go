@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func scrape(t *testing.T, set *metrics.Set) string {
 	t.Helper()
 	recorder := httptest.NewRecorder()
-	set.Handler().ServeHTTP(recorder, httptest.NewRequest("GET", "/metrics", nil))
+	set.Handler().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	if recorder.Code != 200 {
 		t.Fatalf("status %d: %s", recorder.Code, recorder.Body)
 	}

@@ -106,8 +106,9 @@ func closeCode(reason Reason) (int, bool) {
 		return CodeInvalidPayload, true
 	case DrainingClosure:
 		return CodeServiceRestart, true
+	default:
+		return 0, false
 	}
-	return 0, false
 }
 
 // Closures lists every reason for a closure.

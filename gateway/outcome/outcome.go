@@ -80,14 +80,15 @@ type Answer struct {
 	RetryAfter bool
 }
 
-// refusals is the table. A function, not a variable, so that nobody can change
-// it; the compiler turns the switch into a jump table.
+// refusals is the table, in three parts. Functions, not variables, so that
+// nobody can change it.
 func refusals(reason Reason) (Answer, bool) {
-	answer, ok := handshakeRefusals(reason)
-	if !ok {
-		answer, ok = accessRefusals(reason)
+	for _, part := range []func(Reason) (Answer, bool){handshakeRefusals, accessRefusals, upstreamRefusals} {
+		if answer, ok := part(reason); ok {
+			return answer, true
+		}
 	}
-	return answer, ok
+	return Answer{}, false
 }
 
 func handshakeRefusals(reason Reason) (Answer, bool) {
@@ -110,8 +111,9 @@ func handshakeRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusMethodNotAllowed, Text: "method not allowed"}, true
 	case UnsupportedVersion:
 		return Answer{Status: http.StatusUpgradeRequired, Text: "WebSocket version 13 required"}, true
+	default:
+		return Answer{}, false
 	}
-	return Answer{}, false
 }
 
 func accessRefusals(reason Reason) (Answer, bool) {
@@ -132,6 +134,13 @@ func accessRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusServiceUnavailable, Text: "authentication not available", RetryAfter: true}, true
 	case SubprotocolMismatch:
 		return Answer{Status: http.StatusBadRequest, Text: "no acceptable subprotocol"}, true
+	default:
+		return Answer{}, false
+	}
+}
+
+func upstreamRefusals(reason Reason) (Answer, bool) {
+	switch reason {
 	case UpstreamUnreachable:
 		return Answer{Status: http.StatusBadGateway, Text: "backend not reachable", RetryAfter: true}, true
 	case UpstreamRefused:
@@ -140,8 +149,9 @@ func accessRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusGatewayTimeout, Text: "backend did not answer", RetryAfter: true}, true
 	case InternalError:
 		return Answer{Status: http.StatusInternalServerError, Text: "internal error"}, true
+	default:
+		return Answer{}, false
 	}
-	return Answer{}, false
 }
 
 // Refusals lists every reason for a refusal, in the order of the handshake.
