@@ -1,0 +1,108 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/standalone"
+)
+
+func newRun(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run -f FILE...",
+		Short: "Run a gateway from manifests, without a cluster",
+		Long: `run serves one WebSocketGateway on this machine: the same compilation and the same
+data plane as in a cluster. The files hold the WebSocketGateway and the Secrets
+and ConfigMaps that it refers to. Listeners bind 127.0.0.1, at the port that they
+have in a pod (the listener's, plus 10000 below 1024) or at the one that --port
+says.
+
+A listener with an issuerRef gets a certificate from a throw-away CA in the state
+folder; ca.crt there is for clients. A route whose Service has no --backend, or
+whose Secret or ConfigMap is missing, answers 503 as in the cluster.
+
+Edits of the files are applied at once, without closing a connection; an edit that
+cannot be used is refused, and the old state serves on. When all listeners accept,
+one line "ready" with their addresses is written to standard output. Audit records
+follow there, logs go to standard error. SIGTERM and SIGINT drain; a second one
+ends at once.`,
+		Example: `  wsgw run -f gateway.yaml --backend echo:8080=127.0.0.1:9000
+  wsgw run -f gateway.yaml --port public=8443 --state ~/.wsgw --admin 127.0.0.1:19000
+  curl --cacert ~/.wsgw/ca.crt --resolve ws.example.com:8443:127.0.0.1 https://ws.example.com:8443/`,
+		Args: noArguments,
+	}
+	files := filesFlag(cmd)
+	ports := cmd.Flags().StringSlice("port", nil, "LISTENER=PORT: bind this port for a listener, 0 for any free one")
+	backends := cmd.Flags().StringSlice("backend", nil, "[NAMESPACE/]SERVICE[:PORT]=HOST:PORT: where a Service is")
+	state := cmd.Flags().String("state", "", "folder for the CA, certificates and Secrets (default: one that is removed at the end)")
+	admin := cmd.Flags().String("admin", "", "HOST:PORT of /healthz, /readyz, /metrics and /report (default: none)")
+	verbose := cmd.Flags().BoolP("verbose", "v", false, "log details")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := needFiles(cmd, *files); err != nil {
+			return err
+		}
+		o := standalone.Options{
+			Files: *files, State: *state, Admin: *admin,
+			Stdin: s.in, Out: s.out, Logger: newLogger(s, *verbose), Now: time.Now,
+		}
+		if err := parseRun(&o, *ports, *backends); err != nil {
+			return usageError{err}
+		}
+		return run(cmd.Context(), o)
+	}
+	return cmd
+}
+
+func run(ctx context.Context, o standalone.Options) error {
+	err := standalone.Run(ctx, o)
+	var unknown *standalone.UnknownListenerError
+	if errors.As(err, &unknown) {
+		return usageError{err}
+	}
+	return err
+}
+
+func parseRun(o *standalone.Options, ports, backends []string) error {
+	o.Ports = map[string]int32{}
+	for _, text := range ports {
+		name, port, err := standalone.ParsePort(text)
+		if err != nil {
+			return fmt.Errorf("--port %s: %w", text, err)
+		}
+		if _, twice := o.Ports[name]; twice {
+			return fmt.Errorf("--port %s: the listener %q has a port already", text, name)
+		}
+		o.Ports[name] = port
+	}
+	for _, text := range backends {
+		backend, err := standalone.ParseBackend(text)
+		if err != nil {
+			return fmt.Errorf("--backend %s: %w", text, err)
+		}
+		o.Backends = append(o.Backends, backend)
+	}
+	if o.Admin == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(o.Admin); err != nil {
+		return fmt.Errorf("--admin %s: write it as HOST:PORT, such as 127.0.0.1:19000", o.Admin)
+	}
+	return nil
+}
+
+func newLogger(s streams, verbose bool) *slog.Logger {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,189 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package standalone
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/manifest"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/gateway"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// plan is what one state of the manifests asks for.
+type plan struct {
+	gateway *wsv1alpha1.WebSocketGateway
+	// config is what the file config.json says, for the next plan to fall back
+	// upon.
+	config contract.Config
+	// files of the configuration folder.
+	files map[string][]byte
+	// secrets that the manifests hold, by name.
+	secrets map[string]map[string][]byte
+	// problems that leave one route, policy or listener unserved.
+	problems []manifest.Problem
+	// unused are the --backend arguments that no route asks for.
+	unused []string
+}
+
+// planner makes plans.
+type planner struct {
+	schema   *manifest.Schema
+	backends []Backend
+	// gateway, if not empty, is the one that is running: an edit must not turn
+	// it into another.
+	gateway contract.GatewayRef
+	// previous is the configuration in force.
+	previous *contract.Config
+}
+
+// refusedError holds the reasons why manifests cannot be run.
+type refusedError []manifest.Problem
+
+// Error has one line for each problem.
+func (e refusedError) Error() string {
+	lines := make([]string, 0, len(e))
+	for _, problem := range e {
+		lines = append(lines, problem.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (p *planner) plan(ctx context.Context, contents []manifest.Content) (*plan, error) {
+	documents, problems := manifest.Parse(contents)
+	set := manifest.Sort(documents)
+	if problems = append(problems, set.Problems...); len(problems) > 0 {
+		return nil, refusedError(problems)
+	}
+	if len(set.Gateways) != 1 {
+		return nil, fmt.Errorf("the files hold %d WebSocketGateways: give files that hold exactly one", len(set.Gateways))
+	}
+	document := set.Gateways[0]
+	gw, problems := p.schema.Decode(ctx, document)
+	if len(problems) > 0 {
+		return nil, refusedError(problems)
+	}
+	ref := contract.GatewayRef{Namespace: gw.Namespace, Name: gw.Name}
+	if p.gateway != (contract.GatewayRef{}) && p.gateway != ref {
+		return nil, fmt.Errorf("%s: metadata.name: the gateway that runs is %s/%s, not %s/%s: restart wsgw to run another",
+			document.Position(), p.gateway.Namespace, p.gateway.Name, ref.Namespace, ref.Name)
+	}
+	return p.compile(set, document, gw)
+}
+
+func (p *planner) compile(set *manifest.Set, document manifest.Document, gw *wsv1alpha1.WebSocketGateway) (*plan, error) {
+	refs, unused := p.refs(set, gw)
+	result := compile.Config(gw, refs, p.previous)
+	made := &plan{
+		gateway: gw, config: result.Config, unused: unused,
+		secrets: secrets(set, gw),
+	}
+	for _, problem := range result.Problems {
+		message := problem.Message
+		if problem.Reason == wsv1alpha1.ReasonServiceNotFound || problem.Reason == wsv1alpha1.ReasonPortNotFound {
+			message = "no --backend says where this Service is: add --backend SERVICE:PORT=HOST:PORT"
+		}
+		made.problems = append(made.problems, manifest.Problem{
+			Position: document.Position(), Field: problem.Field, Message: message,
+		})
+	}
+	if result.Blocked() {
+		return nil, refusedError(made.problems)
+	}
+	if err := gateway.Check(result.File); err != nil {
+		return nil, fmt.Errorf("%s: %w", document.Position(), err)
+	}
+	made.problems = append(made.problems, missingSecrets(document, gw, made.secrets)...)
+	if !hasCertificate(gw, made.secrets) {
+		return nil, errors.New("no listener has a certificate: add the Secret that secretRef names to the files, with tls.crt and tls.key, or use issuerRef")
+	}
+	return made, made.encode(result.File, compile.Endpoints(gw, refs))
+}
+
+func (p *plan) encode(config []byte, endpoints contract.Endpoints) error {
+	endpointsFile, err := contract.Encode(endpoints)
+	if err != nil {
+		return err
+	}
+	revocations, err := contract.Encode(contract.Revocations{Version: contract.Version})
+	if err != nil {
+		return err
+	}
+	p.files = map[string][]byte{
+		contract.ConfigFile:      config,
+		contract.EndpointsFile:   endpointsFile,
+		contract.RevocationsFile: revocations,
+	}
+	return nil
+}
+
+// refs is what the references lead to here: ConfigMaps as in the files, Services
+// as --backend says, and an issuer for everybody.
+func (p *planner) refs(set *manifest.Set, gw *wsv1alpha1.WebSocketGateway) (compile.Refs, []string) {
+	refs := set.Refs(gw)
+	refs.Unchecked = false
+	for _, issuer := range compile.Issuers(gw) {
+		refs.Issuers[issuer] = true
+	}
+	documents := refs.Services
+	var unused []string
+	refs.Services, unused = services(gw, p.backends)
+	for name, service := range documents {
+		if _, given := refs.Services[name]; !given && service.ExternalName {
+			refs.Services[name] = service
+		}
+	}
+	return refs, unused
+}
+
+func secrets(set *manifest.Set, gw *wsv1alpha1.WebSocketGateway) map[string]map[string][]byte {
+	found := map[string]map[string][]byte{}
+	for _, reference := range compile.References(gw, false) {
+		if reference.Kind != compile.KindSecret || reference.Group != "" {
+			continue
+		}
+		if data, ok := set.Secret(gw.Namespace, reference.Name); ok {
+			found[reference.Name] = data
+		}
+	}
+	return found
+}
+
+func missingSecrets(
+	document manifest.Document, gw *wsv1alpha1.WebSocketGateway, secrets map[string]map[string][]byte,
+) []manifest.Problem {
+	var problems []manifest.Problem
+	for _, reference := range compile.References(gw, false) {
+		if reference.Kind != compile.KindSecret || reference.Group != "" {
+			continue
+		}
+		if _, found := secrets[reference.Name]; !found {
+			problems = append(problems, manifest.Problem{
+				Position: document.Position(), Field: reference.Field,
+				Message: fmt.Sprintf("Secret %q is in none of the files: add it to them", reference.Name),
+			})
+		}
+	}
+	return problems
+}
+
+func hasCertificate(gw *wsv1alpha1.WebSocketGateway, secrets map[string]map[string][]byte) bool {
+	for i := range gw.Spec.Listeners {
+		ref := gw.Spec.Listeners[i].TLS.Certificate.SecretRef
+		if ref == nil {
+			return true
+		}
+		pair := secrets[ref.Name]
+		if _, err := tls.X509KeyPair(pair[contract.TLSCertificateKey], pair[contract.TLSPrivateKeyKey]); err == nil {
+			return true
+		}
+	}
+	return false
+}
