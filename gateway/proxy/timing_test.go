@@ -289,3 +289,38 @@ func TestLimitsOfZeroAreOff(t *testing.T) {
 		}
 	})
 }
+
+func TestPeerThatSendsPingsAndReadsNoAnswerIsLost(t *testing.T) {
+	flood := func(p *peer) {
+		for {
+			if _, err := p.conn.Write(p.write(fin|ping, make([]byte, 125))); err != nil {
+				return
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		flooder func(*peers) *peer
+		reason  outcome.Reason
+		by      outcome.Initiator
+	}{
+		"client":   {func(p *peers) *peer { return p.client }, outcome.ClientLost, outcome.ByClient},
+		"upstream": {func(p *peers) *peer { return p.upstream }, outcome.UpstreamLost, outcome.ByUpstream},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				over := make(chan struct{})
+				// The first pong is read, then nothing for an hour.
+				stuck := func(*peer, frame) { <-over }
+				time.AfterFunc(time.Hour, func() { close(over) })
+				behaviour := map[string]func(*peer, frame){"client": polite, "upstream": polite, name: stuck}
+				p := relayPipes(t, defaults(), behaviour["client"], behaviour["upstream"], func(p *peers) { flood(test.flooder(p)) })
+				wantClosure(t, p.closure, test.reason, test.by)
+				for _, side := range []*peer{p.client, p.upstream} {
+					if side != test.flooder(p) && side.closed > proxy.DefaultWriteTimeout+proxy.DefaultCloseTimeout {
+						t.Errorf("the other side was kept for %v", side.closed)
+					}
+				}
+			})
+		})
+	}
+}

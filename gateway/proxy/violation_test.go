@@ -204,21 +204,6 @@ func TestPingsAreAnsweredForBothPeersAndNotPassedOn(t *testing.T) {
 	}
 }
 
-func TestPingFloodOfAClientThatReadsNothingEndsTheClient(t *testing.T) {
-	upstream, ends := recorder(t)
-	g := newGate(t, upstream, func(_ *contract.EffectiveLimits, o *proxy.MessagesOptions) { o.WriteTimeout = 200 * time.Millisecond })
-	conn := g.raw()
-	_ = conn.NetConn().(*net.TCPConn).SetReadBuffer(4096)
-	flood := bytes.Repeat(masked(fin|ping, make([]byte, 125)), 1000)
-	for {
-		if _, err := conn.Write(flood); err != nil {
-			break
-		}
-	}
-	wantUpstreamCode(t, ends, outcome.CodeGoingAway)
-	g.want(outcome.ClientLost, outcome.ByClient, outcome.CodeAbnormal)
-}
-
 func TestClientThatDoesNotReadIsNotWaitedForForEver(t *testing.T) {
 	stopped := make(chan int, 1)
 	upstream := wstest.Serve(t, func(ws *websocket.Conn) {
