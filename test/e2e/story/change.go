@@ -206,7 +206,8 @@ func (w *World) deletedPod(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, end := range closed {
-		if !websocket.IsCloseError(end, websocket.CloseServiceRestart) {
+		var frame *websocket.CloseError
+		if !errors.As(end, &frame) || frame.Code != websocket.CloseServiceRestart {
 			return "", fmt.Errorf("a connection ended with %w", end)
 		}
 	}

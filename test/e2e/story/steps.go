@@ -90,11 +90,13 @@ func (w *World) unknownName(ctx context.Context) (string, error) {
 	if response != nil {
 		_ = response.Body.Close()
 	}
-	var alert tls.AlertError
-	if !errors.As(err, &alert) {
+	// An alert that the other side sent is an OpError of this name around a value
+	// of a type that crypto/tls does not export.
+	var alert *net.OpError
+	if !errors.As(err, &alert) || alert.Op != "remote error" {
 		return "", fmt.Errorf("no TLS alert but %w", err)
 	}
-	return alert.Error(), nil
+	return "TLS alert: " + alert.Err.Error(), nil
 }
 
 func (w *World) otherHost(ctx context.Context) (string, error) {
