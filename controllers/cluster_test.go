@@ -54,6 +54,8 @@ type simulatedPods struct {
 	// leaves play the content of the Secrets, by listener.
 	leaves map[string]contract.CertificateReport
 	asked  int
+	// hold, if not nil, delays every answer until it is closed.
+	hold chan struct{}
 }
 
 type podState struct {
@@ -74,6 +76,9 @@ func (s *simulatedPods) Report(ctx context.Context, target observe.Target, etag 
 	var pod corev1.Pod
 	key := client.ObjectKey{Namespace: target.Gateway.Namespace, Name: target.Pod}
 	if err := s.bench.admin.Get(ctx, key, &pod); err != nil {
+		return observe.Answer{}, err
+	}
+	if err := s.wait(ctx); err != nil {
 		return observe.Answer{}, err
 	}
 	s.mu.Lock()
@@ -103,6 +108,21 @@ func (s *simulatedPods) Report(ctx context.Context, target observe.Target, etag 
 		return observe.Answer{Report: report, ETag: tag}, nil
 	}
 	return observe.Answer{}, observe.ErrUnchanged
+}
+
+func (s *simulatedPods) wait(ctx context.Context) error {
+	s.mu.Lock()
+	hold := s.hold
+	s.mu.Unlock()
+	if hold == nil {
+		return nil
+	}
+	select {
+	case <-hold:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (s *simulatedPods) look(ctx context.Context, state *podState, gateway types.NamespacedName) error {
