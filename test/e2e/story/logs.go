@@ -14,11 +14,13 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// podLogs follows the logs of every gateway pod from its first line, so that
-// what a deleted pod wrote is not lost.
+// podLogs follows the logs of every gateway pod from the beginning of the story,
+// so that what a deleted pod wrote is not lost.
 type podLogs struct {
+	since  metav1.Time
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
@@ -30,7 +32,7 @@ type podLogs struct {
 // followLogs starts to collect. The context bounds the collecting.
 func (w *World) followLogs(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
-	logs := &podLogs{cancel: cancel, followed: map[string]bool{}}
+	logs := &podLogs{since: metav1.Now(), cancel: cancel, followed: map[string]bool{}}
 	w.logs = logs
 	logs.done.Go(func() {
 		ticker := time.NewTicker(200 * time.Millisecond)
@@ -65,7 +67,8 @@ func (l *podLogs) discover(ctx context.Context, w *World) {
 }
 
 func (l *podLogs) follow(ctx context.Context, w *World, pod string) {
-	request := w.Clientset.CoreV1().Pods(Namespace).GetLogs(pod, &corev1.PodLogOptions{Follow: true})
+	options := &corev1.PodLogOptions{Follow: true, SinceTime: &l.since}
+	request := w.Clientset.CoreV1().Pods(Namespace).GetLogs(pod, options)
 	stream, err := request.Stream(ctx)
 	if err != nil {
 		l.add(fmt.Sprintf("cannot follow the log of pod %s: %v", pod, err))
