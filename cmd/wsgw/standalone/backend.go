@@ -27,7 +27,7 @@ type Backend struct {
 	Address string
 }
 
-var errBackend = errors.New("write it as [NAMESPACE/]SERVICE[:PORT]=HOST:PORT, such as echo:8080=127.0.0.1:9000") //nolint:gochecknoglobals // an error value
+var errBackend = errors.New("write it as [NAMESPACE/]SERVICE[:PORT]=HOST:PORT, such as echo:8080=127.0.0.1:9000")
 
 // ParseBackend reads [NAMESPACE/]SERVICE[:PORT]=HOST:PORT.
 func ParseBackend(text string) (Backend, error) {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -74,6 +75,9 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	r.state = state
+	if o.State == "" {
+		o.Logger.InfoContext(ctx, "clients find the CA here, until the end", "file", filepath.Join(state.folder, caCertificateFile))
+	}
 	return errors.Join(r.serve(ctx, first), closeState())
 }
 
@@ -151,6 +155,7 @@ func (r *runner) serve(ctx context.Context, first *plan) error {
 		// No load balancer has to learn that we leave.
 		AcceptAfterStop: -1,
 		Gateway:         first.config.Gateway,
+		PodName:         "wsgw",
 		Audit:           out,
 		Logger:          r.options.Logger,
 		OnReady:         func(addresses map[string]string) { out.ready(ctx, addresses, r.options.Logger) },
