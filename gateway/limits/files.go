@@ -24,5 +24,5 @@ func ConnectionsFor(configured int32, files uint64) int32 {
 	if configured <= 0 {
 		configured = contract.DefaultMaxConnections
 	}
-	return int32(min(uint64(configured), max(files/2, 1))) //nolint:gosec // configured, an int32, is the upper bound
+	return int32(min(uint64(configured), max(files/2, 1)))
 }

@@ -131,7 +131,7 @@ func (a *answer) verify(key string, offered []string) error {
 	if a.status != http.StatusSwitchingProtocols {
 		return fmt.Errorf("answered %d instead of 101", a.status)
 	}
-	upgrade, accept, protocol := a.header["Upgrade"], a.header["Sec-Websocket-Accept"], a.header["Sec-Websocket-Protocol"]
+	upgrade, accept := a.header["Upgrade"], a.header["Sec-Websocket-Accept"]
 	switch {
 	case len(upgrade) != 1 || !strings.EqualFold(upgrade[0], "websocket"):
 		return errors.New("101 without Upgrade: websocket")
@@ -143,12 +143,19 @@ func (a *answer) verify(key string, offered []string) error {
 		return errors.New("101 with a body")
 	case len(a.header["Sec-Websocket-Extensions"]) > 0:
 		return errors.New("101 with an extension that was not offered")
-	case len(protocol) > 1 || len(protocol) == 1 && !slices.Contains(offered, protocol[0]):
+	}
+	return a.verifySubprotocol(offered)
+}
+
+func (a *answer) verifySubprotocol(offered []string) error {
+	chosen := a.header["Sec-Websocket-Protocol"]
+	if len(chosen) == 0 {
+		return nil
+	}
+	if len(chosen) > 1 || !slices.Contains(offered, chosen[0]) {
 		return errors.New("101 with a subprotocol that was not offered")
 	}
-	if len(protocol) == 1 {
-		a.subprotocol = protocol[0]
-	}
+	a.subprotocol = chosen[0]
 	return nil
 }
 

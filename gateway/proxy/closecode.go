@@ -14,11 +14,7 @@ import (
 // violation says whether a reason is the fault of the peer that is named in the
 // closure, which is then told so itself.
 func violation(reason outcome.Reason) bool {
-	switch reason {
-	case outcome.MessageTooBig, outcome.ProtocolError, outcome.InvalidUTF8:
-		return true
-	}
-	return false
+	return reason == outcome.MessageTooBig || reason == outcome.ProtocolError || reason == outcome.InvalidUTF8
 }
 
 // farewell is the Close frame for a leg after the other one ended with err. A
@@ -26,14 +22,13 @@ func violation(reason outcome.Reason) bool {
 // closing handshake; everything else follows from the closure.
 func farewell(closure *outcome.Closure, to *leg, err error) (code int, text string) {
 	byPeer := closure.Reason == outcome.ClientClosed || closure.Reason == outcome.UpstreamClosed
-	var closed *websocket.CloseError
-	if byPeer && errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure {
+	if !byPeer {
+		return codeFor(closure, to.name), string(closure.Reason)
+	}
+	if closed, ok := errors.AsType[*websocket.CloseError](err); ok && closed.Code != websocket.CloseAbnormalClosure {
 		return closed.Code, closed.Text
 	}
-	if byPeer {
-		return closure.Code, ""
-	}
-	return codeFor(closure, to.name), string(closure.Reason)
+	return closure.Code, ""
 }
 
 // codeFor is the code that one side is told. The code of a closure is for the

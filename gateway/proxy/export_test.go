@@ -5,6 +5,7 @@ package proxy
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"testing/iotest"
 )
@@ -38,7 +39,7 @@ func ReadText(message []byte, size int) ([]byte, error) {
 		n, err := in.Read(buffer)
 		got = append(got, buffer[:n]...)
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return got, nil
 		case err != nil:
 			return got, err

@@ -48,7 +48,6 @@ type gate struct {
 	listener net.Listener
 	sessions chan *session.Session
 	closures chan *outcome.Closure
-	early    []byte
 	ctx      context.Context
 	cancel   context.CancelFunc
 }
@@ -72,7 +71,7 @@ func newGate(tb testing.TB, upstream *wstest.Upstream, change ...func(*contract.
 	for _, c := range change {
 		c(&limits, &options)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -172,10 +171,12 @@ func (g *gate) dial() *websocket.Conn {
 // raw opens a connection whose frames the test writes itself.
 func (g *gate) raw(early ...byte) *tls.Conn {
 	g.tb.Helper()
-	conn, err := tls.Dial("tcp", g.listener.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+	dialer := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
+	dialled, err := dialer.DialContext(g.tb.Context(), "tcp", g.listener.Addr().String())
 	if err != nil {
 		g.tb.Fatal(err)
 	}
+	conn := dialled.(*tls.Conn)
 	g.tb.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	request := "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -292,8 +293,7 @@ func readClose(r io.Reader) int {
 
 // closeCode is the code in the error with which a library connection ended.
 func closeCode(err error) int {
-	var closed *websocket.CloseError
-	if errors.As(err, &closed) {
+	if closed, ok := errors.AsType[*websocket.CloseError](err); ok {
 		return closed.Code
 	}
 	return outcome.CodeAbnormal

@@ -147,12 +147,10 @@ func refusal(ctx context.Context, reason outcome.Reason, where string, err error
 // cause is the innermost error's text: those around it repeat addresses that
 // the record has already.
 func cause(err error) string {
-	var operation *net.OpError
-	if errors.As(err, &operation) && operation.Err != nil {
+	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Err != nil {
 		err = operation.Err
 	}
-	var call *os.SyscallError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		err = call.Err
 	}
 	return err.Error()

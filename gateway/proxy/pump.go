@@ -25,7 +25,8 @@ func (r *relaying) pump(from, to *leg) {
 	if networkError(from, err) {
 		from.abandon()
 	}
-	closure := r.settle(r.judge(from, err))
+	r.settle(r.judge(from, err))
+	closure := r.closure.Load()
 	if closure.Initiator == from.name && violation(closure.Reason) {
 		from.bye(closure.Code, string(closure.Reason), r.deadline())
 	}
@@ -115,8 +116,7 @@ func (r *relaying) unwritable(to *leg, err error) {
 
 // networkError says whether reading ended because the connection did.
 func networkError(from *leg, err error) bool {
-	var closed *websocket.CloseError
-	if errors.As(err, &closed) {
+	if closed, ok := errors.AsType[*websocket.CloseError](err); ok {
 		// The library's word for an end without a Close frame; a peer cannot
 		// send this code.
 		return closed.Code == websocket.CloseAbnormalClosure

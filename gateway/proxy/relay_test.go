@@ -57,7 +57,7 @@ func TestFragmentsBecomeTheMessageTheyAre(t *testing.T) {
 	g := newGate(t, wstest.Echo(t))
 	conn := g.raw()
 	send := bytes.Join([][]byte{
-		masked(text, []byte("a\xc3")), masked(fin|ping, []byte("in between")), masked(0, nil), masked(0, []byte("\xa9")), masked(fin|0, []byte("z")),
+		masked(text, []byte("a\xc3")), masked(fin|ping, []byte("in between")), masked(0, nil), masked(0, []byte("\xa9")), masked(fin, []byte("z")),
 		masked(fin|bin, []byte("next")),
 	}, nil)
 	// One byte at a time: no boundary of a segment may matter.
@@ -311,7 +311,7 @@ func TestPlannedEndLetsAMessageUnderWayFinish(t *testing.T) {
 		shake(conn)
 		_, _ = conn.Write(plain(bin, make([]byte, 64<<10)))
 		<-half
-		_, _ = conn.Write(plain(fin|0, []byte("end")))
+		_, _ = conn.Write(plain(fin, []byte("end")))
 		_ = readClose(conn)
 	}))
 	conn := g.raw()

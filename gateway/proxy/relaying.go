@@ -45,14 +45,9 @@ func (r *relaying) now() time.Time { return r.messages.options.Now() }
 
 func (r *relaying) touch() { r.active.Store(int64(r.messages.elapsed())) }
 
-// settle proposes a reason to end and returns the one in force. From the first
-// on, nothing lasts longer than the close timeout.
-func (r *relaying) settle(closure *outcome.Closure) *outcome.Closure {
-	r.decide(closure)
-	return r.closure.Load()
-}
-
-func (r *relaying) decide(closure *outcome.Closure) bool {
+// settle proposes a reason to end; false means that there was one before. From
+// the first on, nothing lasts longer than the close timeout.
+func (r *relaying) settle(closure *outcome.Closure) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.closure.CompareAndSwap(nil, closure) {
@@ -83,7 +78,7 @@ func (r *relaying) deadline() time.Time {
 // answer goes to the upstream, then the upstream is told. The upstream gets at
 // least a fifth of the time for its own answer.
 func (r *relaying) end(closure *outcome.Closure) {
-	if !r.decide(closure) {
+	if !r.settle(closure) {
 		return
 	}
 	_ = r.client.wire.SetReadDeadline(r.answerBy().Add(-r.messages.options.CloseTimeout / 5))

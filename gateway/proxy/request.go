@@ -20,11 +20,8 @@ import (
 // early, and so begin a request of its own, is an error here although callers
 // have checked it: request smuggling starts with one check too few.
 func (h *Handshake) encode(key string) ([]byte, error) {
-	if !strings.HasPrefix(h.Target, "/") || !printable(h.Target) {
-		return nil, errors.New("request target cannot be sent")
-	}
-	if h.Host == "" || !printable(h.Host) {
-		return nil, errors.New("request host cannot be sent")
+	if err := h.check(); err != nil {
+		return nil, err
 	}
 	request := make([]byte, 0, 1024)
 	line := func(parts ...string) {
@@ -40,11 +37,6 @@ func (h *Handshake) encode(key string) ([]byte, error) {
 	line("Sec-WebSocket-Version: 13")
 	line("Sec-WebSocket-Key: ", key)
 	if len(h.Subprotocols) > 0 {
-		for _, subprotocol := range h.Subprotocols {
-			if !isToken(subprotocol) {
-				return nil, errors.New("subprotocol cannot be sent")
-			}
-		}
 		line("Sec-WebSocket-Protocol: ", strings.Join(h.Subprotocols, ", "))
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.Header)) {
@@ -52,14 +44,40 @@ func (h *Handshake) encode(key string) ([]byte, error) {
 			continue
 		}
 		for _, value := range h.Header[name] {
-			if !isToken(name) || !isFieldValue(value) {
-				return nil, fmt.Errorf("header %q cannot be sent", name)
-			}
 			line(name, ": ", value)
 		}
 	}
 	line()
 	return request, nil
+}
+
+func (h *Handshake) check() error {
+	if !strings.HasPrefix(h.Target, "/") || !printable(h.Target) {
+		return errors.New("request target cannot be sent")
+	}
+	if h.Host == "" || !printable(h.Host) {
+		return errors.New("request host cannot be sent")
+	}
+	for _, subprotocol := range h.Subprotocols {
+		if !isToken(subprotocol) {
+			return errors.New("subprotocol cannot be sent")
+		}
+	}
+	for name, values := range h.Header {
+		if !isToken(name) || !allFieldValues(values) {
+			return fmt.Errorf("header %q cannot be sent", name)
+		}
+	}
+	return nil
+}
+
+func allFieldValues(values []string) bool {
+	for _, value := range values {
+		if !isFieldValue(value) {
+			return false
+		}
+	}
+	return true
 }
 
 // ours are the headers of the connection itself (RFC 9110 section 7.6.1), of

@@ -19,12 +19,10 @@ import (
 // peers is a relay between two pipes in a bubble of fake time. Both ends are
 // read to the end; what they get is kept.
 type peers struct {
-	client, upstream       *peer
-	started                time.Time
-	closure                *outcome.Closure
-	session                *session.Session
-	relayed, both          chan struct{}
-	clientTaken, upstTaken chan struct{}
+	client, upstream *peer
+	started          time.Time
+	closure          *outcome.Closure
+	session          *session.Session
 }
 
 type peer struct {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/gorilla/websocket"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -53,7 +54,7 @@ func violations(frame func(first byte, payload []byte) []byte) map[string]struct
 		"a reserved control opcode":            protocol(frame(fin|0xb, nil)),
 		"a ping of 126 bytes":                  protocol(frame(fin|ping, make([]byte, 126))),
 		"a ping in fragments":                  protocol(frame(ping, []byte("x"))),
-		"a continuation of nothing":            protocol(frame(fin|0, []byte("x"))),
+		"a continuation of nothing":            protocol(frame(fin, []byte("x"))),
 		"a message inside a message":           protocol(frame(text, []byte("x")), frame(fin|text, []byte("y"))),
 		"close code 0":                         protocol(frame(fin|clos, []byte{0, 0})),
 		"close code 999":                       protocol(frame(fin|clos, []byte{0x03, 0xe7})),
@@ -63,16 +64,16 @@ func violations(frame func(first byte, payload []byte) []byte) map[string]struct
 		"close code 65535":                     protocol(frame(fin|clos, []byte{0xff, 0xff})),
 		"a close reason that is no text":       protocol(frame(fin|clos, []byte{0x03, 0xe8, 0xff})),
 		"a message above the limit":            tooBig(frame(fin|bin, make([]byte, limit+1))),
-		"fragments that add up above it":       tooBig(frame(bin, make([]byte, limit)), frame(fin|0, []byte("x"))),
+		"fragments that add up above it":       tooBig(frame(bin, make([]byte, limit)), frame(fin, []byte("x"))),
 		"a length above all limits":            tooBig([]byte{fin | bin, mask | 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}),
 		"a length with the top bit set":        tooBig([]byte{fin | bin, mask | 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}),
 		"empty fragments without end":          tooBig(frame(bin, nil), bytes.Repeat(frame(0, nil), 40_000)),
 		"text that is not UTF-8":               badText(frame(fin|text, []byte("a\xffz"))),
 		"text that ends inside a character":    badText(frame(fin|text, []byte("a\xc3"))),
-		"a character broken across fragments":  badText(frame(text, []byte("\xc3")), frame(fin|0, []byte("x"))),
+		"a character broken across fragments":  badText(frame(text, []byte("\xc3")), frame(fin, []byte("x"))),
 		"a surrogate":                          badText(frame(fin|text, []byte("\xed\xa0\x80"))),
 		"an impossible byte before the end":    badText(frame(text, []byte("\xf4\x90"))),
-		"an overlong character in three parts": badText(frame(text, []byte("\xe0")), frame(0, []byte("\x80")), frame(fin|0, []byte("\x80"))),
+		"an overlong character in three parts": badText(frame(text, []byte("\xe0")), frame(0, []byte("\x80")), frame(fin, []byte("\x80"))),
 	}
 }
 
@@ -138,7 +139,7 @@ func TestMessageOfExactlyTheLimitPasses(t *testing.T) {
 	conn := g.raw()
 	_, _ = conn.Write(masked(bin, make([]byte, limit-1)))
 	_, _ = conn.Write(masked(0, nil))
-	_, _ = conn.Write(masked(fin|0, []byte("x")))
+	_, _ = conn.Write(masked(fin, []byte("x")))
 	if f, err := readFrame(conn); err != nil || len(f.payload) != limit {
 		t.Errorf("got %d bytes, %v", len(f.payload), err)
 	}
@@ -148,7 +149,7 @@ func TestMessageOfSingleByteFragmentsPasses(t *testing.T) {
 	g := newGate(t, wstest.Echo(t), func(l *contract.EffectiveLimits, _ *proxy.MessagesOptions) { l.MaxMessageBytes = 100_000 })
 	conn := g.raw()
 	send := append(masked(text, nil), bytes.Repeat(masked(0, []byte("x")), 100_000)...)
-	go func() { _, _ = conn.Write(append(send, masked(fin|0, nil)...)) }()
+	go func() { _, _ = conn.Write(append(send, masked(fin, nil)...)) }()
 	var got []byte
 	for {
 		f, err := readFrame(conn)
@@ -197,10 +198,14 @@ func TestPingsAreAnsweredForBothPeersAndNotPassedOn(t *testing.T) {
 	}
 	_, _ = conn.Write(masked(fin|pong, nil)) // allowed unasked (RFC 6455 section 5.5.3)
 	_, _ = conn.Write(masked(fin|bin, []byte("data")))
-	for _, want := range []frame{{fin | pong, []byte("from upstream")}, {fin | bin, []byte("data")}} {
-		if f := <-seen; f.first != want.first || !bytes.Equal(f.payload, want.payload) {
-			t.Errorf("upstream got %v, want %v", f, want)
-		}
+	// In whichever order: the two directions do not wait for each other.
+	got := map[byte]string{}
+	for range 2 {
+		f := <-seen
+		got[f.first] = string(f.payload)
+	}
+	if diff := cmp.Diff(map[byte]string{fin | pong: "from upstream", fin | bin: "data"}, got); diff != "" {
+		t.Errorf("upstream: %s", diff)
 	}
 }
 
