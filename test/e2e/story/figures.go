@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // renewals is how often RenewOften renews: enough for a median, few enough for
@@ -30,10 +32,53 @@ func (w *World) RenewOften(ctx context.Context) (string, error) {
 		}
 		took = append(took, d)
 	}
+	return summary("renewals", took), nil
+}
+
+// changes is how often ChangeOften changes the spec.
+const changes = 50
+
+// ChangeOften measures how long a change of the spec takes from the write until
+// the status says that every ready pod reports it.
+func (w *World) ChangeOften(ctx context.Context) (string, error) {
+	original, err := w.Gateway(ctx)
+	if err != nil {
+		return "", err
+	}
+	var took []time.Duration
+	for i := range changes {
+		limit := int64(1<<20 + 1 + i%2)
+		d, err := w.changeLimit(ctx, limit)
+		if err != nil {
+			return "", err
+		}
+		took = append(took, d)
+	}
+	if _, err := w.changeLimit(ctx, *original.Spec.Limits.MaxMessageBytes); err != nil {
+		return "", err
+	}
+	return summary("changes of the spec", took), nil
+}
+
+func (w *World) changeLimit(ctx context.Context, limit int64) (time.Duration, error) {
+	gw, err := w.Gateway(ctx)
+	if err != nil {
+		return 0, err
+	}
+	changed := gw.DeepCopy()
+	changed.Spec.Limits.MaxMessageBytes = &limit
+	start := time.Now()
+	if err := w.Client.Patch(ctx, changed, client.MergeFrom(gw)); err != nil {
+		return 0, fmt.Errorf("change a limit: %w", err)
+	}
+	err = until(ctx, 30*time.Second, w.programmed(changed.Generation))
+	return time.Since(start), err
+}
+
+func summary(what string, took []time.Duration) string {
 	slices.Sort(took)
-	round := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
-	return fmt.Sprintf("%d renewals: median %s, maximum %s", renewals,
-		round(took[len(took)/2]), round(took[len(took)-1])), nil
+	return fmt.Sprintf("%d %s: median %s, maximum %s", len(took), what,
+		took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
 }
 
 // Quiet waits, then counts in the API server's audit log what the operator wrote

@@ -124,7 +124,7 @@ func (w *World) pods(ctx context.Context, namespace string, labels client.Matchi
 func until(ctx context.Context, limit time.Duration, check func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	ticker := time.NewTicker(50 * time.Millisecond)
+	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	var last error
 	for {
