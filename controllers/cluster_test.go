@@ -16,6 +16,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"strconv"
 	"sync"
@@ -136,10 +137,7 @@ func (s *simulatedPods) look(ctx context.Context, state *podState, gateway types
 		digest := contract.Digest([]byte(content))
 		state.files[name] = contract.FileState{Seen: digest, InForce: digest}
 	}
-	state.leaves = map[string]contract.CertificateReport{}
-	for listener, leaf := range s.leaves {
-		state.leaves[listener] = leaf
-	}
+	state.leaves = maps.Clone(s.leaves)
 	return nil
 }
 

@@ -6,7 +6,6 @@ package controllers_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -92,7 +91,7 @@ func (b *bench) start() {
 			MetricsFrom:       []*networkingv1ac.NetworkPolicyPeerApplyConfiguration{},
 		},
 		Namespaces: []string{b.namespace}, Reporter: b.pods,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: time.Now,
+		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 		LookForCertManager: 100 * time.Millisecond,
 	})).To(Succeed())
 

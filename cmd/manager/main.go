@@ -17,15 +17,14 @@ import (
 )
 
 // version is set by the linker.
-var version = "dev" //nolint:gochecknoglobals // the linker can set nothing else
+var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := start(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintf(os.Stderr, "manager: %v\n", err)
-		var wrong usageError
-		if errors.As(err, &wrong) {
+		if _, wrong := errors.AsType[usageError](err); wrong {
 			os.Exit(2)
 		}
 		os.Exit(1)

@@ -39,9 +39,14 @@ const EndpointsPause = 2 * time.Second
 // again: nothing that is watched tells when a foreign object goes away.
 const contestedRetry = 30 * time.Second
 
+// refusedRetry is how often an object that the API server refuses is tried
+// again: a quota may be raised and an admission rule changed without our notice.
+const refusedRetry = time.Minute
+
 // Result is what applying has come to.
 type Result struct {
-	// Problems are names that belong to somebody else.
+	// Problems are names that belong to somebody else, and objects that the API
+	// server refuses.
 	Problems []status.Problem
 	// Waiting holds the names of objects of a deleted gateway of the same name
 	// that are not gone yet.
@@ -76,7 +81,7 @@ type Applier struct {
 }
 
 // Objects makes the objects real, in their order. A name that belongs to
-// somebody else stops everything behind it, so that no pod ever mounts a foreign
+// somebody else, or a refusal, stops everything behind it, so that no pod ever mounts a foreign
 // ConfigMap or runs under a foreign account; only a Certificate concerns its
 // listener alone and stops nothing.
 func (a *Applier) Objects(
@@ -89,6 +94,11 @@ func (a *Applier) Objects(
 			return result, err
 		}
 		goOn, err := a.object(ctx, gw, want, &result)
+		if refused(err) {
+			result.Problems = append(result.Problems, refusal(want, err))
+			result.after(refusedRetry)
+			goOn, err = false, nil
+		}
 		if err != nil {
 			return result, fmt.Errorf("%s %s: %w", want.kind.Kind, want.key, err)
 		}

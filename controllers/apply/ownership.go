@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -65,7 +67,25 @@ func conflict(gw *wsv1alpha1.WebSocketGateway, want *desired, live metav1.Object
 		Condition: wsv1alpha1.ConditionAccepted,
 		Reason:    wsv1alpha1.ReasonNameConflict,
 		Message: fmt.Sprintf("%s %s exists already and belongs to %s, not to WebSocketGateway %s: "+
-			"delete it, or give the gateway another name.", want.kind.Kind, want.key.Name, owner, gw.Name),
+			"delete it, or give the gateway another name", want.kind.Kind, want.key.Name, owner, gw.Name),
+	}
+}
+
+// refused tells whether the API server will not have the object as it is: a
+// value that only it could check, a quota, an admission rule. Repeating it at
+// once would not help. That a namespace is being removed is no news to anybody.
+func refused(err error) bool {
+	return (apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err)) &&
+		!apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+}
+
+func refusal(want *desired, err error) status.Problem {
+	return status.Problem{
+		Field:     "spec",
+		Condition: wsv1alpha1.ConditionAccepted,
+		Reason:    wsv1alpha1.ReasonInvalid,
+		Message: fmt.Sprintf("the API server refuses %s %s: %v; correct the field of the spec that it comes from, "+
+			"or the rule that forbids it", want.kind.Kind, want.key.Name, err),
 	}
 }
 

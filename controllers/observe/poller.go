@@ -228,7 +228,7 @@ func (p *Poller) record(
 // pause answers the time to the next question.
 func (w *watched) pause() time.Duration {
 	if w.hurry == 0 {
-		return quietInterval*3/4 + rand.N(quietInterval/2)
+		return quietInterval*3/4 + rand.N(quietInterval/2) //nolint:gosec // this spreads load and guards nothing
 	}
 	pause := w.hurry
 	w.hurry = min(lastHurry, w.hurry*3/2)

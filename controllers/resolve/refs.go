@@ -10,6 +10,7 @@ package resolve
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -46,17 +47,17 @@ func (r *Resolver) Refs(ctx context.Context, gw *wsv1alpha1.WebSocketGateway) (c
 	}
 	for _, name := range compile.ConfigMaps(gw) {
 		if err := r.configMap(ctx, client.ObjectKey{Namespace: gw.Namespace, Name: name}, &refs); err != nil {
-			return refs, fmt.Errorf("ConfigMap %s/%s: %w", gw.Namespace, name, err)
+			return refs, fmt.Errorf("get ConfigMap %s/%s: %w", gw.Namespace, name, err)
 		}
 	}
 	for _, name := range compile.Services(gw) {
 		if err := r.service(ctx, client.ObjectKey{Namespace: gw.Namespace, Name: name}, &refs); err != nil {
-			return refs, fmt.Errorf("Service %s/%s: %w", gw.Namespace, name, err)
+			return refs, fmt.Errorf("get Service %s/%s: %w", gw.Namespace, name, err)
 		}
 	}
 	for _, issuer := range compile.Issuers(gw) {
 		if err := r.issuer(ctx, gw.Namespace, issuer, &refs); err != nil {
-			return refs, fmt.Errorf("%s %s: %w", issuer.Kind, issuer.Name, err)
+			return refs, fmt.Errorf("get %s %s: %w", issuer.Kind, issuer.Name, err)
 		}
 	}
 	return refs, nil
@@ -71,9 +72,7 @@ func (r *Resolver) configMap(ctx context.Context, key client.ObjectKey, refs *co
 	for name, content := range found.BinaryData {
 		data[name] = string(content)
 	}
-	for name, content := range found.Data {
-		data[name] = content
-	}
+	maps.Copy(data, found.Data)
 	refs.ConfigMaps[key.Name] = compile.ConfigMap{Data: data}
 	return nil
 }
