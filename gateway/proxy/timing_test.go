@@ -74,6 +74,9 @@ func relayPipes(t *testing.T, limits contract.EffectiveLimits, client, upstream 
 		session:  session.New(&audit.Connection{ID: "a"}),
 	}
 	relay := proxy.NewMessages(proxy.MessagesOptions{Now: time.Now, Random: func() float64 { return 0.5 }})
+	// What is left of the handshakes' deadlines must not matter.
+	_ = gatewayClient.SetDeadline(p.started.Add(time.Second))
+	_ = gatewayUpstream.SetDeadline(p.started.Add(time.Second))
 	done := make(chan struct{}, 3)
 	go func() { p.client.read(p.started); done <- struct{}{} }()
 	go func() { p.upstream.read(p.started); done <- struct{}{} }()
