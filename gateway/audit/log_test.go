@@ -210,13 +210,14 @@ func TestFailingSinkIsSaidWhenItRecovers(t *testing.T) {
 		log := newLog(out, newClock())
 		log.Opened(&audit.Connection{ID: "1"})
 		synctest.Wait()
-		out.Fail(3)
+		// The last failure is that of the first attempt to say it.
+		out.Fail(4)
 		for range 3 {
 			log.Opened(&audit.Connection{ID: "2"})
 		}
 		synctest.Wait()
 		// No record comes any more: the gap is said all the same.
-		time.Sleep(2 * time.Second)
+		time.Sleep(3 * time.Second)
 		got := checkSequence(t, out.Lines())
 		if len(got) != 2 || sum(got, "gap", "lost") != 3 {
 			t.Errorf("records %v, want one and a gap of 3", got)
@@ -358,6 +359,38 @@ func TestRefusalsOfOneClientAreAggregated(t *testing.T) {
 			t.Errorf("first refusal of the next window: %v, want it in full", last)
 		}
 	})
+}
+
+func TestWhoCountsAsOneClient(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		addresses []string
+		records   int
+	}{
+		"ports of one address":              {addresses: []string{"192.0.2.1:1", "192.0.2.1:2", "192.0.2.1"}, records: 1},
+		"IPv4 in an IPv6 notation":          {addresses: []string{"192.0.2.1:1", "[::ffff:192.0.2.1]:1"}, records: 1},
+		"two IPv4 in an IPv6 notation":      {addresses: []string{"[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:1"}, records: 2},
+		"one IPv6 network":                  {addresses: []string{"[2001:db8::1]:1", "2001:db8:0:0:ffff::1", "[2001:db8::2%eth0]:1"}, records: 1},
+		"two IPv6 networks":                 {addresses: []string{"[2001:db8:0:1::1]:1", "[2001:db8:0:2::1]:1"}, records: 2},
+		"what is no address counts as one ": {addresses: []string{"", "pipe", "@"}, records: 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out := &sink{}
+			log := newLog(out, newClock())
+			for range 40 {
+				for _, address := range tt.addresses {
+					log.Denied(&audit.Attempt{ClientAddress: address}, outcome.Refuse(outcome.NoRoute, ""))
+				}
+			}
+			closeLog(t, log)
+			got := checkSequence(t, out.Lines())
+			if sums := len(got) - 10*tt.records; sums != tt.records {
+				t.Errorf("%d records, want 10 and a sum for each of %d clients", len(got), tt.records)
+			}
+		})
+	}
 }
 
 func TestAggregatedRefusalsThatCannotBeWrittenCountAsSuch(t *testing.T) {

@@ -268,6 +268,19 @@ func TestPublicKeyIsNeverAnHMACSecret(t *testing.T) {
 	}
 }
 
+// The issuer may have keys for more algorithms than the policy accepts.
+func TestGoodSignatureWithAnAlgorithmThatIsNotListed(t *testing.T) {
+	t.Parallel()
+	listed, other := ecKey(t, "es"), rsaKey(t, "rs", 2048)
+	policy := policyOf(t, methods(jwtMethod(jwks(listed.jwk(), other.jwk()), nil)), nil)
+	if _, err := policy.Authenticate(t.Context(), bearer(listed.token(nil))); err != nil {
+		t.Errorf("listed algorithm: %v", err)
+	}
+	if _, err := policy.Authenticate(t.Context(), bearer(other.token(nil))); reason(t, err) != outcome.BadCredential {
+		t.Errorf("other algorithm: %v, want %s", err, outcome.BadCredential)
+	}
+}
+
 func TestKeyIsFoundByIDAndByType(t *testing.T) {
 	t.Parallel()
 	first, second, third := ecKey(t, "a"), ecKey(t, "b"), edKey(t, "c")

@@ -227,6 +227,9 @@ func TestServersThatGiveNoKeySet(t *testing.T) {
 				t.Errorf("refused with %q, want %s", got, outcome.AuthUnavailable)
 			}
 			checkUnavailable(t, r, false)
+			if got := server.fetches.Load(); got > 5 {
+				t.Errorf("%d requests for one fetch", got)
+			}
 		})
 	}
 }
@@ -249,10 +252,12 @@ func checkUnavailable(t *testing.T, r remote, serving bool) {
 func TestServersThatAreNotTrusted(t *testing.T) {
 	t.Parallel()
 	key := ecKey(t, "k1")
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(jwks(key.jwk()))) }))
+	t.Cleanup(plain.Close)
 	tests := map[string]func(*contract.JWT){
 		"not signed by a public CA": func(m *contract.JWT) { m.KeySet.CABundle = "" },
 		"a CA bundle that is none":  func(m *contract.JWT) { m.KeySet.CABundle = "x" },
-		"no https":                  func(m *contract.JWT) { m.KeySet.URI = "http" + strings.TrimPrefix(m.KeySet.URI, "https") },
+		"no https":                  func(m *contract.JWT) { m.KeySet.URI = plain.URL + "/?secret-parameter" },
 	}
 	for name, edit := range tests {
 		t.Run(name, func(t *testing.T) {
