@@ -1,0 +1,232 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package contract_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+// fullConfig uses every field at least once.
+func fullConfig() contract.Config {
+	return contract.Config{
+		Version: contract.Version,
+		Gateway: contract.GatewayRef{Namespace: "default", Name: "edge"},
+		Listeners: []contract.Listener{{
+			Name: "public", Port: 443, BindPort: 10443, Hostnames: []string{"ws.example.com"}, MinTLSVersion: "1.2", CertificateSecret: "edge.public",
+		}},
+		Policies: []contract.Policy{
+			{
+				Name: "users",
+				Methods: []contract.Method{
+					{JWT: &contract.JWT{
+						Issuer: "https://id.example.com", Audiences: []string{"chat"}, Algorithms: []string{"ES256"},
+						KeySet: contract.KeySet{Inline: `{"keys":[]}`},
+						From:   []contract.Source{{Header: "Authorization"}, {Subprotocol: "bearer"}},
+					}},
+					{JWT: &contract.JWT{
+						Issuer: "https://two.example.com", Audiences: []string{"chat"}, Algorithms: []string{"HS256"},
+						KeySet: contract.KeySet{Secret: &contract.SecretKey{Secret: "hmac", Key: "jwks.json"}},
+						From:   []contract.Source{{Header: "Authorization"}},
+					}},
+					{JWT: &contract.JWT{
+						Issuer: "https://three.example.com", Audiences: []string{"chat"}, Algorithms: []string{"RS256"},
+						KeySet: contract.KeySet{URI: "https://three.example.com/jwks", CABundle: "PEM"},
+						From:   []contract.Source{{Header: "Authorization"}},
+					}},
+					{APIKey: &contract.APIKey{Secret: "keys", From: []contract.Source{{Header: "X-Api-Key"}}}},
+					{Anonymous: &contract.Anonymous{}},
+				},
+				Origins:         &contract.Origins{Allow: []string{"https://app.example.com"}, AllowMissing: true},
+				IdentityHeaders: []contract.IdentityHeader{{Name: "X-User", Claim: "sub"}},
+			},
+			{Name: "broken", Fault: contract.FaultPolicyInvalid},
+		},
+		Routes: []contract.Route{
+			{
+				Name: "chat", Hostnames: []string{"ws.example.com"}, Path: contract.Path{Prefix: "/chat"}, Policy: "users",
+				Subprotocols: []string{"chat.v2"}, Backends: []contract.Backend{{Name: "echo:80"}, {Name: "canary:80", Weight: new(int32(0))}},
+			},
+			{Name: "lost", Hostnames: []string{"ws.example.com"}, Path: contract.Path{Exact: "/lost"}, Fault: contract.FaultPolicyNotFound},
+		},
+		Limits: &contract.Limits{
+			MaxConnections: new(int32(5)), MaxMessageBytes: new(int64(6)), RequestHeaderBytes: new(int32(2048)),
+			HandshakeTimeout: new(contract.Duration(time.Second)), IdleTimeout: new(contract.Duration(time.Hour)),
+			PingInterval: new(contract.Duration(time.Minute)), PongTimeout: new(contract.Duration(90 * time.Second)),
+		},
+		Audit: &contract.Audit{ProgressInterval: new(contract.Duration(time.Minute))},
+	}
+}
+
+func encode(t testing.TB, file any) []byte {
+	t.Helper()
+	data, err := contract.Encode(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestAConfigComesBackEqualToTheByte(t *testing.T) {
+	t.Parallel()
+	data := encode(t, fullConfig())
+	parsed, err := contract.ParseConfig(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(fullConfig(), parsed); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if again := encode(t, parsed); !bytes.Equal(data, again) || contract.Digest(data) != contract.Digest(again) {
+		t.Errorf("encoded again:\n%s\n%s", data, again)
+	}
+}
+
+func TestEndpointsComeBackEqualToTheByte(t *testing.T) {
+	t.Parallel()
+	endpoints := contract.Endpoints{Version: 1, Backends: map[string]contract.BackendEndpoints{
+		"b": {Addresses: []string{"10.0.0.1:80", "[fd00::1]:80"}, Service: "10.1.0.1:80"}, "a": {Service: "10.1.0.2:80"}, "c": {},
+	}}
+	data := encode(t, endpoints)
+	parsed, err := contract.ParseEndpoints(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(endpoints, parsed); diff != "" || !bytes.Equal(data, encode(t, parsed)) {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAConfigThatCannotBeReadFullyIsRefused(t *testing.T) {
+	t.Parallel()
+	good := string(encode(t, fullConfig()))
+	for name, text := range map[string]string{
+		"empty":                       "",
+		"no JSON":                     "{",
+		"another kind":                "[]",
+		"null":                        "null",
+		"unknown field":               strings.Replace(good, `"gateway"`, `"newRule":{},"gateway"`, 1),
+		"unknown field deep inside":   strings.Replace(good, `"issuer"`, `"newRule":1,"issuer"`, 1),
+		"data behind the end":         good + "{}",
+		"truncated":                   good[:len(good)-10],
+		"too large":                   good + strings.Repeat(" ", contract.MaxFileBytes),
+		"no version":                  strings.Replace(good, `"version":1`, `"version":0`, 1),
+		"next version":                strings.Replace(good, `"version":1`, `"version":2`, 1),
+		"bad duration":                strings.Replace(good, `"1s"`, `"1 second"`, 1),
+		"same listener twice":         strings.Replace(good, `"listeners":[`, `"listeners":[{"name":"public","port":1,"bindPort":1,"hostnames":["a"],"minTLSVersion":"1.3","certificateSecret":"x"},`, 1),
+		"TLS 1.1":                     strings.Replace(good, `"minTLSVersion":"1.2"`, `"minTLSVersion":"1.1"`, 1),
+		"port out of range":           strings.Replace(good, `"port":443`, `"port":70000`, 1),
+		"Secret that leads outside":   strings.Replace(good, `"certificateSecret":"edge.public"`, `"certificateSecret":"../other"`, 1),
+		"Secret that is a path":       strings.Replace(good, `"secret":"keys"`, `"secret":"a/b"`, 1),
+		"key that leads outside":      strings.Replace(good, `"key":"jwks.json"`, `"key":".."`, 1),
+		"method of no kind":           strings.Replace(good, `{"anonymous":{}}`, `{}`, 1),
+		"method of two kinds":         strings.Replace(good, `{"anonymous":{}}`, `{"anonymous":{},"apiKey":{"secret":"k","from":[{"header":"X"}]}}`, 1),
+		"JWT without audience":        strings.Replace(good, `"audiences":["chat"]`, `"audiences":[]`, 1),
+		"JWT without algorithms":      strings.Replace(good, `"algorithms":["ES256"]`, `"algorithms":[]`, 1),
+		"two key sets":                strings.Replace(good, `"uri":`, `"inline":"x","uri":`, 1),
+		"credential from nowhere":     strings.Replace(good, `[{"header":"X-Api-Key"}]`, `[]`, 1),
+		"credential from two places":  strings.Replace(good, `{"header":"X-Api-Key"}`, `{"header":"X-Api-Key","subprotocol":"bearer"}`, 1),
+		"route with unknown policy":   strings.Replace(good, `"policy":"users"`, `"policy":"other"`, 1),
+		"route with no policy":        strings.Replace(good, `"policy":"users",`, ``, 1),
+		"route without hostnames":     strings.Replace(good, `"hostnames":["ws.example.com"],"path"`, `"hostnames":[],"path"`, 1),
+		"route with two paths":        strings.Replace(good, `{"prefix":"/chat"}`, `{"prefix":"/chat","exact":"/chat"}`, 1),
+		"route without backends":      strings.Replace(good, `"backends":[{"name":"echo:80"},{"name":"canary:80","weight":0}]`, `"backends":[]`, 1),
+		"backend of negative weight":  strings.Replace(good, `"weight":0`, `"weight":-1`, 1),
+		"policy without methods":      strings.Replace(good, `{"name":"broken","fault":"policy_invalid"}`, `{"name":"broken"}`, 1),
+		"policy that nobody can name": strings.Replace(good, `{"name":"broken",`, `{"name":"",`, 1),
+	} {
+		if text == good {
+			t.Errorf("%s: the text was not changed", name)
+		}
+		if _, err := contract.ParseConfig([]byte(text)); err == nil {
+			t.Errorf("%s: accepted", name)
+		} else if !strings.HasPrefix(err.Error(), contract.ConfigFile) {
+			t.Errorf("%s: the error does not name the file: %v", name, err)
+		}
+	}
+	if _, err := contract.ParseConfig([]byte(strings.Replace(good, `"version":1`, `"version":2`, 1))); !errors.Is(err, contract.ErrVersion) {
+		t.Errorf("another version is %v", err)
+	}
+}
+
+func TestOtherFilesAreHeldToTheSameRules(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		parse func([]byte) error
+		text  string
+		good  bool
+	}{
+		"endpoints":                {parseEndpoints, `{"version":1}`, true},
+		"endpoints, version":       {parseEndpoints, `{"version":3}`, false},
+		"endpoints, unknown field": {parseEndpoints, `{"version":1,"x":1}`, false},
+		"endpoints, no port":       {parseEndpoints, `{"version":1,"backends":{"a":{"addresses":["10.0.0.1"]}}}`, false},
+		"endpoints, bad service":   {parseEndpoints, `{"version":1,"backends":{"a":{"service":"10.0.0.1"}}}`, false},
+		"revocations":              {parseRevocations, `{"version":1}`, true},
+		"revocations, version":     {parseRevocations, `{"version":2}`, false},
+		"revocations, entries":     {parseRevocations, `{"version":1,"entries":[]}`, false},
+	} {
+		if err := test.parse([]byte(test.text)); (err == nil) != test.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func parseEndpoints(data []byte) error {
+	_, err := contract.ParseEndpoints(data)
+	return err
+}
+
+func parseRevocations(data []byte) error {
+	_, err := contract.ParseRevocations(data)
+	return err
+}
+
+func TestWhatIsAbsentHasItsDefault(t *testing.T) {
+	t.Parallel()
+	var limits *contract.Limits
+	want := contract.EffectiveLimits{
+		MaxMessageBytes: 1 << 20, RequestHeaderBytes: 16 << 10, HandshakeTimeout: 10 * time.Second,
+		IdleTimeout: 10 * time.Minute, PingInterval: 30 * time.Second, PongTimeout: 10 * time.Second,
+	}
+	if diff := cmp.Diff(want, limits.WithDefaults()); diff != "" {
+		t.Errorf("limits (-want +got):\n%s", diff)
+	}
+	var audit *contract.Audit
+	if got := audit.ProgressEvery(); got != 5*time.Minute {
+		t.Errorf("progress every %v", got)
+	}
+	if got := contract.BindPort(443); got != 10443 {
+		t.Errorf("443 binds %d", got)
+	}
+	if got := contract.BindPort(8443); got != 8443 {
+		t.Errorf("8443 binds %d", got)
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	f.Add(encode(f, fullConfig()))
+	f.Add([]byte(`{"version":1}`))
+	f.Add([]byte(`{"version":1,"routes":[{"name":"a","hostnames":["b"],"path":{"exact":"/"},"fault":"x"}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		config, err := contract.ParseConfig(data)
+		if err != nil {
+			return
+		}
+		first := encode(t, config)
+		again, err := contract.ParseConfig(first)
+		if err != nil {
+			t.Fatalf("what we wrote cannot be read: %v\n%s", err, first)
+		}
+		if second := encode(t, again); !bytes.Equal(first, second) {
+			t.Fatalf("not stable:\n%s\n%s", first, second)
+		}
+	})
+}
