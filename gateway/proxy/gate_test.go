@@ -299,10 +299,11 @@ func closeCode(err error) int {
 	return outcome.CodeAbnormal
 }
 
-// ending reads a library connection to its end.
+// ending reads a library connection to its end and closes it.
 func ending(ws *websocket.Conn) error {
 	for {
 		if _, _, err := ws.ReadMessage(); err != nil {
+			_ = ws.Close()
 			return err
 		}
 	}

@@ -185,7 +185,7 @@ func TestPingsAreAnsweredForBothPeersAndNotPassedOn(t *testing.T) {
 		_, _ = conn.Write(plain(fin|ping, []byte("from upstream")))
 		for {
 			f, err := readFrame(conn)
-			if err != nil {
+			if err != nil || f.first&0xf == clos {
 				return
 			}
 			seen <- f
