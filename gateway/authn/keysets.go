@@ -52,10 +52,11 @@ func (s *KeySets) at(address, caBundle string) *remoteSet {
 	}
 	set := newRemoteSet(address, caBundle, s.options)
 	if s.closed {
-		set.close()
+		close(set.done)
 		return set
 	}
 	s.sets[place] = set
+	set.start()
 	return set
 }
 
@@ -72,7 +73,7 @@ func (s *KeySets) Keep(policies ...*Policy) {
 }
 
 // Close stops all refreshing and waits for it to end. Policies go on with the
-// keys that they have.
+// keys that they have; those compiled later fetch nothing.
 func (s *KeySets) Close() {
 	s.mu.Lock()
 	s.closed = true

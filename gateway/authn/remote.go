@@ -35,6 +35,7 @@ type remoteSet struct {
 
 	wake chan struct{}
 	stop context.CancelFunc
+	// done is closed when nothing will be fetched any more.
 	done chan struct{}
 
 	// mu guards the fields below.
@@ -48,33 +49,34 @@ type remoteSet struct {
 	asked time.Time
 }
 
-// newRemoteSet starts to fetch. caBundle may turn out to be unusable; then the
-// set is there, and says so, but never has a key.
+// newRemoteSet does not fetch yet. caBundle may turn out to be unusable; then
+// the set says so and never has a key.
 func newRemoteSet(address, caBundle string, options KeySetOptions) *remoteSet {
-	ctx, stop := context.WithCancel(context.Background())
 	s := &remoteSet{
 		address: address,
 		options: options,
 		wake:    make(chan struct{}, 1),
-		stop:    stop,
+		stop:    func() {},
 		done:    make(chan struct{}),
 		round:   make(chan struct{}),
 	}
 	client, err := newFetchClient(caBundle)
 	if err != nil {
 		s.ended(nil, err)
-		close(s.done)
-		return s
 	}
 	s.client = client
-	go s.run(ctx)
 	return s
 }
 
-// close ends the fetching and waits for it.
-func (s *remoteSet) close() {
-	s.stop()
-	<-s.done
+// start begins to fetch, once and for all.
+func (s *remoteSet) start() {
+	if s.client == nil {
+		close(s.done)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go s.run(ctx)
 }
 
 func (s *remoteSet) run(ctx context.Context) {

@@ -380,9 +380,15 @@ func TestKeySetsAreSharedAndGivenUp(t *testing.T) {
 	}
 	r.sets.Close()
 	r.sets.Close()
-	late := r
+	late, fetches := r, server.fetches.Load()
 	late.Policy, _ = authn.NewPolicy(&c, nil, nil, r.sets)
 	if got := late.authenticate(t, key.token(nil)); got != outcome.AuthUnavailable {
 		t.Errorf("policy made after Close: %q, want %s", got, outcome.AuthUnavailable)
+	}
+	if got := server.fetches.Load(); got != fetches {
+		t.Errorf("%d fetches after Close", got-fetches)
+	}
+	if problems := late.Problems(); len(problems) != 0 {
+		t.Errorf("problems of a key set that nobody tried to fetch: %+v", problems)
 	}
 }
