@@ -1,0 +1,41 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy_test
+
+import (
+	"math/rand/v2"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
+)
+
+// broken is a connection with a bug.
+type broken struct{ net.Conn }
+
+func (broken) Read([]byte) (int, error) { panic("a bug") }
+
+func TestBugInOneConnectionEndsOnlyThatConnection(t *testing.T) {
+	for _, side := range []string{"client", "upstream"} {
+		t.Run(side, func(t *testing.T) {
+			client, otherClient := net.Pipe()
+			upstream, otherUpstream := net.Pipe()
+			go func() { _ = readClose(otherClient); _ = otherClient.Close() }()
+			go func() { _ = readClose(otherUpstream); _ = otherUpstream.Close() }()
+			conns := map[string]net.Conn{"client": client, "upstream": upstream}
+			conns[side] = broken{conns[side]}
+			relay := proxy.NewMessages(proxy.MessagesOptions{Now: time.Now, Random: rand.Float64})
+			closure := relay.Relay(t.Context(), conns["client"], &proxy.Upstream{Conn: conns["upstream"]},
+				session.New(&audit.Connection{ID: "a"}), contract.EffectiveLimits{})
+			if closure.Reason != outcome.RelayFailed || closure.Detail != "a bug" {
+				t.Errorf("closure = %v", closure)
+			}
+		})
+	}
+}
