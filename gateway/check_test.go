@@ -21,7 +21,6 @@ func TestCheckReadsTheKeySetsInTheContract(t *testing.T) {
 		"no key set":             {keys: contract.KeySet{Inline: "{}"}},
 		"a symmetric key":        {keys: contract.KeySet{Inline: `{"keys":[{"kty":"oct","k":"AAAA"}]}`}},
 		"an address":             {keys: contract.KeySet{URI: "https://127.0.0.1:1/keys"}, ok: true},
-		"a CA bundle of nothing": {keys: contract.KeySet{URI: "https://127.0.0.1:1/keys", CABundle: "x"}},
 		"a Secret, not here yet": {keys: contract.KeySet{Secret: &contract.SecretKey{Secret: "keys", Key: "jwks.json"}}, ok: true},
 	}
 	for name, tt := range tests {
