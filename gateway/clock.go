@@ -15,7 +15,7 @@ import (
 
 // withDefaults fills in what was left open. This is the one place that reaches
 // for the system's clock; everything below is handed it.
-func (o Options) withDefaults() Options {
+func withDefaults(o Options) Options {
 	if o.DrainWindow == 0 {
 		o.DrainWindow = contract.DefaultDrainWindow
 	}

@@ -41,6 +41,9 @@ type visit struct {
 	conn     net.Conn
 	begin    time.Time
 	attempt  audit.Attempt
+	// admitted is true once the client may have its 101: what happens from then
+	// on is told by "opened" and "closed".
+	admitted bool
 }
 
 // serve is the life of one connection, as doc.go tells it.
@@ -78,7 +81,9 @@ func (v *visit) survive() {
 	if problem := recover(); problem != nil {
 		v.options.Logger.Error("connection failed by a mistake in the gateway: please report it",
 			"error", fmt.Sprint(problem), "stack", string(debug.Stack()))
-		v.refused(outcome.Refuse(outcome.InternalError, ""))
+		if !v.admitted {
+			v.refused(outcome.Refuse(outcome.InternalError, ""))
+		}
 	}
 }
 
@@ -107,6 +112,7 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, front *listener.
 		v.refused(outcome.Refuse(outcome.ClientGone, "connection ended before our answer"))
 		return
 	}
+	v.admitted = true
 	v.metrics.Handshake(metrics.PhaseTotal, v.options.Now().Sub(v.begin))
 	one := session.New(v.describe(secure, admission))
 	// The snapshot and the request must not live as long as the connection.
@@ -205,8 +211,7 @@ func (v *visit) sayNo(secure *tls.Conn, refusal *outcome.Refusal) {
 // asRefusal finds the refusal in an error. An error without one is a mistake of
 // ours; it must not let anybody in.
 func asRefusal(err error) *outcome.Refusal {
-	var refusal *outcome.Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*outcome.Refusal](err); ok {
 		return refusal
 	}
 	return outcome.Refuse(outcome.InternalError, "%v", err)

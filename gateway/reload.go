@@ -6,6 +6,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -201,8 +202,6 @@ func (s *server) addresses() (addresses map[string]string, complete bool) {
 		}
 		complete = complete && ok
 	}
-	for name, address := range s.extra {
-		addresses[name] = address
-	}
+	maps.Copy(addresses, s.extra)
 	return addresses, complete
 }

@@ -25,7 +25,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Root == "" || o.Audit == nil {
 		return errors.New("gateway: the options Root and Audit are required")
 	}
-	o = o.withDefaults()
+	o = withDefaults(o)
 	own, err := o.ownAddresses()
 	if err != nil {
 		return err

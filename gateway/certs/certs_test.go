@@ -58,9 +58,9 @@ func listenerFor(hostnames ...string) *contract.Listener {
 	return &contract.Listener{Name: "public", Hostnames: hostnames, CertificateSecret: "tls"}
 }
 
-func newKey(t *testing.T, make func() (crypto.Signer, error)) crypto.Signer {
+func newKey(t *testing.T, generate func() (crypto.Signer, error)) crypto.Signer {
 	t.Helper()
-	key, err := make()
+	key, err := generate()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -151,7 +152,7 @@ func (e *Endpoints) validate() error {
 	for name, backend := range e.Backends {
 		addresses := backend.Addresses
 		if backend.Service != "" {
-			addresses = append(addresses[:len(addresses):len(addresses)], backend.Service)
+			addresses = append(slices.Clip(addresses), backend.Service)
 		}
 		for _, address := range addresses {
 			if _, _, err := net.SplitHostPort(address); err != nil {

@@ -140,8 +140,7 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 }
 
 func reason(err error) outcome.Reason {
-	var refusal *outcome.Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*outcome.Refusal](err); ok {
 		return refusal.Reason
 	}
 	return ""

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
@@ -174,12 +175,8 @@ func (p *probe) refusal(err error) *outcome.Refusal {
 
 // looksLikeHTTP tells the start of a request by the first five bytes.
 func looksLikeHTTP(record [5]byte) bool {
-	for _, method := range []string{"GET /", "HEAD ", "POST ", "PUT /", "OPTIO", "CONNE", "PATCH", "DELET", "TRACE", "PRI *"} {
-		if string(record[:]) == method {
-			return true
-		}
-	}
-	return false
+	beginnings := []string{"GET /", "HEAD ", "POST ", "PUT /", "OPTIO", "CONNE", "PATCH", "DELET", "TRACE", "PRI *"}
+	return slices.Contains(beginnings, string(record[:]))
 }
 
 func answerPlainHTTP(conn net.Conn) {

@@ -78,49 +78,47 @@ const maxHostBytes = 253
 // client's port says nothing, since a Service may map any port to ours. An
 // address in brackets is returned as it is; it matches no pattern.
 func Host(header string) (string, error) {
-	name, port, hasPort := header, "", false
 	if strings.HasPrefix(header, "[") {
-		end := strings.IndexByte(header, ']')
-		if end < 0 {
-			return "", ErrHost
-		}
-		name, port = header[:end+1], header[end+1:]
-		if port != "" {
-			port, hasPort = strings.CutPrefix(port, ":")
-			if !hasPort {
-				return "", ErrHost
-			}
-		}
-	} else {
-		name, port, hasPort = strings.Cut(header, ":")
+		return bracketed(header)
 	}
-	if hasPort {
-		number, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || number == 0 || port[0] == '+' {
-			return "", ErrHost
-		}
-	}
-	return checkHost(name)
-}
-
-func checkHost(name string) (string, error) {
-	if name == "" || len(name) > maxHostBytes {
+	name, port, hasPort := strings.Cut(header, ":")
+	if !isName(name) || hasPort && !isPort(port) {
 		return "", ErrHost
 	}
-	if name[0] == '[' {
-		for _, c := range []byte(name[1 : len(name)-1]) {
-			if !isHex(c) && c != ':' && c != '.' {
-				return "", ErrHost
-			}
-		}
-		return name, nil
-	}
-	for _, c := range []byte(name) {
-		if !isAlphaNumeric(c) && c != '-' && c != '.' && c != '_' {
-			return "", ErrHost
-		}
-	}
 	return strings.ToLower(name), nil
+}
+
+// bracketed reads "[address]" with an optional port.
+func bracketed(header string) (string, error) {
+	address, rest, closed := strings.Cut(header[1:], "]")
+	port, hasPort := strings.CutPrefix(rest, ":")
+	if !closed || !isAddress(address) || hasPort && !isPort(port) || !hasPort && rest != "" {
+		return "", ErrHost
+	}
+	return "[" + address + "]", nil
+}
+
+func isPort(s string) bool {
+	number, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && number > 0 && s[0] != '+'
+}
+
+func isAddress(s string) bool {
+	for _, c := range []byte(s) {
+		if !isHex(c) && c != ':' && c != '.' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isName(s string) bool {
+	for _, c := range []byte(s) {
+		if !isAlphaNumeric(c) && c != '-' && c != '.' && c != '_' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxHostBytes
 }
 
 func isAlphaNumeric(c byte) bool {

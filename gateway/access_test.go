@@ -1,0 +1,204 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
+)
+
+// issuer signs tokens.
+type issuer struct{ key *ecdsa.PrivateKey }
+
+func newIssuer(t *testing.T) *issuer {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &issuer{key: key}
+}
+
+// keySet is the public half.
+func (i *issuer) keySet(t *testing.T) string {
+	t.Helper()
+	point, err := i.key.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	coordinate := base64.RawURLEncoding.EncodeToString
+	return fmt.Sprintf(`{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","alg":"ES256","use":"sig","x":"%s","y":"%s"}]}`,
+		coordinate(point[1:33]), coordinate(point[33:65]))
+}
+
+func (i *issuer) token(t *testing.T, lifetime time.Duration) string {
+	t.Helper()
+	part := func(value map[string]any) string {
+		data, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(data)
+	}
+	text := part(map[string]any{"alg": "ES256", "kid": "k1", "typ": "JWT"}) + "." + part(map[string]any{
+		"iss": "https://id.example.com", "aud": "chat", "sub": "ann", "exp": time.Now().Add(lifetime).Unix(),
+	})
+	sum := sha256.Sum256([]byte(text))
+	r, s, err := ecdsa.Sign(rand.Reader, i.key, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature := append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+// withTokens protects the route by tokens of i and by the keys of a Secret.
+func withTokens(t *testing.T, i *issuer) func(*contract.Config) {
+	t.Helper()
+	return func(c *contract.Config) {
+		c.Policies = []contract.Policy{{
+			Name: "users",
+			Methods: []contract.Method{
+				{JWT: &contract.JWT{
+					Issuer: "https://id.example.com", Audiences: []string{"chat"}, Algorithms: []string{"ES256"},
+					KeySet: contract.KeySet{Inline: i.keySet(t)},
+					From:   []contract.Source{{Header: "Authorization"}, {Subprotocol: "bearer"}},
+				}},
+				{APIKey: &contract.APIKey{Secret: "keys", From: []contract.Source{{Header: "X-Api-Key"}}}},
+			},
+			Origins:         &contract.Origins{Allow: []string{"https://app.example.com"}, AllowMissing: true},
+			IdentityHeaders: []contract.IdentityHeader{{Name: "X-User", Claim: "sub"}},
+		}}
+		c.Routes[0].Policy = "users"
+	}
+}
+
+func TestOnlyGoodCredentialsReachTheBackendAndNoneIsPassedOn(t *testing.T) {
+	i := newIssuer(t)
+	r, echo := startBase(t, withTokens(t, i))
+	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte("0123456789abcdef0123456789abcdef")})
+	until(t, func() string {
+		if p := r.report(t).Problems; len(p) > 0 {
+			return fmt.Sprintf("%+v", p)
+		}
+		return ""
+	})
+	good, expired, foreign := i.token(t, time.Hour), i.token(t, -time.Hour), newIssuer(t).token(t, time.Hour)
+	for _, test := range []struct {
+		name    string
+		changes []string
+		want    int
+		answer  string
+	}{
+		{"no credential", nil, 401, ""},
+		{"token in the header", []string{"Authorization: Bearer " + good}, 101, ""},
+		{"token among the subprotocols", []string{"Sec-WebSocket-Protocol: bearer, " + good}, 101, "bearer"},
+		{"API key", []string{"X-API-Key: 0123456789abcdef0123456789abcdef"}, 101, ""},
+		{"expired token", []string{"Authorization: Bearer " + expired}, 401, ""},
+		{"token of somebody else", []string{"Authorization: Bearer " + foreign}, 401, ""},
+		{"token without signature", []string{"Authorization: Bearer " + good[:strings.LastIndex(good, ".")+1]}, 401, ""},
+		{"unknown API key", []string{"X-API-Key: 00000000000000000000000000000000"}, 401, ""},
+		{"good token from a foreign page", []string{"Authorization: Bearer " + good, "Origin: https://evil.example"}, 403, ""},
+		{"good token from a listed page", []string{"Authorization: Bearer " + good, "Origin: https://app.example.com"}, 101, ""},
+	} {
+		before := len(echo.Requests())
+		response, _ := r.ask(t, "ws.example.com", request(append(test.changes, "X-User: eve", "X_User: eve")...))
+		if response.StatusCode != test.want || response.Header.Get("Sec-WebSocket-Protocol") != test.answer {
+			t.Errorf("%s: status %d, subprotocol %q", test.name, response.StatusCode, response.Header.Get("Sec-WebSocket-Protocol"))
+		}
+		if (response.Header.Get("WWW-Authenticate") != "") != (test.want == http.StatusUnauthorized) {
+			t.Errorf("%s: header %v", test.name, response.Header)
+		}
+		requests := echo.Requests()[before:]
+		if (len(requests) == 1) != (test.want == http.StatusSwitchingProtocols) {
+			t.Fatalf("%s: the backend saw %d requests", test.name, len(requests))
+		}
+		for _, seen := range requests {
+			text := fmt.Sprint(seen.Header)
+			if strings.Contains(text, "eve") || strings.Contains(text, good) || strings.Contains(text, "0123456789abcdef") || len(seen.Header.Values("X-User")) != 1 {
+				t.Errorf("%s: the backend saw %v", test.name, seen.Header)
+			}
+		}
+	}
+	r.end(t)
+	for _, secret := range []string{good, expired, foreign, "0123456789abcdef"} {
+		if strings.Contains(r.audit.String()+r.logs.String(), secret) {
+			t.Error("a credential got into a log")
+		}
+	}
+	if reasons := reasonsOf(r.audit.records(t, "denied")); !slices.Contains(reasons, "no_credential") || !slices.Contains(reasons, "bad_credential") || !slices.Contains(reasons, "origin_not_allowed") {
+		t.Errorf("denied for %v", reasons)
+	}
+}
+
+func reasonsOf(records []map[string]any) []string {
+	var reasons []string
+	for _, record := range records {
+		reasons = append(reasons, fmt.Sprint(record["reason"]))
+	}
+	return reasons
+}
+
+func TestAMalformedSecretKeepsTheLastGoodOneAndADeletedOneFailsClosed(t *testing.T) {
+	const key = "0123456789abcdef0123456789abcdef"
+	r, _ := startBase(t, withTokens(t, newIssuer(t)))
+	status := func() int {
+		response, _ := r.ask(t, "ws.example.com", request("X-API-Key: "+key))
+		return response.StatusCode
+	}
+	reaches := func(what string, want int, serving bool, reason contract.ProblemReason) {
+		t.Helper()
+		until(t, func() string {
+			problems := r.report(t).Problems
+			if reason != "" && (len(problems) != 1 || problems[0].Policy != "users" || problems[0].Reason != reason || problems[0].Serving != serving) {
+				return fmt.Sprintf("%s: problems %+v", what, problems)
+			}
+			if got := status(); got != want {
+				return fmt.Sprintf("%s: status %d", what, got)
+			}
+			return ""
+		})
+	}
+	reaches("not there yet", 503, false, contract.ProblemSecretNotFound)
+	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte(key)})
+	reaches("good", 101, false, "")
+	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte("sha256:nonsense")})
+	reaches("malformed", 101, true, contract.ProblemSecretInvalid)
+	r.root.Secret(t, "keys", map[string][]byte{"device-2": []byte("another-key-of-some-length-000000")})
+	reaches("taken away", 401, false, "")
+	r.root.DeleteSecret(t, "keys")
+	reaches("deleted", 503, false, contract.ProblemSecretNotFound)
+}
+
+func TestEndpointsThatMoveGetTheNextConnectionOnly(t *testing.T) {
+	r, first := startBase(t, nil)
+	conn := r.dialer("public").MustDial(t, chatURL)
+	second := wstest.Echo(t)
+	r.root.Config(t, baseConfig(), endpoints(second.Address))
+	until(t, func() string {
+		if err := echoOnce(r.dialer("public").MustDial(t, chatURL)); err != nil {
+			return err.Error()
+		}
+		if len(second.Requests()) == 0 {
+			return "the new endpoint is not used"
+		}
+		return ""
+	})
+	if err := echoOnce(conn); err != nil || first.Open() == 0 {
+		t.Errorf("the old connection: %v", err)
+	}
+}
