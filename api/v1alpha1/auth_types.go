@@ -151,7 +151,8 @@ type CredentialSource struct {
 type SubprotocolMarker string
 
 // APIKeyMethod accepts the keys of a Secret: each data key is the identifier
-// of an API key, its value the key itself or "sha256:" and the hex digest of it.
+// of an API key, its value the key itself (at least 16 characters) or "sha256:"
+// and the hex digest of it.
 type APIKeyMethod struct {
 	// secretRef names the Secret that holds the keys.
 	// +required

@@ -14,13 +14,12 @@ import (
 	"os/signal"
 	"syscall"
 
-	_ "golang.org/x/crypto/x509roots/fallback" // key servers are checked where the machine has no CAs
-
 	"github.com/spf13/cobra"
+	_ "golang.org/x/crypto/x509roots/fallback" // key servers are checked where the machine has no CAs
 )
 
 // version is set by the linker.
-var version = "dev" //nolint:gochecknoglobals // the linker sets nothing else
+var version = "dev"
 
 // Exit codes, as --help says.
 const (
@@ -53,17 +52,16 @@ func execute(ctx context.Context, args []string, s streams) int {
 	root := newRoot(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	var usage usageError
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errProblems):
 		return exitProblem
-	case errors.As(err, &usage):
-		fmt.Fprintf(s.err, "wsgw: %v\n", err)
-		return exitUsage
 	}
 	fmt.Fprintf(s.err, "wsgw: %v\n", err)
+	if _, wrong := errors.AsType[usageError](err); wrong {
+		return exitUsage
+	}
 	return exitProblem
 }
 

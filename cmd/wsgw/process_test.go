@@ -147,8 +147,8 @@ type process struct {
 // launch runs a program and waits for "ready".
 func launch(t *testing.T, path string, args ...string) *process {
 	t.Helper()
-	p := begin(t, path, nil, args...)
 	started := time.Now()
+	p := begin(t, path, nil, args...)
 	p.out.await(t, 1, "ready")
 	p.readyAfter = time.Since(started)
 	p.addresses = map[string]string{}

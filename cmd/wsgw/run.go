@@ -64,8 +64,7 @@ ends at once.`,
 
 func run(ctx context.Context, o standalone.Options) error {
 	err := standalone.Run(ctx, o)
-	var unknown *standalone.UnknownListenerError
-	if errors.As(err, &unknown) {
+	if _, ok := errors.AsType[*standalone.UnknownListenerError](err); ok {
 		return usageError{err}
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,47 +52,56 @@ func validate(ctx context.Context, s streams, files []string, strict bool) error
 		return err
 	}
 	documents, problems := manifest.Parse(contents)
-	set := manifest.Sort(documents)
-	problems = append(problems, set.Problems...)
-	for _, ignored := range set.Ignored {
+	v := &validation{streams: s, schema: schema, set: manifest.Sort(documents), strict: strict}
+	for _, ignored := range v.set.Ignored {
 		fmt.Fprintf(s.err, "%s: %s %q ignored\n", ignored.Position(), ignored.Object.GetKind(), ignored.Object.GetName())
 	}
-	for _, problem := range problems {
-		fmt.Fprintln(s.out, problem)
-	}
-	failed := len(problems) > 0
-	for _, document := range set.Gateways {
-		if !validateGateway(ctx, s, schema, set, document, strict) {
-			failed = true
-		}
+	problems = append(problems, v.set.Problems...)
+	v.print(problems)
+	for _, document := range v.set.Gateways {
+		v.gateway(ctx, document)
 	}
 	switch {
-	case failed:
+	case v.failed:
 		return errProblems
-	case len(set.Gateways) == 0:
+	case len(v.set.Gateways) == 0:
 		return errors.New("there is no WebSocketGateway in the files: name a file that holds one")
 	}
 	return nil
 }
 
-func validateGateway(
-	ctx context.Context, s streams, schema *manifest.Schema, set *manifest.Set, document manifest.Document, strict bool,
-) bool {
-	gw, problems := schema.Decode(ctx, document)
+// validation is one run of validate.
+type validation struct {
+	streams streams
+	schema  *manifest.Schema
+	set     *manifest.Set
+	strict  bool
+	failed  bool
+}
+
+func (v *validation) print(problems []manifest.Problem) {
+	for _, problem := range problems {
+		fmt.Fprintln(v.streams.out, problem)
+		v.failed = true
+	}
+}
+
+func (v *validation) gateway(ctx context.Context, document manifest.Document) {
+	gw, problems := v.schema.Decode(ctx, document)
 	var unchecked []manifest.Problem
 	if gw != nil {
-		problems, unchecked = set.Compile(document, gw)
+		problems, unchecked = v.set.Compile(document, gw, time.Now())
 	}
-	for _, problem := range problems {
-		fmt.Fprintln(s.out, problem)
-	}
+	v.print(problems)
 	for _, reference := range unchecked {
 		reference.Message = "not checked: " + reference.Message
-		fmt.Fprintln(s.out, reference)
+		fmt.Fprintln(v.streams.out, reference)
 	}
-	if len(problems) > 0 || (strict && len(unchecked) > 0) {
-		return false
+	if v.strict && len(unchecked) > 0 {
+		v.failed = true
+		return
 	}
-	fmt.Fprintf(s.out, "%s: WebSocketGateway %q is valid\n", document.Position(), document.Object.GetName())
-	return true
+	if len(problems) == 0 {
+		fmt.Fprintf(v.streams.out, "%s: WebSocketGateway %q is valid\n", document.Position(), document.Object.GetName())
+	}
 }

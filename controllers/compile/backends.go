@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -93,14 +94,7 @@ func portsOf(service Service) string {
 		numbers = append(numbers, port.Port)
 	}
 	slices.Sort(numbers)
-	list := ""
-	for i, number := range slices.Compact(numbers) {
-		if i > 0 {
-			list += ", "
-		}
-		list += fmt.Sprint(number)
-	}
-	return list
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(slices.Compact(numbers)), "[]"), " ", ", ")
 }
 
 // Endpoints says where the backends of a gateway are now. It has an entry for

@@ -73,12 +73,10 @@ func checkKeySet(text string) (string, error) {
 // the content: a private key that was put here by mistake must not travel on
 // into a status that more people may read.
 func jsonError(err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("syntax error at byte %d", syntax.Offset)
 	}
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("unexpected %s at byte %d", strings.Fields(kind.Value + " value")[0], kind.Offset)
 	}
 	return errors.New("it cannot be decoded")

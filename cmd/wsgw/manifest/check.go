@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"time"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
@@ -59,9 +60,10 @@ func (s *Set) Secret(namespace, name string) (map[string][]byte, bool) {
 	return data, found
 }
 
-// Compile compiles a gateway as the operator would. It returns what has to be
-// repaired, and what could not be checked because no document holds it.
-func (s *Set) Compile(d Document, gw *wsv1alpha1.WebSocketGateway) (problems, unchecked []Problem) {
+// Compile compiles a gateway as the operator would, and looks at the Secrets as
+// its pods would. It returns what has to be repaired, and what could not be
+// checked because no document holds it.
+func (s *Set) Compile(d Document, gw *wsv1alpha1.WebSocketGateway, now time.Time) (problems, unchecked []Problem) {
 	result := compile.Config(gw, s.Refs(gw), nil)
 	for _, problem := range result.Problems {
 		problems = append(problems, Problem{Position: d.Position(), Field: problem.Field, Message: problem.Message})
@@ -73,14 +75,11 @@ func (s *Set) Compile(d Document, gw *wsv1alpha1.WebSocketGateway) (problems, un
 		if reference.Kind != compile.KindSecret || reference.Group != "" {
 			continue
 		}
-		data, found := s.Secret(gw.Namespace, reference.Name)
-		if !found {
+		if _, found := s.Secret(gw.Namespace, reference.Name); !found {
 			unchecked = append(unchecked, missing(d, reference))
-			continue
 		}
-		problems = append(problems, checkSecret(d, reference, data)...)
 	}
-	return problems, unchecked
+	return append(problems, s.CheckContents(d, &result.Config, now)...), unchecked
 }
 
 func missing(d Document, reference compile.Reference) Problem {
@@ -88,23 +87,4 @@ func missing(d Document, reference compile.Reference) Problem {
 		Position: d.Position(), Field: reference.Field,
 		Message: fmt.Sprintf("%s %q is in none of the files: add it to them to have it checked", reference.Kind, reference.Name),
 	}
-}
-
-func checkSecret(d Document, reference compile.Reference, data map[string][]byte) []Problem {
-	var problems []Problem
-	for _, name := range reference.Keys {
-		if len(data[name]) == 0 {
-			problems = append(problems, Problem{
-				Position: d.Position(), Field: reference.Field,
-				Message: fmt.Sprintf("Secret %q has nothing under the key %q: add it", reference.Name, name),
-			})
-		}
-	}
-	if len(reference.Keys) == 0 && len(data) == 0 {
-		problems = append(problems, Problem{
-			Position: d.Position(), Field: reference.Field,
-			Message: fmt.Sprintf("Secret %q is empty: add a key for each caller", reference.Name),
-		})
-	}
-	return problems
 }

@@ -39,7 +39,7 @@ func TestManifestsAreJudgedAsByAnAPIServer(t *testing.T) {
 				if accepted := len(problems) == 0; accepted != (verdict == "accepted") {
 					t.Fatalf("problems: %v", problems)
 				}
-				if verdict == "rejected" && !matches(file, t, problems) {
+				if verdict == "rejected" && !matches(t, file, problems) {
 					t.Errorf("problems are not about what the server says: %v", problems)
 				}
 			})
@@ -49,7 +49,7 @@ func TestManifestsAreJudgedAsByAnAPIServer(t *testing.T) {
 
 // matches tells whether one of the problems is the one that the manifest wants:
 // its message for a rule of ours, its field for the server's own words.
-func matches(file string, t *testing.T, problems []manifest.Problem) bool {
+func matches(t *testing.T, file string, problems []manifest.Problem) bool {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {

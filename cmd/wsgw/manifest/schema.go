@@ -126,6 +126,7 @@ func sentence(err *field.Error) string {
 		return fmt.Sprintf("%v %s: change it", value(err.BadValue), rest)
 	}
 	switch err.Type {
+	default:
 	case field.ErrorTypeRequired:
 		return "a value is required: add it"
 	case field.ErrorTypeDuplicate:

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -58,19 +59,17 @@ func (s *Set) add(d Document) {
 	}
 	s.seen[id] = d.Position()
 	var err error
-	switch at := (key{d.Namespace(), d.Object.GetName()}); {
-	case kind.Group == wsv1alpha1.SchemeGroupVersion.Group:
-		s.addGateway(d)
-	case kind.Group == "" && kind.Kind == compile.KindConfigMap:
+	switch at := (key{d.Namespace(), d.Object.GetName()}); kind.GroupKind().String() {
+	case compile.KindConfigMap:
 		err = s.addConfigMap(at, d)
-	case kind.Group == "" && kind.Kind == compile.KindSecret:
+	case compile.KindSecret:
 		err = s.addSecret(at, d)
-	case kind.Group == "" && kind.Kind == compile.KindService:
+	case compile.KindService:
 		err = s.addService(at, d)
-	case kind.Group == "cert-manager.io" && (kind.Kind == "Issuer" || kind.Kind == "ClusterIssuer"):
+	case "Issuer.cert-manager.io", "ClusterIssuer.cert-manager.io":
 		s.addIssuer(d)
 	default:
-		s.Ignored = append(s.Ignored, d)
+		s.addOther(d)
 	}
 	if err != nil {
 		s.report(d, "", "not a %s: correct the fields that an API server would refuse", kind.Kind)
@@ -81,8 +80,14 @@ func (s *Set) report(d Document, field, format string, args ...any) {
 	s.Problems = append(s.Problems, Problem{Position: d.Position(), Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
-func (s *Set) addGateway(d Document) {
+// addOther keeps gateways apart from what is none of our business. A kind of our
+// group that does not exist is a slip.
+func (s *Set) addOther(d Document) {
 	kind := d.Object.GroupVersionKind()
+	if kind.Group != wsv1alpha1.SchemeGroupVersion.Group {
+		s.Ignored = append(s.Ignored, d)
+		return
+	}
 	if kind.Kind != wsv1alpha1.KindWebSocketGateway || kind.GroupVersion() != wsv1alpha1.SchemeGroupVersion {
 		s.report(d, "kind", "this release has no %s of %s: use kind %s of %s", kind.Kind, kind.GroupVersion(),
 			wsv1alpha1.KindWebSocketGateway, wsv1alpha1.SchemeGroupVersion)
@@ -100,9 +105,7 @@ func (s *Set) addConfigMap(at key, d Document) error {
 	for name, content := range object.BinaryData {
 		data[name] = string(content)
 	}
-	for name, content := range object.Data {
-		data[name] = content
-	}
+	maps.Copy(data, object.Data)
 	s.configMaps[at] = compile.ConfigMap{Data: data}
 	return nil
 }

@@ -5,10 +5,10 @@ package standalone
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/manifest"
@@ -37,6 +37,7 @@ type plan struct {
 type planner struct {
 	schema   *manifest.Schema
 	backends []Backend
+	now      func() time.Time
 	// gateway, if not empty, is the one that is running: an edit must not turn
 	// it into another.
 	gateway contract.GatewayRef
@@ -101,8 +102,9 @@ func (p *planner) compile(set *manifest.Set, document manifest.Document, gw *wsv
 		return nil, fmt.Errorf("%s: %w", document.Position(), err)
 	}
 	made.problems = append(made.problems, missingSecrets(document, gw, made.secrets)...)
-	if !hasCertificate(gw, made.secrets) {
-		return nil, errors.New("no listener has a certificate: add the Secret that secretRef names to the files, with tls.crt and tls.key, or use issuerRef")
+	made.problems = append(made.problems, set.CheckContents(document, &result.Config, p.now())...)
+	if !p.hasCertificate(set, gw, &result.Config) {
+		return nil, errors.New("no listener has a certificate that can be served: add the Secret that secretRef names to the files, with tls.crt and tls.key for the hostnames, or use issuerRef")
 	}
 	return made, made.encode(result.File, compile.Endpoints(gw, refs))
 }
@@ -174,14 +176,14 @@ func missingSecrets(
 	return problems
 }
 
-func hasCertificate(gw *wsv1alpha1.WebSocketGateway, secrets map[string]map[string][]byte) bool {
+func (p *planner) hasCertificate(set *manifest.Set, gw *wsv1alpha1.WebSocketGateway, config *contract.Config) bool {
 	for i := range gw.Spec.Listeners {
-		ref := gw.Spec.Listeners[i].TLS.Certificate.SecretRef
-		if ref == nil {
+		if gw.Spec.Listeners[i].TLS.Certificate.IssuerRef != nil {
 			return true
 		}
-		pair := secrets[ref.Name]
-		if _, err := tls.X509KeyPair(pair[contract.TLSCertificateKey], pair[contract.TLSPrivateKeyKey]); err == nil {
+	}
+	for i := range config.Listeners {
+		if set.Serves(gw.Namespace, &config.Listeners[i], p.now()) {
 			return true
 		}
 	}

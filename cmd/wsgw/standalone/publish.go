@@ -89,7 +89,7 @@ func writeVersion(folder string, files map[string][]byte) (string, error) {
 // checkFileName keeps a key of a manifest inside its folder.
 func checkFileName(name string) error {
 	if name == "" || name == "." || strings.HasPrefix(name, "..") || strings.ContainsAny(name, "/\\\x00") {
-		return fmt.Errorf("%q cannot be a key: use letters, digits, - _ and .", name)
+		return fmt.Errorf("%q cannot be a key: keys have letters, digits, dots, - and _", name)
 	}
 	return nil
 }

@@ -104,7 +104,7 @@ func (r *runner) begin(ctx context.Context) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.planner = planner{schema: schema, backends: backends}
+	r.planner = planner{schema: schema, backends: backends, now: r.options.Now}
 	if r.contents, err = manifest.ReadFiles(r.options.Files, r.options.Stdin); err != nil {
 		return nil, err
 	}

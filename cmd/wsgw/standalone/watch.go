@@ -5,6 +5,7 @@ package standalone
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,8 +49,11 @@ func watch(ctx context.Context, names []string, changed func()) error {
 			return nil
 		case <-watcher.Events:
 			settle.Reset(quiet)
-		case <-watcher.Errors:
+		case _, open := <-watcher.Errors:
 			// Lost notifications are found by the next look.
+			if !open {
+				return errors.New("watch the files: the watcher has ended")
+			}
 		case <-settle.C:
 			changed()
 		case <-look.C:
