@@ -16,6 +16,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// pause lies between two measured changes: a kubelet syncs a pod about once a
+// second, so that changes on each other's heels would measure the queue.
+const pause = 1500 * time.Millisecond
+
 // renewals is how often RenewOften renews: enough for a median, few enough for
 // every run of the tests.
 const renewals = 10
@@ -26,6 +30,9 @@ const renewals = 10
 func (w *World) RenewOften(ctx context.Context) (string, error) {
 	var took []time.Duration
 	for range renewals {
+		if err := sleep(ctx, pause); err != nil {
+			return "", err
+		}
 		d, err := w.Renew(ctx)
 		if err != nil {
 			return "", err
@@ -36,7 +43,7 @@ func (w *World) RenewOften(ctx context.Context) (string, error) {
 }
 
 // changes is how often ChangeOften changes the spec.
-const changes = 50
+const changes = 30
 
 // ChangeOften measures how long a change of the spec takes from the write until
 // the status says that every ready pod reports it.
@@ -47,6 +54,9 @@ func (w *World) ChangeOften(ctx context.Context) (string, error) {
 	}
 	var took []time.Duration
 	for i := range changes {
+		if err := sleep(ctx, pause); err != nil {
+			return "", err
+		}
 		limit := int64(1<<20 + 1 + i%2)
 		d, err := w.changeLimit(ctx, limit)
 		if err != nil {
