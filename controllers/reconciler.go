@@ -71,6 +71,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	p := &pass{gw: &gw}
 	r.memory.recall(&gw)
 	failure := r.converge(ctx, p)
+	if ctx.Err() != nil {
+		// The operator is stopping. Its successor begins where this pass ended.
+		return reconcile.Result{}, nil
+	}
 	if err := r.report(ctx, p, failure); err != nil {
 		return reconcile.Result{}, err
 	}
