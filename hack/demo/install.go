@@ -157,7 +157,7 @@ func absolute(path string) string {
 // show runs a program with its output on ours, indented by nothing: the
 // progress of long builds must be seen as it happens.
 func show(ctx context.Context, env []string, name string, args ...string) error {
-	command := exec.CommandContext(ctx, name, args...) //nolint:gosec // the arguments are ours
+	command := exec.CommandContext(ctx, name, args...)
 	command.Env = env
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	command.WaitDelay = 10 * time.Second
@@ -168,7 +168,7 @@ func show(ctx context.Context, env []string, name string, args ...string) error 
 }
 
 func output(ctx context.Context, name string, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, name, args...) //nolint:gosec // the arguments are ours
+	command := exec.CommandContext(ctx, name, args...)
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, os.Stderr
 	if err := command.Run(); err != nil {

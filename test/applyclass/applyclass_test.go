@@ -144,8 +144,8 @@ func fieldsOf(typ reflect.Type, path string, visit func(string)) {
 		visit(path)
 		return
 	}
-	for i := range typ.NumField() {
-		fieldsOf(typ.Field(i).Type, path+"."+jsonName(typ.Field(i)), visit)
+	for field := range typ.Fields() {
+		fieldsOf(field.Type, path+"."+jsonName(field), visit)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"time"
 
-	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
-	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmetav1 "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	"github.com/gorilla/websocket"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,14 +59,14 @@ func (w *World) Renew(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	certificate := &certmanagerv1.Certificate{}
+	certificate := &cmv1.Certificate{}
 	key := client.ObjectKey{Namespace: Namespace, Name: "wsgw-" + Gateway + "." + ListenerPublic}
 	if err := w.Client.Get(ctx, key, certificate); err != nil {
 		return 0, fmt.Errorf("get the listener's Certificate: %w", err)
 	}
 	changed := certificate.DeepCopy()
-	issuing := certmanagerv1.CertificateCondition{
-		Type: certmanagerv1.CertificateConditionIssuing, Status: cmmeta.ConditionTrue, Reason: "ManuallyTriggered",
+	issuing := cmv1.CertificateCondition{
+		Type: cmv1.CertificateConditionIssuing, Status: cmmetav1.ConditionTrue, Reason: "ManuallyTriggered",
 		Message: "renewal asked for", ObservedGeneration: certificate.Generation, LastTransitionTime: &metav1.Time{Time: time.Now()},
 	}
 	changed.Status.Conditions = append(changed.Status.Conditions, issuing)
@@ -231,10 +231,10 @@ func (w *World) deleteOnePod(ctx context.Context, load *load) ([]error, error) {
 	}
 	err = until(ctx, 90*time.Second, func(ctx context.Context) error {
 		err := w.Client.Get(ctx, client.ObjectKeyFromObject(&victim), victim.DeepCopy())
-		if client.IgnoreNotFound(err) == nil && err != nil {
-			return nil
+		if err == nil {
+			return fmt.Errorf("pod %s is still there", victim.Name)
 		}
-		return fmt.Errorf("pod %s is still there", victim.Name)
+		return client.IgnoreNotFound(err)
 	})
 	closed := load.closed()
 	if err == nil && len(closed) == 0 {
