@@ -171,6 +171,10 @@ func TestKeySets(t *testing.T) {
 		"an RSA key without a modulus":   {`{"keys":[{"kty":"RSA","n":"","e":"AQAB"}]}`, false},
 		"a private RSA key":              {`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","d":"AQAB"}]}`, false},
 		"a prime of a private RSA key":   {`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","p":"AQAB"}]}`, false},
+		"a private member in upper case": {`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","D":"AQAB"}]}`, false},
+		"a private member in disguise":   {`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","\u0064":"AQAB"}]}`, false},
+		"keys in another case":           {`{"Keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}`, false},
+		"bytes that are not UTF-8":       {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\",\"\xff\":1}]}", false},
 		"a second key that is symmetric": {`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"},{"kty":"oct","k":"AQAB"}]}`, false},
 	}
 	for name, test := range tests {
@@ -187,6 +191,24 @@ func TestKeySets(t *testing.T) {
 				t.Errorf("problems %+v", result.Problems)
 			}
 		})
+	}
+}
+
+// The reader of the other plane might believe the first of two, or another case.
+func TestAMemberThatIsOverlookedIsNotPassedOn(t *testing.T) {
+	t.Parallel()
+	const public = `{"kty":"RSA","n":"AQAB","e":"AQAB"}`
+	for _, text := range []string{
+		`{"keys":[{"kty":"oct","k":"c2VjcmV0"}],"keys":[` + public + `]}`,
+		`{"keys":[` + public + `],"Keys":[{"kty":"oct","k":"c2VjcmV0"}]}`,
+		`{"keys":[` + public + `],"d":"c2VjcmV0"}`,
+	} {
+		gw, refs := load(t, "testdata/manifest-of-the-readme")
+		refs.ConfigMaps["jwks"]["jwks.json"] = text
+		result := compile.Config(gw, refs.refs(), nil)
+		if result.File == nil || bytes.Contains(result.File, []byte("c2VjcmV0")) {
+			t.Errorf("%s becomes %s", text, result.File)
+		}
 	}
 }
 

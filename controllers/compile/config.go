@@ -42,6 +42,7 @@ func (r *Result) Blocked() bool {
 func Config(gw *wsv1alpha1.WebSocketGateway, refs Refs, previous *contract.Config) Result {
 	c := &compiler{gw: gw, refs: refs, previous: previous}
 	c.checkName()
+	c.checkPorts()
 	c.checkHostnames()
 	c.result.Config = contract.Config{
 		Version:   contract.Version,

@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // errEmpty means that a content holds nothing: somebody took it all away.
@@ -38,35 +40,61 @@ func publicMembers(keyType string) []string {
 	return nil
 }
 
-// checkKeySet returns a JSON Web Key Set of public keys (RFC 7517 section 5)
-// without white space. It does not know every rule of the algorithms: the pods
-// do, and report.
+// checkKeySet returns a JSON Web Key Set of public keys (RFC 7517 section 5). It
+// does not know every rule of the algorithms: the pods do, and report.
+//
+// What is returned is written from what was understood, not the text itself: two
+// decoders may disagree on a member that appears twice or in another case, and
+// what one of them has overlooked could be a private key.
 func checkKeySet(text string) (string, error) {
 	if strings.TrimSpace(text) == "" {
 		return "", errEmpty
 	}
-	var set struct {
-		Keys *[]map[string]json.RawMessage `json:"keys"`
+	if !utf8.ValidString(text) {
+		return "", errors.New("it is no JSON: it is not in UTF-8")
 	}
+	var set map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(text), &set); err != nil {
 		return "", fmt.Errorf("it is no JSON Web Key Set: %w", jsonError(err))
 	}
-	if set.Keys == nil {
+	var keys []map[string]json.RawMessage
+	if raw, present := set["keys"]; !present || string(raw) == "null" {
 		return "", errors.New("it is no JSON Web Key Set: the member keys is missing")
+	} else if err := json.Unmarshal(raw, &keys); err != nil {
+		return "", fmt.Errorf("the member keys is no list of keys: %w", jsonError(err))
 	}
-	if len(*set.Keys) == 0 {
+	if len(keys) == 0 {
 		return "", fmt.Errorf("%w: the member keys lists no key", errEmpty)
 	}
-	for i, key := range *set.Keys {
+	for i, key := range keys {
 		if err := checkKey(key); err != nil {
 			return "", fmt.Errorf("key %d: %w", i, err)
 		}
 	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, []byte(text)); err != nil {
-		return "", fmt.Errorf("it is no JSON: %w", jsonError(err))
+	return normal(keys)
+}
+
+// normal writes keys without white space and with their members in order.
+func normal(keys []map[string]json.RawMessage) (string, error) {
+	public := make([]map[string]any, 0, len(keys))
+	for _, key := range keys {
+		members := map[string]any{}
+		for name, raw := range key {
+			var value any
+			decoder := json.NewDecoder(bytes.NewReader(raw))
+			decoder.UseNumber()
+			if err := decoder.Decode(&value); err != nil {
+				return "", fmt.Errorf("it is no JSON: %w", jsonError(err))
+			}
+			members[name] = value
+		}
+		public = append(public, members)
 	}
-	return compact.String(), nil
+	text, err := json.Marshal(map[string]any{"keys": public})
+	if err != nil {
+		return "", fmt.Errorf("it cannot be written: %w", jsonError(err))
+	}
+	return string(text), nil
 }
 
 // jsonError keeps where the mistake is and drops what encoding/json quotes of
@@ -91,8 +119,8 @@ func checkKey(key map[string]json.RawMessage) error {
 	if members == nil {
 		return errors.New("only the key types RSA, EC and OKP may be in a ConfigMap: a shared secret belongs in a Secret, under jwks.secretRef")
 	}
-	for _, member := range privateMembers() {
-		if _, present := key[member]; present {
+	for member := range key {
+		if slices.Contains(privateMembers(), strings.ToLower(member)) {
 			return fmt.Errorf("it has the private member %q: publish the public half only, and replace the key, since others may have read it", member)
 		}
 	}

@@ -74,6 +74,23 @@ func (c *compiler) checkIssuer(listener *wsv1alpha1.Listener) {
 	}
 }
 
+// checkPorts looks again at the CRD's rule on ports: a socket of the pod cannot
+// belong to two.
+func (c *compiler) checkPorts() {
+	owner := map[int32]int32{contract.AdminPort: 0, contract.ControlPort: 0}
+	for i := range c.gw.Spec.Listeners {
+		listener := &c.gw.Spec.Listeners[i]
+		bind := contract.BindPort(listener.Port)
+		if other, taken := owner[bind]; taken && other != listener.Port {
+			c.invalid(listenerField(listener.Name)+".port",
+				"port %d of listener %q needs port %d of the pod, which is taken by another listener or by the pod itself: choose another port",
+				listener.Port, listener.Name, bind)
+			continue
+		}
+		owner[bind] = listener.Port
+	}
+}
+
 // checkHostnames looks again at the CRD's rule that a hostname appears once per
 // port: two owners of one name would make the certificate a matter of chance.
 func (c *compiler) checkHostnames() {
