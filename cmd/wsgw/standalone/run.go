@@ -86,6 +86,8 @@ type runner struct {
 	options Options
 	planner planner
 	state   *state
+	// window is the drain window of the first plan, as pods have it.
+	window time.Duration
 
 	// mu guards the fields below.
 	mu       sync.Mutex
@@ -116,6 +118,7 @@ func (r *runner) begin(ctx context.Context) (*plan, error) {
 		return nil, err
 	}
 	r.planner.gateway = first.config.Gateway
+	r.window = drainWindow(first.gateway)
 	return first, nil
 }
 
@@ -151,7 +154,7 @@ func (r *runner) serve(ctx context.Context, first *plan) error {
 		BindPorts:     r.options.Ports,
 		AdminAddress:  r.options.Admin,
 		AllowLoopback: true,
-		DrainWindow:   drainWindow(first.gateway),
+		DrainWindow:   r.window,
 		// No load balancer has to learn that we leave.
 		AcceptAfterStop: -1,
 		Gateway:         first.config.Gateway,
@@ -211,6 +214,9 @@ func (r *runner) reload(ctx context.Context) {
 		}
 		r.refused = err.Error()
 		return
+	}
+	if window := drainWindow(next.gateway); window != r.window {
+		r.options.Logger.WarnContext(ctx, "another drain window begins with the next start", "window", window, "in_force", r.window)
 	}
 	r.contents, r.refused = contents, ""
 	r.options.Logger.InfoContext(ctx, "the edit is in force", "config", contract.Digest(next.files[contract.ConfigFile]))
