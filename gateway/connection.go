@@ -41,50 +41,81 @@ type visit struct {
 	conn     net.Conn
 	begin    time.Time
 	attempt  audit.Attempt
-	// admitted is true once the client may have its 101: what happens from then
-	// on is told by "opened" and "closed".
-	admitted bool
 }
 
-// serve is the life of one connection, as doc.go tells it.
-func (s *server) serve(ctx context.Context, conn net.Conn, port string) {
-	defer func() { _ = conn.Close() }()
+// serve is the life of one connection, as doc.go tells it, up to our 101. What it
+// returns is the rest; nil when there is none.
+func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest func()) {
 	v := &visit{server: s, conn: conn, begin: s.options.Now(), snapshot: s.current.Load()}
 	v.attempt.ClientAddress = conn.RemoteAddr().String()
-	defer v.survive()
 	if !s.slots.Acquire() {
 		v.refused(outcome.Refuse(outcome.TooManyConnections, "%d connections are open", s.slots.Max()))
-		return
+		_ = conn.Close()
+		return nil
 	}
-	defer s.slots.Release()
+	defer func() {
+		if rest == nil {
+			v.leave()
+		}
+	}()
+	defer v.survive()
+	admitted := v.arrive(ctx, port)
+	if admitted == nil {
+		return nil
+	}
+	return func() {
+		defer s.slots.Release()
+		defer func() { _ = conn.Close() }()
+		defer s.survive()
+		s.relayed(ctx, admitted)
+	}
+}
+
+// leave gives back what a connection holds.
+func (v *visit) leave() {
+	_ = v.conn.Close()
+	v.slots.Release()
+}
+
+// arrive takes the caller through TLS and the request. It returns nil when that
+// was all.
+func (v *visit) arrive(ctx context.Context, port string) *admitted {
 	front := v.snapshot.fronts[port]
 	if front == nil {
 		// The socket was just taken out of the configuration.
-		return
+		return nil
 	}
-	if err := conn.SetDeadline(v.begin.Add(v.snapshot.limits.HandshakeTimeout)); err != nil {
-		return
+	if err := v.conn.SetDeadline(v.begin.Add(v.snapshot.limits.HandshakeTimeout)); err != nil {
+		return nil
 	}
-	secure, hello, err := front.Handshake(ctx, conn)
+	secure, hello, err := front.Handshake(ctx, v.conn)
 	v.attempt.ServerName, v.attempt.Listener = hello.ServerName, hello.Listener
 	if err != nil {
 		v.tlsFailed(hello, err)
-		return
+		return nil
 	}
-	s.metrics.Handshake(metrics.PhaseTLS, s.options.Now().Sub(v.begin))
+	v.metrics.Handshake(metrics.PhaseTLS, v.options.Now().Sub(v.begin))
 	v.conn = secure
-	v.converse(ctx, secure, front, hello)
+	return v.converse(ctx, secure, front, hello)
 }
 
 // survive keeps a mistake of ours in one connection from ending the others.
 func (v *visit) survive() {
 	if problem := recover(); problem != nil {
-		v.options.Logger.Error("connection failed by a mistake in the gateway: please report it",
-			"error", fmt.Sprint(problem), "stack", string(debug.Stack()))
-		if !v.admitted {
-			v.refused(outcome.Refuse(outcome.InternalError, ""))
-		}
+		v.mourn(problem)
+		v.refused(outcome.Refuse(outcome.InternalError, ""))
 	}
+}
+
+func (s *server) survive() {
+	if problem := recover(); problem != nil {
+		s.mourn(problem)
+	}
+}
+
+func (s *server) mourn(problem any) {
+	s.options.Logger.Error("connection failed by a mistake in the gateway: please report it",
+		"error", fmt.Sprint(problem), "stack", string(debug.Stack()))
 }
 
 func (v *visit) tlsFailed(hello listener.Hello, err error) {
@@ -98,27 +129,34 @@ func (v *visit) tlsFailed(hello listener.Hello, err error) {
 	v.refused(refusal)
 }
 
-// converse reads the request, decides, answers and relays.
-func (v *visit) converse(ctx context.Context, secure *tls.Conn, front *listener.Front, hello listener.Hello) {
+// admitted is what is left of a visit when it becomes a connection: it must hold
+// neither the snapshot nor the request.
+type admitted struct {
+	session  *session.Session
+	client   net.Conn
+	upstream *proxy.Upstream
+	limits   contract.EffectiveLimits
+}
+
+// converse reads the request, decides and answers.
+func (v *visit) converse(ctx context.Context, secure *tls.Conn, front *listener.Front, hello listener.Hello) *admitted {
 	admission, early, err := v.admit(ctx, secure, front, hello)
 	if err != nil {
 		refusal := asRefusal(err)
 		v.refused(refusal)
 		v.sayNo(secure, refusal)
-		return
+		return nil
 	}
-	defer admission.Upstream.Release()
 	if err := v.answer(secure, admission.Answer); err != nil {
+		admission.Upstream.Release()
 		v.refused(outcome.Refuse(outcome.ClientGone, "connection ended before our answer"))
-		return
+		return nil
 	}
-	v.admitted = true
 	v.metrics.Handshake(metrics.PhaseTotal, v.options.Now().Sub(v.begin))
-	one := session.New(v.describe(secure, admission))
-	// The snapshot and the request must not live as long as the connection.
-	limits := v.snapshot.limits
-	v.snapshot = nil
-	v.relayed(ctx, one, proxy.Replay(secure, early), admission.Upstream, limits)
+	return &admitted{
+		session: session.New(v.describe(secure, admission)), client: proxy.Replay(secure, early),
+		upstream: admission.Upstream, limits: v.snapshot.limits,
+	}
 }
 
 func (v *visit) admit(ctx context.Context, secure *tls.Conn, front *listener.Front, hello listener.Hello) (*handshake.Admission, []byte, error) {
@@ -155,8 +193,9 @@ func (v *visit) describe(secure *tls.Conn, a *handshake.Admission) *audit.Connec
 }
 
 // relayed is the connection from our 101 to its end.
-func (s *server) relayed(ctx context.Context, one *session.Session, client net.Conn, upstream *proxy.Upstream, limits contract.EffectiveLimits) {
-	c := one.Connection()
+func (s *server) relayed(ctx context.Context, a *admitted) {
+	defer a.upstream.Release()
+	one, c := a.session, a.session.Connection()
 	s.audit.Opened(c)
 	s.metrics.Opened(c.Route)
 	s.accounts.open(one)
@@ -168,7 +207,7 @@ func (s *server) relayed(ctx context.Context, one *session.Session, client net.C
 		s.metrics.Closed(c.Route, closure.Reason, s.options.Now().Sub(c.OpenedAt))
 		s.audit.Closed(c, one.Traffic(), closure)
 	}()
-	closure = s.relay.Relay(ctx, client, upstream, one, limits)
+	closure = s.relay.Relay(ctx, a.client, a.upstream, one, a.limits)
 }
 
 // refused writes down why a caller did not get in.

@@ -21,7 +21,7 @@ const (
 // Sockets are the ports that are open now. Its methods are safe for concurrent
 // use.
 type Sockets struct {
-	serve  func(conn net.Conn, port string)
+	serve  func(conn net.Conn, port string) func()
 	logger *slog.Logger
 
 	mu      sync.Mutex
@@ -32,9 +32,11 @@ type Sockets struct {
 }
 
 // NewSockets returns sockets, none of them open. serve is called in a goroutine
-// of its own for each accepted connection and closes it; port is the name that
-// Apply was given.
-func NewSockets(serve func(conn net.Conn, port string), logger *slog.Logger) *Sockets {
+// of its own for each accepted connection; port is the name that Apply was given.
+// What serve returns, if not nil, is called in another new goroutine: handshakes
+// need a deep stack, which a connection that then idles for hours must not keep.
+// Whichever of the two is last closes the connection.
+func NewSockets(serve func(conn net.Conn, port string) (rest func()), logger *slog.Logger) *Sockets {
 	return &Sockets{serve: serve, logger: logger, open: map[string]*socket{}, conns: map[net.Conn]struct{}{}}
 }
 
@@ -142,16 +144,23 @@ func (s *Sockets) start(conn net.Conn, port string) {
 	s.serving.Add(1)
 	s.mu.Unlock()
 	go func() {
-		defer s.serving.Done()
-		defer s.forget(conn)
-		s.serve(conn, port)
+		rest := s.serve(conn, port)
+		if rest == nil {
+			s.forget(conn)
+			return
+		}
+		go func() {
+			defer s.forget(conn)
+			rest()
+		}()
 	}()
 }
 
 func (s *Sockets) forget(conn net.Conn) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	delete(s.conns, conn)
+	s.mu.Unlock()
+	s.serving.Done()
 }
 
 // Stop closes the sockets; accepted connections go on.
