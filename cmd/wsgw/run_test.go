@@ -6,6 +6,7 @@ package main_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,6 +78,30 @@ func TestTheSampleAsItStands(t *testing.T) {
 	}
 	if strings.Contains(p.out.all()+p.err.all(), strings.TrimPrefix(bearer, "Bearer ")) {
 		t.Error("the token is in the output")
+	}
+}
+
+func TestWithoutPortAListenerBindsItsContainerPort(t *testing.T) {
+	t.Parallel()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(free.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "gateway.yaml")
+	write(t, file, strings.Replace(edited(0), "port: 443", "port: "+port, 1))
+	p := launch(t, program, "run", "-f", file, "-f", filepath.Join(sample, "jwks.yaml"))
+	if got, want := p.addresses["public"], "127.0.0.1:"+port; got != want {
+		t.Errorf("bound %s, want %s", got, want)
+	}
+	if _, there := p.addresses["admin"]; there {
+		t.Errorf("there is an admin port that nobody asked for: %v", p.addresses)
 	}
 }
 
