@@ -416,4 +416,22 @@ func TestCheckAgreesWithRun(t *testing.T) {
 	if err := gateway.Check([]byte(`{"version":1,"unknown":true}`)); err == nil {
 		t.Error("unknown field: accepted")
 	}
+	bad := baseConfig()
+	withTokens(t, newIssuer(t))(&bad)
+	// A Secret that is missing is no fault of the configuration; a key set in it is.
+	withSecret, err := contract.Encode(bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gateway.Check(withSecret); err != nil {
+		t.Errorf("without its Secret: %v", err)
+	}
+	bad.Policies[0].Methods[0].JWT.KeySet.Inline = "no JSON"
+	broken, err := contract.Encode(bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gateway.Check(broken); err == nil || !strings.Contains(err.Error(), "users") {
+		t.Errorf("bad key set: %v", err)
+	}
 }
