@@ -309,7 +309,7 @@ func TestTheStateFolderIsUsedAgain(t *testing.T) {
 	t.Parallel()
 	state := filepath.Join(t.TempDir(), "new", "state")
 	files := []string{"ca.crt", "ca.key", "secrets/wsgw-edge.public/tls.crt"}
-	var first []string
+	var earlier []string
 	for i := range 2 {
 		p := launch(t, program, "run", "-f", sample, "--state", state, "--port", "public=0")
 		if err := p.stop(t); err != nil {
@@ -321,11 +321,19 @@ func TestTheStateFolderIsUsedAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			if i == 0 {
-				first = append(first, string(data))
-			} else if first[j] != string(data) {
+				earlier = append(earlier, string(data))
+			} else if earlier[j] != string(data) {
 				t.Errorf("%s is another one in the second run", name)
 			}
 		}
+	}
+	first := launch(t, program, "run", "-f", sample, "--state", state, "--port", "public=0")
+	second := begin(t, program, nil, "run", "-f", sample, "--state", state, "--port", "public=0")
+	if err := second.wait(t); err == nil || len(second.err.find("another wsgw runs")) != 1 {
+		t.Errorf("a second run in the same folder ends with %v:\n%s", err, second.err.all())
+	}
+	if err := first.stop(t); err != nil {
+		t.Error(err)
 	}
 	for name, want := range map[string]os.FileMode{"": 0o700, "ca.key": 0o600, "secrets": 0o700} {
 		info, err := os.Stat(filepath.Join(state, name))

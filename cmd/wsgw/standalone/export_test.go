@@ -15,10 +15,11 @@ var Publish = publish
 // Certificate opens a state folder and returns the pair of a listener in it, as
 // a run at that time would, having written it.
 func Certificate(folder string, listener *wsv1alpha1.Listener, now time.Time) (map[string][]byte, error) {
-	s, _, err := openState(folder, func() time.Time { return now })
+	s, closeState, err := openState(folder, func() time.Time { return now })
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = closeState() }()
 	gw := &wsv1alpha1.WebSocketGateway{}
 	gw.Name = "edge"
 	gw.Spec.Listeners = []wsv1alpha1.Listener{*listener}

@@ -28,16 +28,21 @@ type state struct {
 
 // openState prepares a folder; an empty name stands for one that close removes.
 func openState(folder string, now func() time.Time) (s *state, closeState func() error, err error) {
-	closeState = func() error { return nil }
+	remove := func() error { return nil }
 	if folder == "" {
 		if folder, err = os.MkdirTemp("", "wsgw-*"); err != nil {
 			return nil, nil, fmt.Errorf("make a state folder: %w", err)
 		}
-		closeState = func() error { return os.RemoveAll(folder) }
+		remove = func() error { return os.RemoveAll(folder) }
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the state folder: %w", err)
 	}
+	unlock, err := lock(folder)
+	if err != nil {
+		return nil, nil, errors.Join(err, remove())
+	}
+	closeState = func() error { return errors.Join(unlock(), remove()) }
 	ca, err := openAuthority(folder, now())
 	if err != nil {
 		return nil, nil, errors.Join(err, closeState())
