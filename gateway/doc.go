@@ -12,7 +12,7 @@
 // for a caller who has not been let in yet.
 //
 //  1. accept: the cap on connections (listener, limits). Too many: the socket
-//     is closed after a short 503.
+//     is closed, since an answer would cost a TLS handshake.
 //  2. TLS: the server name selects listener, certificate and versions
 //     (listener, certs). A name that nobody serves gets the alert
 //     unrecognized_name.

@@ -70,7 +70,7 @@ const (
 // Answer is what a refused client is told.
 type Answer struct {
 	// Status is the HTTP status; 0 where there is no HTTP answer to give,
-	// because TLS failed or the client has gone.
+	// because there is no TLS to give it through or the client has gone.
 	Status int
 	// Text is the whole body.
 	Text string
@@ -93,10 +93,8 @@ func refusals(reason Reason) (Answer, bool) {
 
 func handshakeRefusals(reason Reason) (Answer, bool) {
 	switch reason {
-	case TLSHandshakeFailed, UnknownServerName, NoCertificate, ClientGone:
+	case TooManyConnections, TLSHandshakeFailed, UnknownServerName, NoCertificate, ClientGone:
 		return Answer{}, true
-	case TooManyConnections:
-		return Answer{Status: http.StatusServiceUnavailable, Text: "too many connections", RetryAfter: true}, true
 	case HandshakeTimeout:
 		return Answer{Status: http.StatusRequestTimeout, Text: "handshake took too long"}, true
 	case BadRequest:
