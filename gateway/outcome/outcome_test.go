@@ -76,7 +76,9 @@ func TestListsHoldEveryReasonOnce(t *testing.T) {
 
 func TestEveryRefusalHasAnAnswer(t *testing.T) {
 	t.Parallel()
-	silent := []outcome.Reason{outcome.TLSHandshakeFailed, outcome.UnknownServerName, outcome.NoCertificate, outcome.ClientGone}
+	silent := []outcome.Reason{
+		outcome.TooManyConnections, outcome.TLSHandshakeFailed, outcome.UnknownServerName, outcome.NoCertificate, outcome.ClientGone,
+	}
 	for _, reason := range outcome.Refusals() {
 		answer := outcome.Refuse(reason, "").Answer()
 		if slices.Contains(silent, reason) {
