@@ -45,6 +45,8 @@ type pass struct {
 	facts status.Facts
 	// silent passes write no status: it would be less true than the one before.
 	silent bool
+	// unsettled is true while pods have not seen all that they shall see.
+	unsettled bool
 	// after is when to come again although nothing may change meanwhile.
 	after time.Duration
 }
@@ -73,7 +75,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	failure := r.converge(ctx, p)
 	if ctx.Err() != nil {
 		// The operator is stopping. Its successor begins where this pass ended.
-		return reconcile.Result{}, nil
+		return reconcile.Result{}, nil //nolint:nilerr // an end is no failure
 	}
 	if err := r.report(ctx, p, failure); err != nil {
 		return reconcile.Result{}, err
@@ -117,7 +119,9 @@ func (r *Reconciler) converge(ctx context.Context, p *pass) error {
 	}
 	p.facts.Running = &seen.Running
 	p.silent = !seen.Complete
-	after, err := r.toucher.Touch(ctx, client.ObjectKeyFromObject(p.gw), behind(seen))
+	lacking := behind(seen)
+	p.unsettled = len(lacking) > 0
+	after, err := r.toucher.Touch(ctx, client.ObjectKeyFromObject(p.gw), lacking)
 	p.comeAgain(after)
 	return err
 }

@@ -6,12 +6,12 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"sync"
+	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
@@ -35,7 +35,12 @@ func (r *Reconciler) report(ctx context.Context, p *pass, failure error) error {
 		// The pass did not get through: it has not seen this generation in full.
 		computed.ObservedGeneration = p.gw.Status.ObservedGeneration
 	}
+	wait := r.memory.settling(key, p.unsettled, now)
 	if equality.Semantic.DeepEqual(p.gw.Status, computed) {
+		return nil
+	}
+	if wait > 0 && sameTurns(&p.gw.Status, &computed) {
+		p.comeAgain(wait)
 		return nil
 	}
 	changed := p.gw.DeepCopy()
@@ -48,9 +53,23 @@ func (r *Reconciler) report(ctx context.Context, p *pass, failure error) error {
 		}
 		return fmt.Errorf("write status: %w", err)
 	}
-	r.memory.wrote(key, changed)
+	r.memory.wrote(key, changed, now)
 	r.announce(p.gw, computed.Conditions)
 	return nil
+}
+
+// settlingPause is the least time between two writes of a status of which only
+// counts differ, while pods are still on their way: a change that reaches a
+// hundred pods one by one must not cost a hundred writes. The last of them is
+// written at once.
+const settlingPause = time.Second
+
+// sameTurns tells whether two statuses say the same, details apart.
+func sameTurns(before, after *wsv1alpha1.WebSocketGatewayStatus) bool {
+	return before.ObservedGeneration == after.ObservedGeneration &&
+		slices.EqualFunc(before.Conditions, after.Conditions, func(a, b metav1.Condition) bool {
+			return a.Type == b.Type && a.Status == b.Status && a.Reason == b.Reason
+		})
 }
 
 // maxNote is the longest text that an event may carry.
@@ -95,67 +114,4 @@ func shorten(text string) string {
 		end--
 	}
 	return text[:end] + "…"
-}
-
-// memory is what the reconciler remembers of gateways between passes. All of
-// it may be lost: it saves writes that a late cache would cause, and keeps the
-// beginning of states that are tolerated for a while.
-type memory struct {
-	mu       sync.Mutex
-	gateways map[client.ObjectKey]remembered
-}
-
-type remembered struct {
-	since           status.Since
-	resourceVersion string
-	uid             string
-	status          wsv1alpha1.WebSocketGatewayStatus
-}
-
-// recall puts our own last status into a gateway that the cache has from before
-// that write.
-func (m *memory) recall(gw *wsv1alpha1.WebSocketGateway) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	known, ok := m.gateways[client.ObjectKeyFromObject(gw)]
-	if !ok || known.uid != string(gw.UID) || known.resourceVersion == "" {
-		return
-	}
-	order, err := resourceversion.CompareResourceVersion(gw.ResourceVersion, known.resourceVersion)
-	if err == nil && order < 0 {
-		gw.Status = *known.status.DeepCopy()
-	}
-}
-
-func (m *memory) wrote(key client.ObjectKey, gw *wsv1alpha1.WebSocketGateway) {
-	m.change(key, func(r *remembered) {
-		r.resourceVersion, r.uid, r.status = gw.ResourceVersion, string(gw.UID), *gw.Status.DeepCopy()
-	})
-}
-
-func (m *memory) since(key client.ObjectKey) status.Since {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.gateways[key].since
-}
-
-func (m *memory) keepSince(key client.ObjectKey, since status.Since) {
-	m.change(key, func(r *remembered) { r.since = since })
-}
-
-func (m *memory) change(key client.ObjectKey, change func(*remembered)) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.gateways == nil {
-		m.gateways = map[client.ObjectKey]remembered{}
-	}
-	known := m.gateways[key]
-	change(&known)
-	m.gateways[key] = known
-}
-
-func (m *memory) forget(key client.ObjectKey) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.gateways, key)
 }

@@ -60,6 +60,7 @@ func (p *polling) since() (asked, woken int) {
 
 type polling struct {
 	*observe.Poller
+	t   *testing.T
 	pod *scripted
 
 	mu    sync.Mutex
@@ -67,10 +68,10 @@ type polling struct {
 }
 
 // inBubble runs a poller of one pod on a clock that the test moves.
-func inBubble(t *testing.T, test func(t *testing.T, p *polling)) {
+func inBubble(t *testing.T, test func(p *polling)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		p := &polling{pod: &scripted{etag: "one"}}
+		p := &polling{t: t, pod: &scripted{etag: "one"}}
 		p.Poller = observe.NewPoller(p.pod, time.Now, slog.New(slog.DiscardHandler),
 			func(context.Context, types.NamespacedName) {
 				p.mu.Lock()
@@ -80,7 +81,7 @@ func inBubble(t *testing.T, test func(t *testing.T, p *polling)) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- p.Start(ctx) }()
-		test(t, p)
+		test(p)
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Start() = %v", err)
@@ -94,29 +95,29 @@ func (p *polling) wish(wanted string) {
 
 func TestAQuietPodIsAskedEvery20Seconds(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *polling) {
+	inBubble(t, func(p *polling) {
 		if _, asked := p.Asked("uid"); asked {
-			t.Error("a pod counts as asked before it was")
+			p.t.Error("a pod counts as asked before it was")
 		}
 		p.wish("")
 		time.Sleep(time.Second)
 		if asked, woken := p.since(); asked != 1 || woken != 1 {
-			t.Errorf("at the beginning: asked %d, woken %d times, want 1 and 1", asked, woken)
+			p.t.Errorf("at the beginning: asked %d, woken %d times, want 1 and 1", asked, woken)
 		}
 		time.Sleep(200 * time.Second)
 		if asked, woken := p.since(); asked < 8 || asked > 14 || woken != 0 {
-			t.Errorf("in 200 s: asked %d, woken %d times, want about 10 and 0", asked, woken)
+			p.t.Errorf("in 200 s: asked %d, woken %d times, want about 10 and 0", asked, woken)
 		}
 		known, _ := p.Asked("uid")
 		if age := time.Since(known.ReportedAt); age > 25*time.Second || known.Report == nil || known.Silence != "" {
-			t.Errorf("Asked() = %+v, %v old", known, age)
+			p.t.Errorf("Asked() = %+v, %v old", known, age)
 		}
 	})
 }
 
 func TestAPodIsAskedQuicklyWhileSomethingIsExpected(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *polling) {
+	inBubble(t, func(p *polling) {
 		p.wish("")
 		time.Sleep(time.Second)
 		p.since()
@@ -125,30 +126,30 @@ func TestAPodIsAskedQuicklyWhileSomethingIsExpected(t *testing.T) {
 		p.wish("new")
 		time.Sleep(500 * time.Millisecond)
 		if asked, woken := p.since(); asked < 4 || woken != 0 {
-			t.Errorf("asked %d, woken %d times in the first half second, want at least 4 and 0", asked, woken)
+			p.t.Errorf("asked %d, woken %d times in the first half second, want at least 4 and 0", asked, woken)
 		}
 		p.pod.answer("two", nil)
 		time.Sleep(time.Second)
 		if _, woken := p.since(); woken != 1 {
-			t.Errorf("woken %d times by one changed answer", woken)
+			p.t.Errorf("woken %d times by one changed answer", woken)
 		}
 		time.Sleep(time.Minute)
 		if asked, _ := p.since(); asked > 40 {
-			t.Errorf("asked %d times in a minute of waiting: never slows down", asked)
+			p.t.Errorf("asked %d times in a minute of waiting: never slows down", asked)
 		}
 		p.wish("")
 		time.Sleep(time.Minute)
 		p.since()
 		time.Sleep(time.Minute)
 		if asked, _ := p.since(); asked > 5 {
-			t.Errorf("asked %d times a minute although nothing is expected any more", asked)
+			p.t.Errorf("asked %d times a minute although nothing is expected any more", asked)
 		}
 	})
 }
 
 func TestSilenceIsToldOnceAndSoIsItsEnd(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *polling) {
+	inBubble(t, func(p *polling) {
 		p.wish("")
 		time.Sleep(time.Second)
 		p.since()
@@ -156,30 +157,30 @@ func TestSilenceIsToldOnceAndSoIsItsEnd(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		known, _ := p.Asked("uid")
 		if _, woken := p.since(); woken != 1 || known.Silence == "" || known.Report == nil {
-			t.Errorf("woken %d times by silence, knows %+v", woken, known)
+			p.t.Errorf("woken %d times by silence, knows %+v", woken, known)
 		}
 		p.pod.answer("one", nil)
 		time.Sleep(time.Minute)
 		known, _ = p.Asked("uid")
 		if _, woken := p.since(); woken != 1 || known.Silence != "" {
-			t.Errorf("woken %d times by the end of silence, knows %+v", woken, known)
+			p.t.Errorf("woken %d times by the end of silence, knows %+v", woken, known)
 		}
 	})
 }
 
 func TestAForgottenPodIsNotAsked(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *polling) {
+	inBubble(t, func(p *polling) {
 		p.wish("")
 		time.Sleep(time.Second)
 		p.Watch(target().Gateway, nil)
 		p.since()
 		time.Sleep(5 * time.Minute)
 		if asked, woken := p.since(); asked != 0 || woken != 0 {
-			t.Errorf("asked %d, woken %d times for a gateway that is gone", asked, woken)
+			p.t.Errorf("asked %d, woken %d times for a gateway that is gone", asked, woken)
 		}
 		if _, asked := p.Asked("uid"); asked {
-			t.Error("still knows a pod that is gone")
+			p.t.Error("still knows a pod that is gone")
 		}
 	})
 }

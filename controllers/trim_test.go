@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wsgateway/websocket-gateway-operator/controllers"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
+)
+
+func noisy(annotations, labels map[string]string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name: "x", Annotations: annotations, Labels: labels,
+		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "somebody"}},
+	}
+}
+
+// The caches hold a whole cluster's Services and ConfigMaps. What is read of
+// them must survive, and nothing else may.
+func TestWhatTheCachesKeep(t *testing.T) {
+	t.Parallel()
+	const revision = "deployment.kubernetes.io/revision"
+	noise := map[string]string{"noise": "1"}
+	ours := map[string]string{render.GatewayLabel: "edge", "noise": "1"}
+	spec := corev1.ServiceSpec{
+		ClusterIP: "10.0.0.1", Ports: []corev1.ServicePort{{Port: 1}}, Selector: noise, ExternalIPs: []string{"192.0.2.1"},
+	}
+	tests := map[string]struct{ in, want client.Object }{
+		"our own Service stays whole, for it is compared": {
+			in:   &corev1.Service{ObjectMeta: noisy(noise, ours), Spec: spec},
+			want: &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "x", Annotations: noise, Labels: ours}, Spec: spec},
+		},
+		"of any other Service its ports and address": {
+			in: &corev1.Service{ObjectMeta: noisy(noise, noise), Spec: spec},
+			want: &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Spec: corev1.ServiceSpec{
+				ClusterIP: "10.0.0.1", Ports: []corev1.ServicePort{{Port: 1}},
+			}},
+		},
+		"of an EndpointSlice its Service and addresses": {
+			in: &discoveryv1.EndpointSlice{
+				ObjectMeta: noisy(noise, map[string]string{discoveryv1.LabelServiceName: "echo", "noise": "1"}),
+				Endpoints:  []discoveryv1.Endpoint{{Addresses: []string{"192.0.2.1"}, NodeName: new("node")}},
+			},
+			want: &discoveryv1.EndpointSlice{
+				ObjectMeta: metav1.ObjectMeta{Name: "x", Labels: map[string]string{discoveryv1.LabelServiceName: "echo"}},
+				Endpoints:  []discoveryv1.Endpoint{{Addresses: []string{"192.0.2.1"}}},
+			},
+		},
+		"of a pod its state": {
+			in: &corev1.Pod{
+				ObjectMeta: noisy(noise, ours), Spec: corev1.PodSpec{NodeName: "node"},
+				Status: corev1.PodStatus{PodIP: "192.0.2.1", HostIP: "192.0.2.2", ContainerStatuses: []corev1.ContainerStatus{
+					{Name: "gateway", ImageID: "long", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+				}},
+			},
+			want: &corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Name: "x", Labels: ours},
+				Status: corev1.PodStatus{PodIP: "192.0.2.1", ContainerStatuses: []corev1.ContainerStatus{
+					{Name: "gateway", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+				}},
+			},
+		},
+		"of metadata the revision and our label": {
+			in: &metav1.PartialObjectMetadata{ObjectMeta: noisy(map[string]string{revision: "2", "noise": "1"}, ours)},
+			want: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+				Name: "x", Annotations: map[string]string{revision: "2"}, Labels: map[string]string{render.GatewayLabel: "edge"},
+			}},
+		},
+	}
+	options, err := controllers.CacheOptions(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range tests {
+		got, err := options.DefaultTransform(tt.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(any(tt.want), got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
