@@ -3,6 +3,8 @@
 
 package v1alpha1
 
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 // AuthPolicy says who may connect. A route without a policy admits nobody.
 //
 // +kubebuilder:validation:XValidation:rule="self.anyOf.all(a, !has(a.apiKey) || self.anyOf.filter(b, has(b.apiKey) && (has(a.apiKey.from) ? a.apiKey.from.exists(s, has(b.apiKey.from) ? b.apiKey.from.exists(t, has(s.header) ? has(t.header) && s.header.lowerAscii() == t.header.lowerAscii() : has(t.subprotocol)) : has(s.header) && s.header.lowerAscii() == 'x-api-key') : (!has(b.apiKey.from) || b.apiKey.from.exists(t, has(t.header) && t.header.lowerAscii() == 'x-api-key')))).size() == 1)",message="two apiKey methods of a policy must not read the same header or subprotocol (default X-API-Key): one of them could never be asked"
@@ -98,7 +100,35 @@ type JWTMethod struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	From []CredentialSource `json:"from,omitempty"`
+
+	// requiredClaims lists, for the name of a claim, the values of which a
+	// token must have one. All of the claims are required. A claim fits if it
+	// is a string, a number or a boolean that is written exactly like one of
+	// the values, or a list in which one item is; an object or null never fits.
+	// +optional
+	// +kubebuilder:validation:MinProperties=1
+	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(name, name.size() > 0 && name.size() <= 128)",message="the name of a required claim must have between 1 and 128 characters"
+	// +kubebuilder:validation:XValidation:rule="!self.exists(name, name in ['iss', 'aud', 'exp', 'nbf', 'iat'])",message="iss, aud, exp, nbf and iat are checked by issuer, audiences and the clock and cannot be required claims"
+	RequiredClaims map[string]ClaimValues `json:"requiredClaims,omitempty"`
+
+	// clockSkew is by how much the clocks of the issuer and of the gateway may
+	// differ: it widens exp, nbf and iat. 0s to 5m, default 30s.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('5m')",message="clockSkew must be between 0s and 5m"
+	ClockSkew *metav1.Duration `json:"clockSkew,omitempty"`
 }
+
+// ClaimValues are the accepted values of a claim.
+//
+// +listType=set
+// +kubebuilder:validation:MinItems=1
+// +kubebuilder:validation:MaxItems=32
+// +kubebuilder:validation:items:MinLength=1
+// +kubebuilder:validation:items:MaxLength=256
+type ClaimValues []string
 
 // KeySetSource is exactly one source of a JSON Web Key Set (RFC 7517).
 //

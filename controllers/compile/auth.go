@@ -59,6 +59,9 @@ func (c *compiler) method(policy string, index int, spec *wsv1alpha1.AuthMethod)
 			Algorithms: sorted(spec.JWT.Algorithms),
 			KeySet:     keySet,
 			From:       sources(spec.JWT.From, defaultTokenHeader),
+
+			RequiredClaims: requiredClaims(spec.JWT.RequiredClaims),
+			ClockSkew:      duration(spec.JWT.ClockSkew, contract.DefaultClockSkew),
 		}}, ok
 	case spec.APIKey != nil:
 		return contract.Method{APIKey: &contract.APIKey{
@@ -70,6 +73,17 @@ func (c *compiler) method(policy string, index int, spec *wsv1alpha1.AuthMethod)
 	}
 	c.invalid(methodField(policy, index), "the method has no kind that this release knows: set exactly one of jwt, apiKey and anonymous")
 	return contract.Method{}, false
+}
+
+func requiredClaims(spec map[string]wsv1alpha1.ClaimValues) map[string][]string {
+	if len(spec) == 0 {
+		return nil
+	}
+	claims := make(map[string][]string, len(spec))
+	for name, values := range spec {
+		claims[name] = sorted(values)
+	}
+	return claims
 }
 
 func sources(from []wsv1alpha1.CredentialSource, standard string) []contract.Source {

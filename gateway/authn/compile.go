@@ -108,6 +108,7 @@ func passes(methods []contract.Method, i int) func(contract.Source, string) bool
 func (b *builder) jwt(c *contract.JWT, passes func(contract.Source, string) bool) {
 	method := &jwtMethod{
 		policy: b.policy.name, issuer: c.Issuer, audiences: c.Audiences, algorithms: c.Algorithms,
+		required: c.RequiredClaims, skew: c.Skew(),
 		from: c.From, now: b.sets.options.Now, passes: passes,
 	}
 	switch keys := &c.KeySet; {

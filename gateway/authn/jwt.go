@@ -16,10 +16,6 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
-// ClockSkew is by how much the clocks of issuer and gateway may differ: it
-// widens exp, nbf and iat.
-const ClockSkew = 30 * time.Second
-
 // keySource gives the keys of an issuer.
 type keySource interface {
 	// keys returns the keys in force, an auth_unavailable refusal if there are
@@ -36,9 +32,13 @@ type jwtMethod struct {
 	issuer     string
 	audiences  []string
 	algorithms []string
-	from       []contract.Source
-	source     keySource
-	now        func() time.Time
+	required   requiredClaims
+	// skew is by how much the clocks of issuer and gateway may differ: it
+	// widens exp, nbf and iat.
+	skew   time.Duration
+	from   []contract.Source
+	source keySource
+	now    func() time.Time
 	// passes tells whether a token of another issuer, or something that is no
 	// token (issuer empty), shown at a place may be meant for another method
 	// of the policy.
@@ -108,7 +108,7 @@ func (m *jwtMethod) verify(ctx context.Context, t *token) (jwt.Token, string, er
 func (m *jwtMethod) identity(t *token, verified jwt.Token, keyID string) (Identity, error) {
 	err := jwt.Validate(verified,
 		jwt.WithClock(jwt.ClockFunc(m.now)),
-		jwt.WithAcceptableSkew(ClockSkew),
+		jwt.WithAcceptableSkew(m.skew),
 		jwt.WithRequiredClaim(jwt.ExpirationKey),
 		jwt.WithIssuer(m.issuer),
 	)
@@ -123,10 +123,13 @@ func (m *jwtMethod) identity(t *token, verified jwt.Token, keyID string) (Identi
 	if _, present := t.claims["sub"]; present && !ok {
 		return Identity{}, outcome.Refuse(outcome.BadCredential, "sub of the token is not a string")
 	}
+	if name, ok := m.required.unmet(t.claims); ok {
+		return Identity{}, outcome.Refuse(outcome.BadCredential, "token without a required value of claim %q", name)
+	}
 	expiry, _ := verified.Expiration()
 	return Identity{
 		Policy: m.policy, Method: MethodJWT, Issuer: m.issuer, Subject: subject, KeyID: keyID,
-		Claims: t.claims, ExpiresAt: expiry.Add(ClockSkew),
+		Claims: t.claims, ExpiresAt: expiry.Add(m.skew),
 	}, nil
 }
 

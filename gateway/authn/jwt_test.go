@@ -29,7 +29,7 @@ func TestTokenMakesAnIdentity(t *testing.T) {
 	}
 	want := authn.Identity{
 		Policy: "users", Method: authn.MethodJWT, Issuer: issuer, Subject: "alice", KeyID: "k1",
-		ExpiresAt: noon.Add(time.Hour + authn.ClockSkew),
+		ExpiresAt: noon.Add(time.Hour + contract.DefaultClockSkew),
 		Claims: map[string]any{
 			"iss": issuer, "aud": audience, "sub": "alice", "groups": []any{"a", "b"},
 			"iat": json.Number("1772625540"), "exp": json.Number("1772629200"),
@@ -147,10 +147,10 @@ func TestBadTokensAreRefused(t *testing.T) {
 		"exp a list":                  withExp("[1772629200]"),
 		"exp zero":                    withExp("0"),
 		"expired":                     key.token(map[string]any{"exp": noon.Add(-time.Hour).Unix()}),
-		"expired by exactly the skew": key.token(map[string]any{"exp": noon.Add(-authn.ClockSkew).Unix()}),
-		"nbf beyond the skew":         key.token(map[string]any{"nbf": noon.Add(authn.ClockSkew + time.Second).Unix()}),
+		"expired by exactly the skew": key.token(map[string]any{"exp": noon.Add(-contract.DefaultClockSkew).Unix()}),
+		"nbf beyond the skew":         key.token(map[string]any{"nbf": noon.Add(contract.DefaultClockSkew + time.Second).Unix()}),
 		"nbf is a string":             key.token(map[string]any{"nbf": "0"}),
-		"iat beyond the skew":         key.token(map[string]any{"iat": noon.Add(authn.ClockSkew + time.Second).Unix()}),
+		"iat beyond the skew":         key.token(map[string]any{"iat": noon.Add(contract.DefaultClockSkew + time.Second).Unix()}),
 		"iat is a boolean":            key.token(map[string]any{"iat": true}),
 
 		"iss missing":           key.token(map[string]any{"iss": nil}),
@@ -201,9 +201,9 @@ func TestTokensAtTheEdgeAreAccepted(t *testing.T) {
 	t.Parallel()
 	key := ecKey(t, "k1")
 	tests := map[string]map[string]any{
-		"expired a second less than the skew ago":     {"exp": noon.Add(time.Second - authn.ClockSkew).Unix()},
-		"nbf within the skew":                         {"nbf": noon.Add(authn.ClockSkew).Unix()},
-		"iat within the skew":                         {"iat": noon.Add(authn.ClockSkew).Unix()},
+		"expired a second less than the skew ago":     {"exp": noon.Add(time.Second - contract.DefaultClockSkew).Unix()},
+		"nbf within the skew":                         {"nbf": noon.Add(contract.DefaultClockSkew).Unix()},
+		"iat within the skew":                         {"iat": noon.Add(contract.DefaultClockSkew).Unix()},
 		"iat missing":                                 {"iat": nil},
 		"exp with a fraction":                         {"exp": 1772629200.5},
 		"sub missing":                                 {"sub": nil},

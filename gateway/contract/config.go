@@ -76,6 +76,16 @@ type JWT struct {
 	Algorithms []string `json:"algorithms"`
 	KeySet     KeySet   `json:"keySet"`
 	From       []Source `json:"from"`
+	// RequiredClaims maps the name of a claim to the values of which a token
+	// must have one.
+	RequiredClaims map[string][]string `json:"requiredClaims,omitempty"`
+	// ClockSkew absent means DefaultClockSkew.
+	ClockSkew *Duration `json:"clockSkew,omitempty"`
+}
+
+// Skew returns the clock skew in force.
+func (j *JWT) Skew() time.Duration {
+	return time.Duration(or(j.ClockSkew, Duration(DefaultClockSkew)))
 }
 
 // KeySet is exactly one of Inline, Secret and URI.
@@ -168,6 +178,10 @@ type Limits struct {
 	PingInterval       *Duration `json:"pingInterval,omitempty"`
 	PongTimeout        *Duration `json:"pongTimeout,omitempty"`
 }
+
+// DefaultClockSkew is more than clocks that are kept at all differ by, and too
+// little to matter to a token's lifetime.
+const DefaultClockSkew time.Duration = 30 * time.Second
 
 // Defaults of Limits and Audit. They are chosen so that a stranger with one
 // connection cannot hold more than about a megabyte for more than ten minutes.

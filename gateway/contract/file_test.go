@@ -31,6 +31,8 @@ func fullConfig() contract.Config {
 						Issuer: "https://id.example.com", Audiences: []string{"chat"}, Algorithms: []string{"ES256"},
 						KeySet: contract.KeySet{Inline: `{"keys":[]}`},
 						From:   []contract.Source{{Header: "Authorization"}, {Subprotocol: "bearer"}},
+
+						RequiredClaims: map[string][]string{"org": {"acme"}}, ClockSkew: new(contract.Duration(0)),
 					}},
 					{JWT: &contract.JWT{
 						Issuer: "https://two.example.com", Audiences: []string{"chat"}, Algorithms: []string{"HS256"},
@@ -131,6 +133,10 @@ func TestAConfigThatCannotBeReadFullyIsRefused(t *testing.T) {
 		"method of two kinds":         strings.Replace(good, `{"anonymous":{}}`, `{"anonymous":{},"apiKey":{"secret":"k","from":[{"header":"X"}]}}`, 1),
 		"JWT without audience":        strings.Replace(good, `"audiences":["chat"]`, `"audiences":[]`, 1),
 		"JWT without algorithms":      strings.Replace(good, `"algorithms":["ES256"]`, `"algorithms":[]`, 1),
+		"clock skew of an hour":       strings.Replace(good, `"clockSkew":"0s"`, `"clockSkew":"1h"`, 1),
+		"clock skew below zero":       strings.Replace(good, `"clockSkew":"0s"`, `"clockSkew":"-1s"`, 1),
+		"claim without values":        strings.Replace(good, `"org":["acme"]`, `"org":[]`, 1),
+		"claim without a name":        strings.Replace(good, `"org":["acme"]`, `"":["acme"]`, 1),
 		"two key sets":                strings.Replace(good, `"uri":`, `"inline":"x","uri":`, 1),
 		"credential from nowhere":     strings.Replace(good, `[{"header":"X-Api-Key"}]`, `[]`, 1),
 		"credential from two places":  strings.Replace(good, `{"header":"X-Api-Key"}`, `{"header":"X-Api-Key","subprotocol":"bearer"}`, 1),

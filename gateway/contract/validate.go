@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 )
 
 // validate checks the structure that every reader relies on: names that
@@ -112,8 +113,19 @@ func (j *JWT) validate() error {
 			return err
 		}
 	}
+	for name, values := range j.RequiredClaims {
+		if name == "" || len(values) == 0 {
+			return errors.New("jwt: a required claim needs a name and values")
+		}
+	}
+	if skew := j.Skew(); skew < 0 || skew > maxClockSkew {
+		return fmt.Errorf("jwt: clock skew of %v is not between 0s and %v", skew, maxClockSkew)
+	}
 	return sources(j.From)
 }
+
+// maxClockSkew keeps a mistake from making tokens live for ever.
+const maxClockSkew = 5 * time.Minute
 
 func sources(from []Source) error {
 	if len(from) == 0 {

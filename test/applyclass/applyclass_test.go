@@ -47,7 +47,7 @@ spec:
   authPolicies:
   - name: users
     anyOf:
-    - jwt: {issuer: i, audiences: [a], algorithms: [ES256], jwks: {uri: "https://id/k", caRef: {name: ca, key: k}}, from: [{header: Authorization}, {subprotocol: bearer}]}
+    - jwt: {issuer: i, audiences: [a], algorithms: [ES256], requiredClaims: {org: [acme]}, clockSkew: 10s, jwks: {uri: "https://id/k", caRef: {name: ca, key: k}}, from: [{header: Authorization}, {subprotocol: bearer}]}
     - jwt: {issuer: j, audiences: [a], algorithms: [ES256], jwks: {configMapRef: {name: keys, key: k}}}
     - jwt: {issuer: k, audiences: [a], algorithms: [HS256], jwks: {secretRef: {name: hmac, key: k}}}
     - apiKey: {secretRef: {name: devices}, from: [{header: X-Key}, {subprotocol: bearer}]}
@@ -199,7 +199,7 @@ func other(value reflect.Value) bool {
 	case reflect.Int32, reflect.Int64:
 		value.SetInt(value.Int() + 1)
 	case reflect.Map:
-		value.SetMapIndex(reflect.ValueOf("added"), reflect.ValueOf("x").Convert(value.Type().Elem()))
+		value.SetMapIndex(reflect.ValueOf("added"), reflect.Zero(value.Type().Elem()))
 	case reflect.Struct: // Without fields: its presence is the value.
 	default:
 		return false

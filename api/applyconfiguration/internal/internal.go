@@ -121,6 +121,11 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretRef
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalReference
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClaimValues
+  list:
+    elementType:
+      scalar: string
+    elementRelationship: associative
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CredentialSource
   map:
     fields:
@@ -234,6 +239,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: clockSkew
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: from
       type:
         list:
@@ -246,6 +254,11 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: jwks
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.KeySetSource
+    - name: requiredClaims
+      type:
+        map:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClaimValues
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.KeyAlgorithm
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.KeySetSource

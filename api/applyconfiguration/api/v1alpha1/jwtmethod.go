@@ -7,6 +7,7 @@ package v1alpha1
 
 import (
 	apiv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // JWTMethodApplyConfiguration represents a declarative configuration of the JWTMethod type for use
@@ -26,6 +27,14 @@ type JWTMethodApplyConfiguration struct {
 	// from lists where a token may be shown, in order. Default: the
 	// Authorization header with the Bearer scheme.
 	From []CredentialSourceApplyConfiguration `json:"from,omitempty"`
+	// requiredClaims lists, for the name of a claim, the values of which a
+	// token must have one. All of the claims are required. A claim fits if it
+	// is a string, a number or a boolean that is written exactly like one of
+	// the values, or a list in which one item is; an object or null never fits.
+	RequiredClaims map[string]apiv1alpha1.ClaimValues `json:"requiredClaims,omitempty"`
+	// clockSkew is by how much the clocks of the issuer and of the gateway may
+	// differ: it widens exp, nbf and iat. 0s to 5m, default 30s.
+	ClockSkew *v1.Duration `json:"clockSkew,omitempty"`
 }
 
 // JWTMethodApplyConfiguration constructs a declarative configuration of the JWTMethod type for use with
@@ -80,5 +89,27 @@ func (b *JWTMethodApplyConfiguration) WithFrom(values ...*CredentialSourceApplyC
 		}
 		b.From = append(b.From, *values[i])
 	}
+	return b
+}
+
+// WithRequiredClaims puts the entries into the RequiredClaims field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, the entries provided by each call will be put on the RequiredClaims field,
+// overwriting an existing map entries in RequiredClaims field with the same key.
+func (b *JWTMethodApplyConfiguration) WithRequiredClaims(entries map[string]apiv1alpha1.ClaimValues) *JWTMethodApplyConfiguration {
+	if b.RequiredClaims == nil && len(entries) > 0 {
+		b.RequiredClaims = make(map[string]apiv1alpha1.ClaimValues, len(entries))
+	}
+	for k, v := range entries {
+		b.RequiredClaims[k] = v
+	}
+	return b
+}
+
+// WithClockSkew sets the ClockSkew field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClockSkew field is set to the value of the last call.
+func (b *JWTMethodApplyConfiguration) WithClockSkew(value v1.Duration) *JWTMethodApplyConfiguration {
+	b.ClockSkew = &value
 	return b
 }
