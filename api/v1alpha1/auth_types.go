@@ -211,6 +211,9 @@ const (
 type Origins struct {
 	// allow lists the accepted origins, exactly as browsers send them: scheme,
 	// host and, if it is not the scheme's default, port; lower case, no path.
+	// "*." in front of a host stands for exactly one label, so that
+	// https://*.example.com accepts https://app.example.com, but neither
+	// https://example.com nor https://a.b.example.com.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -223,11 +226,12 @@ type Origins struct {
 	Missing MissingOrigin `json:"missing,omitempty"`
 }
 
-// Origin is the origin of a web page.
+// Origin is the origin of a web page, or a wildcard for those of one domain.
 //
 // +kubebuilder:validation:MaxLength=300
 // +kubebuilder:validation:XValidation:rule="!(self.startsWith('https://') && self.endsWith(':443')) && !(self.startsWith('http://') && self.endsWith(':80'))",message="browsers leave out the default port of a scheme: remove :443 or :80"
-// +kubebuilder:validation:Pattern=`^[a-z][-a-z0-9+.]*://[a-z0-9]([-a-z0-9._]*[a-z0-9])?(:[0-9]{1,5})?$`
+// +kubebuilder:validation:XValidation:rule="!self.contains('*') || self.matches('[*]([.][-a-z0-9_]+)+[.][a-z][-a-z0-9]*(:[0-9]+)?$')",message="a wildcard needs a domain of at least two labels after it, not an address: anybody could get a name below one label"
+// +kubebuilder:validation:Pattern=`^[a-z][-a-z0-9+.]*://([*][.])?[a-z0-9]([-a-z0-9._]*[a-z0-9])?(:[0-9]{1,5})?$`
 type Origin string
 
 // ForwardIdentity passes claims to the backend.

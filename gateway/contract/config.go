@@ -116,6 +116,8 @@ type Source struct {
 
 // Origins lists the pages that may connect.
 type Origins struct {
+	// Allow holds origins as browsers send them. A "*" as the first label of
+	// the host stands for exactly one label.
 	Allow []string `json:"allow"`
 	// AllowMissing admits requests without an Origin header.
 	AllowMissing bool `json:"allowMissing,omitempty"`

@@ -73,6 +73,23 @@ func (p *Policy) validate() error {
 			return fmt.Errorf("policy %q: method %d: %w", p.Name, i, err)
 		}
 	}
+	if err := p.Origins.validate(); err != nil {
+		return fmt.Errorf("policy %q: %w", p.Name, err)
+	}
+	return nil
+}
+
+// validate refuses a wildcard at any place but the one that it has a meaning at.
+func (o *Origins) validate() error {
+	if o == nil {
+		return nil
+	}
+	for _, origin := range o.Allow {
+		before, behind, wildcard := strings.Cut(origin, "*")
+		if wildcard && (!strings.HasSuffix(before, "://") || !strings.HasPrefix(behind, ".") || strings.Contains(behind, "*")) {
+			return fmt.Errorf("origin %q: a wildcard must be the whole first label of the host", origin)
+		}
+	}
 	return nil
 }
 
@@ -113,6 +130,10 @@ func (j *JWT) validate() error {
 			return err
 		}
 	}
+	return errors.Join(j.validateClaims(), sources(j.From))
+}
+
+func (j *JWT) validateClaims() error {
 	for name, values := range j.RequiredClaims {
 		if name == "" || len(values) == 0 {
 			return errors.New("jwt: a required claim needs a name and values")
@@ -121,7 +142,7 @@ func (j *JWT) validate() error {
 	if skew := j.Skew(); skew < 0 || skew > maxClockSkew {
 		return fmt.Errorf("jwt: clock skew of %v is not between 0s and %v", skew, maxClockSkew)
 	}
-	return sources(j.From)
+	return nil
 }
 
 // maxClockSkew keeps a mistake from making tokens live for ever.

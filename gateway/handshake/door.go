@@ -169,20 +169,6 @@ func (r *Rules) find(host, path string, attempt *audit.Attempt) (*contract.Route
 	return route, policy, nil
 }
 
-// checkOrigin compares byte by byte: browsers send origins in one form only, and
-// everything laxer has been used to come in from a page that looks similar.
-func checkOrigin(sent []string, origins *contract.Origins) error {
-	switch {
-	case len(sent) > 1:
-		return outcome.Refuse(outcome.OriginNotAllowed, "more than one Origin")
-	case len(sent) == 1 && (origins == nil || sent[0] == "null" || !slices.Contains(origins.Allow, sent[0])):
-		return outcome.Refuse(outcome.OriginNotAllowed, "origin is not listed")
-	case len(sent) == 0 && origins != nil && !origins.AllowMissing:
-		return outcome.Refuse(outcome.OriginNotAllowed, "no Origin")
-	}
-	return nil
-}
-
 func (d *Door) authenticate(ctx context.Context, p Policy, header http.Header, subprotocols []string) (authn.Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.AuthenticateTimeout)
 	defer cancel()

@@ -181,46 +181,6 @@ func TestAHeaderThatMustBeSingleIsNotForwardedTwice(t *testing.T) {
 	}
 }
 
-func TestOriginsAreComparedByteByByte(t *testing.T) {
-	t.Parallel()
-	listed := &contract.Origins{Allow: []string{"https://app.example.com", "https://other.example.com:8443"}}
-	lenient := &contract.Origins{Allow: listed.Allow, AllowMissing: true}
-	for _, test := range []struct {
-		name    string
-		origins *contract.Origins
-		fields  []string
-		want    outcome.Reason
-	}{
-		{"listed", listed, []string{"Origin: https://app.example.com"}, ""},
-		{"listed with port", listed, []string{"Origin: https://other.example.com:8443"}, ""},
-		{"missing", listed, nil, outcome.OriginNotAllowed},
-		{"missing and allowed", lenient, nil, ""},
-		{"missing without a list", nil, nil, ""},
-		{"any without a list", nil, []string{"Origin: https://ws.example.com"}, outcome.OriginNotAllowed},
-		{"null", lenient, []string{"Origin: null"}, outcome.OriginNotAllowed},
-		{"null on the list", &contract.Origins{Allow: []string{"null"}}, []string{"Origin: null"}, outcome.OriginNotAllowed},
-		{"empty", lenient, []string{"Origin: "}, outcome.OriginNotAllowed},
-		{"other scheme", lenient, []string{"Origin: http://app.example.com"}, outcome.OriginNotAllowed},
-		{"other port", lenient, []string{"Origin: https://app.example.com:443"}, outcome.OriginNotAllowed},
-		{"port missing", lenient, []string{"Origin: https://other.example.com"}, outcome.OriginNotAllowed},
-		{"longer name", lenient, []string{"Origin: https://app.example.com.evil.example"}, outcome.OriginNotAllowed},
-		{"name that ends alike", lenient, []string{"Origin: https://evilapp.example.com"}, outcome.OriginNotAllowed},
-		{"other case", lenient, []string{"Origin: https://APP.example.com"}, outcome.OriginNotAllowed},
-		{"with a path", lenient, []string{"Origin: https://app.example.com/"}, outcome.OriginNotAllowed},
-		{"twice", lenient, []string{"Origin: https://app.example.com", "Origin: https://app.example.com"}, outcome.OriginNotAllowed},
-		{"long", lenient, []string{"Origin: https://" + strings.Repeat("a", 10<<10)}, outcome.OriginNotAllowed},
-	} {
-		s := newScene()
-		s.origins = test.origins
-		if _, err := s.admit(t, test.fields...); reason(err) != test.want {
-			t.Errorf("%s: %v, want %q", test.name, err, test.want)
-		}
-		if test.want != "" && s.policy.calls+len(s.backend.asked) > 0 {
-			t.Errorf("%s: went on after the refusal", test.name)
-		}
-	}
-}
-
 func TestSubprotocolsAreTheBackendsChoiceAndNeverTheToken(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
