@@ -145,6 +145,71 @@ func TestOnlyGoodCredentialsReachTheBackendAndNoneIsPassedOn(t *testing.T) {
 	}
 }
 
+// What a browser adds by itself, or what is part of an address, ends at the
+// gateway, whether it was good or bad.
+func TestCredentialsInCookieAndQueryEndAtTheGateway(t *testing.T) {
+	const key, bad = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
+	r, echo := startBase(t, func(c *contract.Config) {
+		c.Policies[0].Methods = []contract.Method{{APIKey: &contract.APIKey{Secret: "keys", From: []contract.Source{
+			{Cookie: "session"}, {Query: "key"}, {Subprotocol: contract.SubprotocolBase64URL},
+		}}}}
+		c.Policies[0].Origins = &contract.Origins{Allow: []string{"https://*.example.com"}}
+	})
+	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte(key)})
+	until(t, func() string {
+		if p := r.report(t).Problems; len(p) > 0 {
+			return fmt.Sprintf("%+v", p)
+		}
+		return ""
+	})
+	const own, foreign = "Origin: https://app.example.com", "Origin: https://app.example.com.evil.example"
+	encoded := contract.SubprotocolBase64URL + "." + base64.RawURLEncoding.EncodeToString([]byte(key))
+	for _, test := range []struct {
+		name   string
+		query  string
+		fields []string
+		want   int
+		target string
+		cookie string
+	}{
+		{"cookie", "?room=5", []string{own, "Cookie: a=b; session=" + key}, 101, "/chat?room=5", "a=b"},
+		{"query", "?key=" + key + "&room=5", []string{own, "Cookie: a=b"}, 101, "/chat?room=5", "a=b"},
+		{"query alone", "?key=" + key, []string{own}, 101, "/chat", ""},
+		{"subprotocol", "", []string{own, "Sec-WebSocket-Protocol: " + encoded + ", chat"}, 101, "/chat", ""},
+		{"cookie from a foreign page", "", []string{foreign, "Cookie: session=" + key}, 403, "", ""},
+		{"query from a foreign page", "?key=" + key, []string{foreign}, 403, "", ""},
+		{"query without a page", "?key=" + key, nil, 403, "", ""},
+		{"cookie and query", "?key=" + key, []string{own, "Cookie: session=" + key}, 401, "", ""},
+		{"bad cookie", "", []string{own, "Cookie: session=" + bad}, 401, "", ""},
+		{"bad query", "?key=" + bad, []string{own}, 401, "", ""},
+		{"bad query, not encoded properly", "?key=" + bad + "%z", []string{own}, 401, "", ""},
+	} {
+		before := len(echo.Requests())
+		head := strings.Replace(request(test.fields...), "/chat ", "/chat"+test.query+" ", 1)
+		response, _ := r.ask(t, "ws.example.com", head)
+		if response.StatusCode != test.want || strings.Contains(fmt.Sprint(response.Header), encoded) {
+			t.Errorf("%s: status %d, %v", test.name, response.StatusCode, response.Header)
+		}
+		requests := echo.Requests()[before:]
+		if (len(requests) == 1) != (test.want == http.StatusSwitchingProtocols) {
+			t.Fatalf("%s: the backend saw %d requests", test.name, len(requests))
+		}
+		for _, seen := range requests {
+			if seen.RequestURI != test.target || seen.Header.Get("Cookie") != test.cookie || strings.Contains(fmt.Sprint(seen.Header), encoded) {
+				t.Errorf("%s: the backend saw %q with %v", test.name, seen.RequestURI, seen.Header)
+			}
+		}
+	}
+	_, _, metrics := r.get(t, "/metrics")
+	_, _, report := r.get(t, "/report")
+	r.end(t)
+	for _, secret := range []string{key, bad, encoded} {
+		if strings.Contains(r.audit.String()+r.logs.String()+metrics+report, secret) {
+			t.Error("a credential got into a log, a metric or the report")
+		}
+	}
+}
+
 func reasonsOf(records []map[string]any) []string {
 	var reasons []string
 	for _, record := range records {

@@ -7,7 +7,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // AuthPolicy says who may connect. A route without a policy admits nobody.
 //
-// +kubebuilder:validation:XValidation:rule="self.anyOf.all(a, !has(a.apiKey) || self.anyOf.filter(b, has(b.apiKey) && (has(a.apiKey.from) ? a.apiKey.from.exists(s, has(b.apiKey.from) ? b.apiKey.from.exists(t, has(s.header) ? has(t.header) && s.header.lowerAscii() == t.header.lowerAscii() : has(t.subprotocol)) : has(s.header) && s.header.lowerAscii() == 'x-api-key') : (!has(b.apiKey.from) || b.apiKey.from.exists(t, has(t.header) && t.header.lowerAscii() == 'x-api-key')))).size() == 1)",message="two apiKey methods of a policy must not read the same header or subprotocol (default X-API-Key): one of them could never be asked"
+// +kubebuilder:validation:XValidation:rule="self.anyOf.all(a, !has(a.apiKey) || self.anyOf.filter(b, has(b.apiKey) && (has(a.apiKey.from) ? a.apiKey.from.exists(s, has(b.apiKey.from) ? b.apiKey.from.exists(t, has(s.header) ? has(t.header) && s.header.lowerAscii() == t.header.lowerAscii() : has(s.subprotocol) ? has(t.subprotocol) && s.subprotocol == t.subprotocol : has(s.cookie) ? has(t.cookie) && s.cookie == t.cookie : has(t.query) && s.query == t.query) : has(s.header) && s.header.lowerAscii() == 'x-api-key') : (!has(b.apiKey.from) || b.apiKey.from.exists(t, has(t.header) && t.header.lowerAscii() == 'x-api-key')))).size() == 1)",message="two apiKey methods of a policy must not read the same header, subprotocol, cookie or query (default X-API-Key): one of them could never be asked"
+// +kubebuilder:validation:XValidation:rule="has(self.origins) || !self.anyOf.exists(m, (has(m.jwt) && has(m.jwt.from) && m.jwt.from.exists(s, has(s.cookie) || has(s.query))) || (has(m.apiKey) && has(m.apiKey.from) && m.apiKey.from.exists(s, has(s.cookie) || has(s.query))))",message="credentials in a cookie or a query need origins: without a list of pages, any page could connect with the credential of whoever looks at it"
 // +kubebuilder:validation:XValidation:rule="!self.anyOf.exists(m, has(m.anonymous)) || (has(self.anyOf[self.anyOf.size() - 1].anonymous) && self.anyOf.filter(m, has(m.anonymous)).size() == 1)",message="anonymous must be the last method of anyOf: no method after it would ever be asked"
 type AuthPolicy struct {
 	// name of the policy, unique in the gateway.
@@ -157,7 +158,7 @@ type KeySetSource struct {
 
 // CredentialSource is exactly one place of a handshake request.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.header) != has(self.subprotocol)",message="exactly one of header and subprotocol must be set"
+// +kubebuilder:validation:XValidation:rule="(has(self.header) ? 1 : 0) + (has(self.subprotocol) ? 1 : 0) + (has(self.cookie) ? 1 : 0) + (has(self.query) ? 1 : 0) == 1",message="exactly one of header, subprotocol, cookie and query must be set"
 type CredentialSource struct {
 	// header that carries the credential. In Authorization it follows the
 	// Bearer scheme (RFC 6750); in any other header it is the whole value.
@@ -168,16 +169,36 @@ type CredentialSource struct {
 	// +kubebuilder:validation:XValidation:rule="!(self.lowerAscii() in ['host', 'upgrade', 'connection', 'origin', 'cookie', 'content-length', 'transfer-encoding', 'te', 'trailer', 'forwarded']) && !self.lowerAscii().startsWith('sec-websocket-') && !self.lowerAscii().startsWith('x-forwarded-')",message="this header has a meaning of its own in the handshake and cannot carry a credential"
 	Header string `json:"header,omitempty"`
 
-	// subprotocol is the marker that a browser offers in front of the
-	// credential: with "bearer" the client offers ["bearer", "<token>"],
-	// followed by its real subprotocols if it has any.
+	// subprotocol is the marker that a browser offers with the credential. With
+	// "bearer" the client offers ["bearer", "<token>"], followed by its real
+	// subprotocols if it has any. With "base64url.bearer.authorization.k8s.io",
+	// as for the Kubernetes API server, it offers that name, a dot and the token
+	// in base64url as one subprotocol, and a real one beside it.
 	// +optional
 	Subprotocol SubprotocolMarker `json:"subprotocol,omitempty"`
+
+	// cookie whose value is the credential. Browsers add cookies to the
+	// connections of every page, so the policy must have origins.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern="^[A-Za-z0-9_][-A-Za-z0-9._]*$"
+	Cookie string `json:"cookie,omitempty"`
+
+	// query is the parameter of the address whose value is the credential. It
+	// never reaches the backend or the audit log, but addresses are kept in
+	// many other places: prefer subprotocol, and tokens that live for seconds.
+	// The policy must have origins.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern="^[A-Za-z0-9_][-A-Za-z0-9._]*$"
+	Query string `json:"query,omitempty"`
 }
 
 // SubprotocolMarker is the marker of a credential among the subprotocols.
 //
-// +kubebuilder:validation:Enum=bearer
+// +kubebuilder:validation:Enum=bearer;base64url.bearer.authorization.k8s.io
 type SubprotocolMarker string
 
 // APIKeyMethod accepts the keys of a Secret: each data key is the identifier

@@ -32,6 +32,7 @@ func (c *compiler) policies() []contract.Policy {
 // tell which of its methods may be trusted.
 func (c *compiler) policy(spec *wsv1alpha1.AuthPolicy) contract.Policy {
 	c.checkSources(spec)
+	c.checkOrigins(spec)
 	policy := contract.Policy{
 		Name:            spec.Name,
 		Origins:         origins(spec.Origins),
@@ -95,6 +96,8 @@ func sources(from []wsv1alpha1.CredentialSource, standard string) []contract.Sou
 		list = append(list, contract.Source{
 			Header:      textproto.CanonicalMIMEHeaderKey(source.Header),
 			Subprotocol: string(source.Subprotocol),
+			Cookie:      source.Cookie,
+			Query:       source.Query,
 		})
 	}
 	return list
@@ -120,9 +123,36 @@ func (c *compiler) checkSources(spec *wsv1alpha1.AuthPolicy) {
 	}
 }
 
+// checkOrigins looks again at the CRD's rule that credentials which a foreign
+// page could bring along are only accepted from listed pages.
+func (c *compiler) checkOrigins(spec *wsv1alpha1.AuthPolicy) {
+	if spec.Origins != nil {
+		return
+	}
+	for i := range spec.AnyOf {
+		var from []wsv1alpha1.CredentialSource
+		switch method := &spec.AnyOf[i]; {
+		case method.JWT != nil:
+			from = method.JWT.From
+		case method.APIKey != nil:
+			from = method.APIKey.From
+		}
+		if slices.ContainsFunc(from, func(s wsv1alpha1.CredentialSource) bool { return s.Cookie != "" || s.Query != "" }) {
+			c.invalid(methodField(spec.Name, i),
+				"policy %q reads a credential from a cookie or a query and lists no origins, so that any page could connect with the credential of whoever looks at it: add origins",
+				spec.Name)
+		}
+	}
+}
+
 func describe(source contract.Source) string {
-	if source.Header != "" {
+	switch {
+	case source.Header != "":
 		return fmt.Sprintf("the header %s", source.Header)
+	case source.Cookie != "":
+		return fmt.Sprintf("the cookie %s", source.Cookie)
+	case source.Query != "":
+		return fmt.Sprintf("the query parameter %s", source.Query)
 	}
 	return fmt.Sprintf("the subprotocol %s", source.Subprotocol)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
 
@@ -20,10 +21,40 @@ func (p *pass) warnings() []string {
 	if len(p.gw.Spec.Routes) == 0 {
 		found = append(found, "spec.routes is empty: every handshake is answered 404.")
 	}
+	found = append(found, p.queries()...)
 	found = append(found, p.unmanaged()...)
 	found = append(found, p.renewals()...)
 	found = append(found, p.keySets()...)
 	return found[:min(len(found), maxItems)]
+}
+
+// queries that carry credentials: we keep them out of our records, but nobody
+// keeps addresses out of everybody's.
+func (p *pass) queries() []string {
+	var found []string
+	for i := range p.gw.Spec.AuthPolicies {
+		policy := &p.gw.Spec.AuthPolicies[i]
+		for j := range policy.AnyOf {
+			for _, source := range sources(&policy.AnyOf[j]) {
+				if source.Query != "" {
+					found = append(found, fmt.Sprintf(
+						"policy %q: a credential may be shown in the query parameter %q; addresses are kept in browser histories and in the logs of whatever is in between. Prefer a subprotocol.",
+						policy.Name, source.Query))
+				}
+			}
+		}
+	}
+	return found
+}
+
+func sources(method *wsv1alpha1.AuthMethod) []wsv1alpha1.CredentialSource {
+	switch {
+	case method.JWT != nil:
+		return method.JWT.From
+	case method.APIKey != nil:
+		return method.APIKey.From
+	}
+	return nil
 }
 
 func (p *pass) unmanaged() []string {

@@ -47,6 +47,8 @@ type Request struct {
 	Header http.Header
 	// Subprotocols that the client offers, in its order.
 	Subprotocols []string
+	// Query of the request target, as it was sent.
+	Query string
 }
 
 // ErrNoCredential means that the request carries nothing that the asked method

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
 
 // maxIdentityHeaderBytes bounds one identity header, far below what backends
@@ -19,12 +21,10 @@ const maxIdentityHeaderBytes = 2 << 10
 // the gateway may see or say: every configured source of a credential,
 // Authorization and Sec-WebSocket-Protocol always, and every identity header of
 // the policy, all of them in every spelling that a backend might fold into the
-// same name. Of a subprotocol source both the marker and the credential go.
+// same name. What a request target holds, StripTarget removes. Of a subprotocol source both the marker and the credential go.
 func (p *Policy) Strip(header http.Header, subprotocols []string) (http.Header, []string) {
-	private := []string{fold(authorization), fold("Sec-WebSocket-Protocol")}
-	for _, source := range p.sources {
-		private = append(private, fold(source.Header))
-	}
+	private := append(foldedNames(p.sources, func(s contract.Source) string { return s.Header }),
+		fold(authorization), fold("Sec-WebSocket-Protocol"))
 	for _, identity := range p.identityHeaders {
 		private = append(private, fold(identity.Name))
 	}
@@ -34,7 +34,19 @@ func (p *Policy) Strip(header http.Header, subprotocols []string) (http.Header, 
 			kept[name] = slices.Clone(values)
 		}
 	}
+	p.stripCookies(kept)
 	return kept, p.stripSubprotocols(subprotocols)
+}
+
+// foldedNames are the names of one kind of source.
+func foldedNames(sources []contract.Source, name func(contract.Source) string) []string {
+	var names []string
+	for _, source := range sources {
+		if name := name(source); name != "" {
+			names = append(names, fold(name))
+		}
+	}
+	return names
 }
 
 // fold maps the spellings of a header name that a backend may take for one:
@@ -58,6 +70,9 @@ func (p *Policy) stripSubprotocols(offered []string) []string {
 			i++
 			continue
 		}
+		if p.carries(offered[i]) {
+			continue
+		}
 		kept = append(kept, offered[i])
 	}
 	return kept
@@ -66,17 +81,25 @@ func (p *Policy) stripSubprotocols(offered []string) []string {
 // marks tells whether a subprotocol announces a credential.
 func (p *Policy) marks(subprotocol string) bool {
 	for _, source := range p.sources {
-		if source.Subprotocol != "" && source.Subprotocol == subprotocol {
+		if source.Subprotocol == contract.SubprotocolBearer && subprotocol == contract.SubprotocolBearer {
 			return true
 		}
 	}
 	return false
 }
 
+// carries tells whether a subprotocol is a credential with its marker.
+func (p *Policy) carries(subprotocol string) bool {
+	return slices.ContainsFunc(p.sources, func(source contract.Source) bool {
+		return source.Subprotocol == contract.SubprotocolBase64URL && strings.HasPrefix(subprotocol, base64URLPrefix)
+	})
+}
+
 // SubprotocolAnswer returns the subprotocol that the client has to be answered
 // when the backend chose none: the marker that the client offered in front of
 // its credential (a browser fails the connection if none of its subprotocols is
-// chosen), or an empty string.
+// chosen), or an empty string. Where marker and credential are one subprotocol
+// there is nothing to answer that would not repeat the credential.
 func (p *Policy) SubprotocolAnswer(offered []string) string {
 	if i := slices.IndexFunc(offered, p.marks); i >= 0 {
 		return offered[i]

@@ -4,6 +4,7 @@
 package authn
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 
@@ -49,9 +50,16 @@ func find(from []contract.Source, r *Request) (shown, error) {
 }
 
 func look(source contract.Source, r *Request) (value string, present bool, problem string) {
-	if source.Subprotocol != "" {
+	switch {
+	case source.Subprotocol == contract.SubprotocolBase64URL:
+		value, present, problem = lookBase64URL(r.Subprotocols)
+	case source.Subprotocol != "":
 		value, present, problem = lookSubprotocol(source.Subprotocol, r.Subprotocols)
-	} else {
+	case source.Cookie != "":
+		value, present, problem = lookCookie(source.Cookie, r.Header)
+	case source.Query != "":
+		value, present, problem = lookQuery(source.Query, r.Query)
+	default:
 		value, present, problem = lookHeader(source.Header, r.Header)
 	}
 	if !present || problem != "" {
@@ -94,6 +102,31 @@ func lookSubprotocol(marker string, offered []string) (value string, present boo
 			return "", false, "no credential behind the marker among the subprotocols"
 		}
 		value, present = offered[i+1], true
+	}
+	return value, present, ""
+}
+
+// base64URLPrefix is followed by the credential in base64url, without padding.
+const base64URLPrefix = contract.SubprotocolBase64URL + "."
+
+// lookBase64URL reads the form that clients of the Kubernetes API server use: a
+// credential may have characters that no subprotocol can have.
+func lookBase64URL(offered []string) (value string, present bool, problem string) {
+	for _, name := range offered {
+		encoded, ok := strings.CutPrefix(name, base64URLPrefix)
+		switch {
+		case !ok:
+			continue
+		case present:
+			return "", false, "credential marker offered more than once"
+		case len(encoded) > base64.RawURLEncoding.EncodedLen(MaxCredentialBytes):
+			return "", false, "credential too long"
+		}
+		decoded, err := decodeBase64(encoded)
+		if err != nil {
+			return "", false, "credential among the subprotocols is not base64url"
+		}
+		value, present = string(decoded), true
 	}
 	return value, present, ""
 }

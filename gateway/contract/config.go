@@ -110,9 +110,23 @@ type Source struct {
 	// Header in canonical form. In Authorization the credential follows the
 	// Bearer scheme.
 	Header string `json:"header,omitempty"`
-	// Subprotocol is the marker offered in front of the credential.
+	// Subprotocol is one of the Subprotocol constants.
 	Subprotocol string `json:"subprotocol,omitempty"`
+	// Cookie is the name of a cookie.
+	Cookie string `json:"cookie,omitempty"`
+	// Query is the name of a parameter of the query.
+	Query string `json:"query,omitempty"`
 }
+
+// The ways to show a credential among the subprotocols.
+const (
+	// SubprotocolBearer is a marker of its own, offered in front of the
+	// credential.
+	SubprotocolBearer = "bearer"
+	// SubprotocolBase64URL and a dot stand before the credential in base64url,
+	// in one subprotocol.
+	SubprotocolBase64URL = "base64url.bearer.authorization.k8s.io"
+)
 
 // Origins lists the pages that may connect.
 type Origins struct {

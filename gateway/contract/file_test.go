@@ -45,6 +45,9 @@ func fullConfig() contract.Config {
 						From:   []contract.Source{{Header: "Authorization"}},
 					}},
 					{APIKey: &contract.APIKey{Secret: "keys", From: []contract.Source{{Header: "X-Api-Key"}}}},
+					{APIKey: &contract.APIKey{Secret: "more", From: []contract.Source{
+						{Cookie: "session"}, {Query: "key"}, {Subprotocol: "base64url.bearer.authorization.k8s.io"},
+					}}},
 					{Anonymous: &contract.Anonymous{}},
 				},
 				Origins:         &contract.Origins{Allow: []string{"https://*.example.com", "https://app.example.com"}, AllowMissing: true},
@@ -143,6 +146,8 @@ func TestAConfigThatCannotBeReadFullyIsRefused(t *testing.T) {
 		"star in the middle of a host": strings.Replace(good, `"https://*.example.com"`, `"https://app.*.com"`, 1),
 		"star for a part of a label":   strings.Replace(good, `"https://*.example.com"`, `"https://app-*.example.com"`, 1),
 		"star as the scheme":           strings.Replace(good, `"https://*.example.com"`, `"*://app.example.com"`, 1),
+		"credential from two more":     strings.Replace(good, `{"cookie":"session"}`, `{"cookie":"session","query":"key"}`, 1),
+		"credential marker unknown":    strings.Replace(good, `{"subprotocol":"bearer"}`, `{"subprotocol":"basic"}`, 1),
 		"two key sets":                 strings.Replace(good, `"uri":`, `"inline":"x","uri":`, 1),
 		"credential from nowhere":      strings.Replace(good, `[{"header":"X-Api-Key"}]`, `[]`, 1),
 		"credential from two places":   strings.Replace(good, `{"header":"X-Api-Key"}`, `{"header":"X-Api-Key","subprotocol":"bearer"}`, 1),

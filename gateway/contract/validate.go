@@ -153,8 +153,17 @@ func sources(from []Source) error {
 		return errors.New("no place to find the credential in")
 	}
 	for _, source := range from {
-		if (source.Header == "") == (source.Subprotocol == "") {
-			return errors.New("a credential source needs exactly one of header and subprotocol")
+		set := 0
+		for _, name := range []string{source.Header, source.Subprotocol, source.Cookie, source.Query} {
+			if name != "" {
+				set++
+			}
+		}
+		switch {
+		case set != 1:
+			return errors.New("a credential source needs exactly one of header, subprotocol, cookie and query")
+		case source.Subprotocol != "" && source.Subprotocol != SubprotocolBearer && source.Subprotocol != SubprotocolBase64URL:
+			return fmt.Errorf("a credential cannot be shown as the subprotocol %q", source.Subprotocol)
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
@@ -30,6 +31,8 @@ type Authenticator interface {
 	authn.Authenticator
 	// Strip removes every credential that the policy could accept.
 	Strip(header http.Header, subprotocols []string) (http.Header, []string)
+	// StripTarget removes them from the target of the request.
+	StripTarget(target string) string
 	// SubprotocolAnswer is what a client that showed its credential among the
 	// subprotocols is answered when the backend chose none.
 	SubprotocolAnswer(offered []string) string
@@ -119,7 +122,7 @@ func (d *Door) Admit(ctx context.Context, rules *Rules, c *Caller, attempt *audi
 	if err := checkOrigin(c.Request.Header.Values("Origin"), policy.Origins); err != nil {
 		return nil, err
 	}
-	if a.Identity, err = d.authenticate(ctx, policy, c.Request.Header, upgrade.subprotocols); err != nil {
+	if a.Identity, err = d.authenticate(ctx, policy, c.Request, upgrade.subprotocols); err != nil {
 		return nil, err
 	}
 	if err := d.connect(ctx, a, policy, c, upgrade); err != nil {
@@ -169,11 +172,12 @@ func (r *Rules) find(host, path string, attempt *audit.Attempt) (*contract.Route
 	return route, policy, nil
 }
 
-func (d *Door) authenticate(ctx context.Context, p Policy, header http.Header, subprotocols []string) (authn.Identity, error) {
+func (d *Door) authenticate(ctx context.Context, p Policy, r *http.Request, subprotocols []string) (authn.Identity, error) {
+	_, query, _ := strings.Cut(r.RequestURI, "?")
 	ctx, cancel := context.WithTimeout(ctx, d.AuthenticateTimeout)
 	defer cancel()
 	begin := d.Now()
-	identity, err := p.Authenticator.Authenticate(ctx, &authn.Request{Header: header, Subprotocols: subprotocols})
+	identity, err := p.Authenticator.Authenticate(ctx, &authn.Request{Header: r.Header, Subprotocols: subprotocols, Query: query})
 	d.Took(metrics.PhaseAuthenticate, d.Now().Sub(begin))
 	if errors.Is(err, authn.ErrNoCredential) {
 		return authn.Identity{}, outcome.Refuse(outcome.NoCredential, "")
@@ -192,7 +196,7 @@ func (d *Door) connect(ctx context.Context, a *Admission, p Policy, c *Caller, u
 	defer cancel()
 	begin := d.Now()
 	upstream, err := d.Upstreams.Connect(ctx, a.Route.Backends, proxy.Handshake{
-		Target: c.Request.RequestURI,
+		Target: p.Authenticator.StripTarget(c.Request.RequestURI),
 		Host:   c.Request.Host,
 		Header: forwardedHeader(header, p.Authenticator.IdentityHeaders(a.Identity), p.IdentityHeaders, c.IP, c.Request.Host),
 

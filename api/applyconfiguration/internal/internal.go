@@ -129,7 +129,13 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CredentialSource
   map:
     fields:
+    - name: cookie
+      type:
+        scalar: string
     - name: header
+      type:
+        scalar: string
+    - name: query
       type:
         scalar: string
     - name: subprotocol

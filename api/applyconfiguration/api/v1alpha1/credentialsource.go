@@ -17,10 +17,20 @@ type CredentialSourceApplyConfiguration struct {
 	// header that carries the credential. In Authorization it follows the
 	// Bearer scheme (RFC 6750); in any other header it is the whole value.
 	Header *string `json:"header,omitempty"`
-	// subprotocol is the marker that a browser offers in front of the
-	// credential: with "bearer" the client offers ["bearer", "<token>"],
-	// followed by its real subprotocols if it has any.
+	// subprotocol is the marker that a browser offers with the credential. With
+	// "bearer" the client offers ["bearer", "<token>"], followed by its real
+	// subprotocols if it has any. With "base64url.bearer.authorization.k8s.io",
+	// as for the Kubernetes API server, it offers that name, a dot and the token
+	// in base64url as one subprotocol, and a real one beside it.
 	Subprotocol *apiv1alpha1.SubprotocolMarker `json:"subprotocol,omitempty"`
+	// cookie whose value is the credential. Browsers add cookies to the
+	// connections of every page, so the policy must have origins.
+	Cookie *string `json:"cookie,omitempty"`
+	// query is the parameter of the address whose value is the credential. It
+	// never reaches the backend or the audit log, but addresses are kept in
+	// many other places: prefer subprotocol, and tokens that live for seconds.
+	// The policy must have origins.
+	Query *string `json:"query,omitempty"`
 }
 
 // CredentialSourceApplyConfiguration constructs a declarative configuration of the CredentialSource type for use with
@@ -42,5 +52,21 @@ func (b *CredentialSourceApplyConfiguration) WithHeader(value string) *Credentia
 // If called multiple times, the Subprotocol field is set to the value of the last call.
 func (b *CredentialSourceApplyConfiguration) WithSubprotocol(value apiv1alpha1.SubprotocolMarker) *CredentialSourceApplyConfiguration {
 	b.Subprotocol = &value
+	return b
+}
+
+// WithCookie sets the Cookie field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Cookie field is set to the value of the last call.
+func (b *CredentialSourceApplyConfiguration) WithCookie(value string) *CredentialSourceApplyConfiguration {
+	b.Cookie = &value
+	return b
+}
+
+// WithQuery sets the Query field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Query field is set to the value of the last call.
+func (b *CredentialSourceApplyConfiguration) WithQuery(value string) *CredentialSourceApplyConfiguration {
+	b.Query = &value
 	return b
 }
