@@ -29,11 +29,14 @@ func (s *server) reload(ctx context.Context) {
 		return
 	}
 	fingerprint := tree.Fingerprint()
-	if fingerprint != s.lastTree || s.troubled() {
+	if replaced || fingerprint != s.lastTree || s.troubled() {
 		s.lastTree = fingerprint
 		s.swap(ctx, *config, tree, replaced)
 	}
 	s.bind(ctx)
+	if replaced {
+		s.inForce(contract.ConfigFile)
+	}
 	s.announce()
 }
 
@@ -67,32 +70,36 @@ func (s *server) loadEndpoints(tree *filewatch.Tree) {
 		return err
 	}) {
 		s.pool.SetEndpoints(parsed)
+		s.inForce(contract.EndpointsFile)
 	}
 }
 
 func (s *server) loadRevocations(tree *filewatch.Tree) {
-	s.load(tree, contract.RevocationsFile, func(data []byte) error {
+	if s.load(tree, contract.RevocationsFile, func(data []byte) error {
 		_, err := contract.ParseRevocations(data)
 		return err
-	})
+	}) {
+		s.inForce(contract.RevocationsFile)
+	}
 }
 
-// load tells whether a file is new and in force.
+// load tells whether a file is new and can be brought into force.
 func (s *server) load(tree *filewatch.Tree, name string, parse func([]byte) error) bool {
 	data, exists := tree.Config(name)
 	judged, err := s.files.look(name, data, exists, parse)
-	switch judged {
-	case unchanged:
-		return false
-	case refused:
+	if judged == refused {
 		s.metrics.FileLoaded(name, false, s.options.Now())
 		s.options.Logger.Error("file cannot be used, the last good one stays in force", "file", name, "error", err)
-		return false
-	case accepted:
-		s.metrics.FileLoaded(name, true, s.options.Now())
-		s.options.Logger.Info("file is in force", "file", name, "digest", contract.Digest(data))
 	}
-	return true
+	return judged == accepted
+}
+
+// inForce says that a file that was accepted is what counts from now on. Nobody
+// must hear of it earlier: they would rely on rules that are not applied yet.
+func (s *server) inForce(name string) {
+	digest := s.files.enforce(name)
+	s.metrics.FileLoaded(name, true, s.options.Now())
+	s.options.Logger.Info("file is in force", "file", name, "digest", digest)
 }
 
 // troubled tells whether a certificate could not be used: it may become valid,

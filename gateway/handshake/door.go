@@ -108,24 +108,52 @@ func (d *Door) Admit(ctx context.Context, rules *Rules, c *Caller, attempt *audi
 		return nil, err
 	}
 	a := &Admission{}
-	if a.Host, a.Path, err = locate(c, attempt); err != nil {
-		return nil, err
-	}
-	route, policy, err := rules.find(a.Host, a.Path, attempt)
+	policy, err := d.judge(ctx, rules, c, upgrade.subprotocols, a, attempt)
 	if err != nil {
-		return nil, err
-	}
-	a.Route = route
-	if err := checkOrigin(c.Request.Header.Values("Origin"), policy.Origins); err != nil {
-		return nil, err
-	}
-	if a.Identity, err = d.authenticate(ctx, policy, c.Request.Header, upgrade.subprotocols); err != nil {
 		return nil, err
 	}
 	if err := d.connect(ctx, a, policy, c, upgrade); err != nil {
 		return nil, err
 	}
 	return a, nil
+}
+
+// Review judges an admitted caller anew, by rules that came into force while the
+// backend was asked. After an error the caller must not be let in. The error is
+// an *outcome.Refusal.
+func (d *Door) Review(ctx context.Context, rules *Rules, c *Caller, a *Admission, attempt *audit.Attempt) error {
+	upgrade, err := checkUpgrade(c.Request)
+	if err != nil {
+		return err
+	}
+	anew := &Admission{}
+	if _, err := d.judge(ctx, rules, c, upgrade.subprotocols, anew, attempt); err != nil {
+		return err
+	}
+	if anew.Route.Name != a.Route.Name || !samePerson(anew.Identity, a.Identity) {
+		// The backend was chosen by the old route and told of the old identity.
+		return outcome.Refuse(outcome.RouteUnavailable, "the route or the identity has changed during the handshake")
+	}
+	return nil
+}
+
+func samePerson(a, b authn.Identity) bool {
+	return a.Policy == b.Policy && a.Issuer == b.Issuer && a.Subject == b.Subject
+}
+
+// judge finds the route and the policy, and who the caller is.
+func (d *Door) judge(ctx context.Context, rules *Rules, c *Caller, subprotocols []string, a *Admission, attempt *audit.Attempt) (policy Policy, err error) {
+	if a.Host, a.Path, err = locate(c, attempt); err != nil {
+		return Policy{}, err
+	}
+	if a.Route, policy, err = rules.find(a.Host, a.Path, attempt); err != nil {
+		return Policy{}, err
+	}
+	if err := checkOrigin(c.Request.Header.Values("Origin"), policy.Origins); err != nil {
+		return Policy{}, err
+	}
+	a.Identity, err = d.authenticate(ctx, policy, c.Request.Header, subprotocols)
+	return policy, err
 }
 
 // locate finds out which host and path the caller wants, and that the host
