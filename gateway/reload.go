@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
+	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -123,7 +125,7 @@ func (s *server) swap(ctx context.Context, config contract.Config, tree *filewat
 		inForce = append(inForce, policy)
 	}
 	s.keySets.Keep(inForce...)
-	s.measure(next)
+	s.measure(previous, next)
 	s.tell(previous, next)
 	if replaced {
 		s.sweeper.sweep(ctx, s, next)
@@ -131,24 +133,34 @@ func (s *server) swap(ctx context.Context, config contract.Config, tree *filewat
 }
 
 // measure brings the metrics in line with a new snapshot.
-func (s *server) measure(next *snapshot) {
+func (s *server) measure(previous, next *snapshot) {
+	if previous == nil {
+		previous = &snapshot{}
+	}
 	routes := make([]string, 0, len(next.config.Routes))
 	for i := range next.config.Routes {
 		routes = append(routes, next.config.Routes[i].Name)
-	}
-	bad := map[string]bool{}
-	for i := range next.problems {
-		bad[next.problems[i].Listener] = true
 	}
 	listeners := make([]string, 0, len(next.config.Listeners))
 	for i := range next.config.Listeners {
 		name := next.config.Listeners[i].Name
 		listeners = append(listeners, name)
-		if served := next.served[name]; served != nil {
-			s.metrics.CertificateLoaded(name, !bad[name], served.Report.NotAfter)
+		served, before := next.served[name], previous.served[name]
+		switch {
+		case served != nil && (before == nil || served.Report.SHA256 != before.Report.SHA256):
+			s.metrics.CertificateLoaded(name, true, served.Report.NotAfter)
+		case served == before && next.newFault(name, previous):
+			s.metrics.CertificateLoaded(name, false, time.Time{})
 		}
 	}
 	s.metrics.Keep(routes, listeners)
+}
+
+// newFault tells whether a listener has a problem that it did not have before.
+func (s *snapshot) newFault(listenerName string, previous *snapshot) bool {
+	return slices.ContainsFunc(s.problems, func(p contract.ReportProblem) bool {
+		return p.Listener == listenerName && !slices.Contains(previous.problems, p)
+	})
 }
 
 // tell logs what is new in a snapshot.
@@ -163,11 +175,11 @@ func (s *server) tell(previous, next *snapshot) {
 		s.options.Logger.Info("certificate is served", "listener", name,
 			"serial_number", served.Report.SerialNumber, "not_after", served.Report.NotAfter)
 	}
-	if previous != nil && len(previous.problems) == len(next.problems) {
-		return
-	}
 	for i := range next.problems {
 		p := &next.problems[i]
+		if previous != nil && slices.Contains(previous.problems, *p) {
+			continue
+		}
 		s.options.Logger.Warn("certificate cannot be used", "listener", p.Listener, "reason", string(p.Reason), "problem", p.Message)
 	}
 }
