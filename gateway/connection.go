@@ -271,6 +271,10 @@ func (v *visit) sayNo(secure *tls.Conn, refusal *outcome.Refusal) {
 		return
 	}
 	below := secure.NetConn()
+	if half, ok := below.(interface{ CloseWrite() error }); ok {
+		// The end of TLS is not that of TCP, for which some clients wait.
+		_ = half.CloseWrite()
+	}
 	if below.SetReadDeadline(v.options.Now().Add(lingerTimeout)) == nil {
 		// What else the client sends is of no interest, nor how it ends.
 		_, _ = io.Copy(io.Discard, io.LimitReader(below, lingerBytes))
