@@ -129,6 +129,10 @@ func (v *visit) tlsFailed(hello listener.Hello, err error) {
 		return
 	}
 	v.refused(refusal)
+	if refusal.Reason == outcome.TLSHandshakeFailed {
+		// Alerts, and the answer to HTTP without TLS, shall arrive.
+		v.linger(v.conn)
+	}
 }
 
 // admitted is what is left of a visit when it becomes a connection: it must hold
@@ -270,9 +274,14 @@ func (v *visit) sayNo(secure *tls.Conn, refusal *outcome.Refusal) {
 	if answer == nil || v.answer(secure, answer) != nil || secure.CloseWrite() != nil {
 		return
 	}
-	below := secure.NetConn()
+	v.linger(secure.NetConn())
+}
+
+// linger ends our direction of a connection and listens to the client for a
+// moment. It takes what is below TLS, whose end is not that of TCP: some clients
+// wait for that.
+func (v *visit) linger(below net.Conn) {
 	if half, ok := below.(interface{ CloseWrite() error }); ok {
-		// The end of TLS is not that of TCP, for which some clients wait.
 		_ = half.CloseWrite()
 	}
 	if below.SetReadDeadline(v.options.Now().Add(lingerTimeout)) == nil {
