@@ -91,7 +91,7 @@ func remedy(problem contract.ReportProblem) string {
 		return fmt.Sprintf("Secret %q has no key %q: add it", problem.Secret, problem.Key)
 	case contract.ProblemSecretInvalid:
 		if problem.Serving {
-			return fmt.Sprintf("Secret %q: %s: correct its content", problem.Secret, problem.Message)
+			return fmt.Sprintf("Secret %q is not in order (%s): correct its content", problem.Secret, problem.Message)
 		}
 		return fmt.Sprintf("Secret %q cannot be used (%s): correct its content", problem.Secret, problem.Message)
 	default:
