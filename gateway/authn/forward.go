@@ -78,7 +78,7 @@ func (p *Policy) stripSubprotocols(offered []string) []string {
 // marks tells whether a subprotocol announces a credential.
 func (p *Policy) marks(subprotocol string) bool {
 	for _, source := range p.sources {
-		if source.Subprotocol == contract.SubprotocolBearer && subprotocol == contract.SubprotocolBearer {
+		if subprotocol != "" && source.Subprotocol == subprotocol && subprotocol != contract.SubprotocolBase64URL {
 			return true
 		}
 	}
