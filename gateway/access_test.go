@@ -210,6 +210,39 @@ func TestCredentialsInCookieAndQueryEndAtTheGateway(t *testing.T) {
 	}
 }
 
+func TestAPasswordLetsInAndEndsAtTheGateway(t *testing.T) {
+	r, echo := startBase(t, func(c *contract.Config) {
+		c.Policies[0].Methods = []contract.Method{{Basic: &contract.Basic{File: contract.SecretKey{Secret: "users", Key: "auth"}}}}
+		c.Policies[0].Origins = &contract.Origins{Allow: []string{"https://app.example.com"}, AllowMissing: true}
+	})
+	r.root.Secret(t, "users", map[string][]byte{"auth": []byte("cid:$5$saltsalt$vl//FCOx/JlpvOHPT.ySOZHl1aqeiykZG3BVaEiPnw1\n")})
+	until(t, func() string {
+		if p := r.report(t).Problems; len(p) > 0 {
+			return fmt.Sprintf("%+v", p)
+		}
+		return ""
+	})
+	shown := base64.StdEncoding.EncodeToString([]byte("cid:staple"))
+	response, _ := r.ask(t, "ws.example.com", request("Authorization: Basic "+shown))
+	if requests := echo.Requests(); response.StatusCode != 101 || len(requests) != 1 || requests[0].Header.Get("Authorization") != "" {
+		t.Errorf("status %d, %d requests", response.StatusCode, len(requests))
+	}
+	for _, fields := range [][]string{nil, {"Authorization: Basic " + shown[:8]}} {
+		response, _ := r.ask(t, "ws.example.com", request(fields...))
+		if response.StatusCode != 401 || !strings.HasPrefix(response.Header.Get("WWW-Authenticate"), "Basic realm=") {
+			t.Errorf("%v: status %d, %v", fields, response.StatusCode, response.Header)
+		}
+	}
+	r.end(t)
+	opened := r.audit.records(t, "opened")
+	if len(opened) != 1 || opened[0]["auth_method"] != "basic" || opened[0]["issuer"] != "users" || opened[0]["subject"] != "cid" {
+		t.Errorf("opened: %v", opened)
+	}
+	if text := r.audit.String() + r.logs.String(); strings.Contains(text, "staple") || strings.Contains(text, shown) {
+		t.Error("a password got into a log")
+	}
+}
+
 func reasonsOf(records []map[string]any) []string {
 	var reasons []string
 	for _, record := range records {

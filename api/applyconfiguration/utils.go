@@ -29,6 +29,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AuthPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BackendReference"):
 		return &apiv1alpha1.BackendReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BasicMethod"):
+		return &apiv1alpha1.BasicMethodApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CertificateSource"):
 		return &apiv1alpha1.CertificateSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CredentialSource"):

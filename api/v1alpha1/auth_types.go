@@ -8,7 +8,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // AuthPolicy says who may connect. A route without a policy admits nobody.
 //
 // +kubebuilder:validation:XValidation:rule="self.anyOf.all(a, !has(a.apiKey) || self.anyOf.filter(b, has(b.apiKey) && (has(a.apiKey.from) ? a.apiKey.from.exists(s, has(b.apiKey.from) ? b.apiKey.from.exists(t, has(s.header) ? has(t.header) && s.header.lowerAscii() == t.header.lowerAscii() : has(s.subprotocol) ? has(t.subprotocol) && s.subprotocol == t.subprotocol : has(s.cookie) ? has(t.cookie) && s.cookie == t.cookie : has(t.query) && s.query == t.query) : has(s.header) && s.header.lowerAscii() == 'x-api-key') : (!has(b.apiKey.from) || b.apiKey.from.exists(t, has(t.header) && t.header.lowerAscii() == 'x-api-key')))).size() == 1)",message="two apiKey methods of a policy must not read the same header, subprotocol, cookie or query (default X-API-Key): one of them could never be asked"
-// +kubebuilder:validation:XValidation:rule="has(self.origins) || !self.anyOf.exists(m, (has(m.jwt) && has(m.jwt.from) && m.jwt.from.exists(s, has(s.cookie) || has(s.query))) || (has(m.apiKey) && has(m.apiKey.from) && m.apiKey.from.exists(s, has(s.cookie) || has(s.query))))",message="credentials in a cookie or a query need origins: without a list of pages, any page could connect with the credential of whoever looks at it"
+// +kubebuilder:validation:XValidation:rule="has(self.origins) || !self.anyOf.exists(m, has(m.basic) || (has(m.jwt) && has(m.jwt.from) && m.jwt.from.exists(s, has(s.cookie) || has(s.query))) || (has(m.apiKey) && has(m.apiKey.from) && m.apiKey.from.exists(s, has(s.cookie) || has(s.query))))",message="basic and credentials in a cookie or a query need origins: without a list of pages, any page could connect with the credential of whoever looks at it"
+// +kubebuilder:validation:XValidation:rule="self.anyOf.filter(m, has(m.basic)).size() <= 1",message="basic may be used only once in a policy: a second one could never be asked"
 // +kubebuilder:validation:XValidation:rule="!self.anyOf.exists(m, has(m.anonymous)) || (has(self.anyOf[self.anyOf.size() - 1].anonymous) && self.anyOf.filter(m, has(m.anonymous)).size() == 1)",message="anonymous must be the last method of anyOf: no method after it would ever be asked"
 type AuthPolicy struct {
 	// name of the policy, unique in the gateway.
@@ -40,7 +41,7 @@ type AuthPolicy struct {
 
 // AuthMethod is exactly one way to prove who is connecting.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.jwt) ? 1 : 0) + (has(self.apiKey) ? 1 : 0) + (has(self.anonymous) ? 1 : 0) == 1",message="exactly one of jwt, apiKey and anonymous must be set"
+// +kubebuilder:validation:XValidation:rule="(has(self.jwt) ? 1 : 0) + (has(self.apiKey) ? 1 : 0) + (has(self.basic) ? 1 : 0) + (has(self.anonymous) ? 1 : 0) == 1",message="exactly one of jwt, apiKey, basic and anonymous must be set"
 type AuthMethod struct {
 	// jwt accepts signed JSON Web Tokens (RFC 7519).
 	// +optional
@@ -49,6 +50,11 @@ type AuthMethod struct {
 	// apiKey accepts keys listed in a Secret.
 	// +optional
 	APIKey *APIKeyMethod `json:"apiKey,omitempty"`
+
+	// basic accepts users with a password, by the Basic scheme (RFC 7617). The
+	// policy must have origins.
+	// +optional
+	Basic *BasicMethod `json:"basic,omitempty"`
 
 	// anonymous admits callers that showed no credential.
 	// +optional
@@ -217,6 +223,15 @@ type APIKeyMethod struct {
 	From []CredentialSource `json:"from,omitempty"`
 }
 
+// BasicMethod accepts the users of a password file as htpasswd writes it. Hashes
+// are bcrypt (htpasswd -B) or SHA-crypt; plain passwords, MD5 and SHA-1 are
+// refused.
+type BasicMethod struct {
+	// secretRef names the Secret that holds the file. Default key: auth.
+	// +required
+	SecretRef LocalKeyReference `json:"secretRef"`
+}
+
 // MissingOrigin says what happens to a request without an Origin header.
 //
 // +kubebuilder:validation:Enum=Deny;Allow
@@ -279,7 +294,8 @@ type IdentityHeader struct {
 
 	// claim whose value is sent. Strings, numbers and booleans are sent as they
 	// are, lists of them joined by commas; a claim that the caller does not
-	// have sends no header. API keys have the claim sub, the key's identifier.
+	// have sends no header. API keys and users have the claim sub, the
+	// key's identifier or the user's name.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128

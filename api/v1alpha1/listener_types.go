@@ -184,7 +184,7 @@ type LocalKeyReference struct {
 	Name string `json:"name"`
 
 	// key within the object. Default: jwks.json for a key set, ca.crt for a CA
-	// bundle.
+	// bundle, auth for a password file.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

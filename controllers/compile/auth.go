@@ -69,10 +69,15 @@ func (c *compiler) method(policy string, index int, spec *wsv1alpha1.AuthMethod)
 			Secret: spec.APIKey.SecretRef.Name,
 			From:   sources(spec.APIKey.From, defaultAPIKeyHeader),
 		}}, true
+	case spec.Basic != nil:
+		ref := &spec.Basic.SecretRef
+		return contract.Method{Basic: &contract.Basic{
+			File: contract.SecretKey{Secret: ref.Name, Key: keyOr(ref, contract.DefaultUsersKey)},
+		}}, true
 	case spec.Anonymous != nil:
 		return contract.Method{Anonymous: &contract.Anonymous{}}, true
 	}
-	c.invalid(methodField(policy, index), "the method has no kind that this release knows: set exactly one of jwt, apiKey and anonymous")
+	c.invalid(methodField(policy, index), "the method has no kind that this release knows: set exactly one of jwt, apiKey, basic and anonymous")
 	return contract.Method{}, false
 }
 
@@ -137,9 +142,9 @@ func (c *compiler) checkOrigins(spec *wsv1alpha1.AuthPolicy) {
 		case method.APIKey != nil:
 			from = method.APIKey.From
 		}
-		if slices.ContainsFunc(from, func(s wsv1alpha1.CredentialSource) bool { return s.Cookie != "" || s.Query != "" }) {
+		if spec.AnyOf[i].Basic != nil || slices.ContainsFunc(from, func(s wsv1alpha1.CredentialSource) bool { return s.Cookie != "" || s.Query != "" }) {
 			c.invalid(methodField(spec.Name, i),
-				"policy %q reads a credential from a cookie or a query and lists no origins, so that any page could connect with the credential of whoever looks at it: add origins",
+				"policy %q reads a password, or a credential from a cookie or a query, and lists no origins, so that any page could connect with the credential of whoever looks at it: add origins",
 				spec.Name)
 		}
 	}

@@ -91,6 +91,12 @@ func methodReferences(field string, method *wsv1alpha1.AuthMethod) []Reference {
 	if method.APIKey != nil {
 		return []Reference{{Field: field + ".apiKey.secretRef.name", Kind: KindSecret, Name: method.APIKey.SecretRef.Name}}
 	}
+	if method.Basic != nil {
+		ref := &method.Basic.SecretRef
+		return []Reference{{
+			Field: field + ".basic.secretRef.name", Kind: KindSecret, Name: ref.Name, Keys: []string{keyOr(ref, contract.DefaultUsersKey)},
+		}}
+	}
 	if method.JWT == nil {
 		return nil
 	}
@@ -109,7 +115,8 @@ func methodReferences(field string, method *wsv1alpha1.AuthMethod) []Reference {
 }
 
 // MountedSecrets names every Secret that the gateway's pods read, sorted and
-// once each: certificates, issued ones included, API keys and key sets.
+// once each: certificates, issued ones included, API keys, password files and
+// key sets.
 func MountedSecrets(gw *wsv1alpha1.WebSocketGateway) []string {
 	return namesOf(gw, KindSecret)
 }

@@ -45,6 +45,9 @@ func mountedSecrets(gw *wsv1alpha1.WebSocketGateway) []string {
 			if method.APIKey != nil {
 				names = append(names, method.APIKey.SecretRef.Name)
 			}
+			if method.Basic != nil {
+				names = append(names, method.Basic.SecretRef.Name)
+			}
 		}
 	}
 	slices.Sort(names)

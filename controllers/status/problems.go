@@ -196,6 +196,9 @@ func secretUses(gw *wsv1alpha1.WebSocketGateway) []string {
 			if method.APIKey != nil {
 				names = append(names, method.APIKey.SecretRef.Name)
 			}
+			if method.Basic != nil {
+				names = append(names, method.Basic.SecretRef.Name)
+			}
 		}
 	}
 	return names

@@ -14,6 +14,7 @@ import (
 const (
 	MethodJWT       = "jwt"
 	MethodAPIKey    = "apiKey"
+	MethodBasic     = "basic"
 	MethodAnonymous = "anonymous"
 )
 
@@ -22,19 +23,19 @@ const (
 type Identity struct {
 	// Policy is the name of the policy that admitted the caller.
 	Policy string
-	// Method is MethodJWT, MethodAPIKey or MethodAnonymous.
+	// Method is one of the Method constants.
 	Method string
-	// Issuer is the iss claim of a token, the name of the Secret of an API key,
-	// and empty for anonymous callers.
+	// Issuer is the iss claim of a token, the name of the Secret of an API key or
+	// a password, and empty for anonymous callers.
 	Issuer string
 	// Subject is the sub claim of a token (empty when it has none), the
-	// identifier of an API key, and empty for anonymous callers.
+	// identifier of an API key, the name of a user, and empty for anonymous callers.
 	Subject string
 	// KeyID is the kid of the key in our key set that verified a token (empty
 	// when that key has none), or the identifier of an API key.
 	KeyID string
-	// Claims of a token as its JSON says, numbers as json.Number; an API key has
-	// the claim sub. Nobody may change the map.
+	// Claims of a token as its JSON says, numbers as json.Number; an API key and
+	// a user have the claim sub. Nobody may change the map.
 	Claims map[string]any
 	// ExpiresAt is the moment from which the same credential would be refused,
 	// clock skew included; zero when it does not expire.

@@ -64,13 +64,24 @@ type builder struct {
 func (b *builder) method(methods []contract.Method, i int) {
 	switch method := &methods[i]; {
 	case method.JWT != nil:
+		b.challenge("Bearer")
 		b.sources(method.JWT.From)
 		b.jwt(method.JWT, passes(methods, i))
 	case method.APIKey != nil:
+		b.challenge("Bearer")
 		b.sources(method.APIKey.From)
 		b.apiKey(method.APIKey, passes(methods, i))
+	case method.Basic != nil:
+		b.challenge(`Basic realm="websocket", charset="UTF-8"`)
+		b.basic(&method.Basic.File)
 	case method.Anonymous != nil:
 		b.policy.anonymous = true
+	}
+}
+
+func (b *builder) challenge(value string) {
+	if !slices.Contains(b.policy.challenges, value) {
+		b.policy.challenges = append(b.policy.challenges, value)
 	}
 }
 
@@ -138,19 +149,41 @@ func (b *builder) inlineKeySet(c *contract.JWT) (*keySet, bool) {
 }
 
 func (b *builder) secretKeySet(from *contract.SecretKey, algorithms []string) (*keySet, bool) {
+	data, problem, ok := b.secretFile(from, "a JSON Web Key Set")
+	if !ok {
+		return nil, false
+	}
+	set, err := readKeySet(data, algorithms, true)
+	return inForce(b, place{secret: from.Secret, key: from.Key}, set, err, problem)
+}
+
+// secretFile reads a key of a Secret. Missing or empty, it closes the policy.
+func (b *builder) secretFile(from *contract.SecretKey, what string) ([]byte, contract.ReportProblem, bool) {
 	problem := contract.ReportProblem{Reason: contract.ProblemSecretInvalid, Secret: from.Secret, Key: from.Key}
 	data, err := b.files.Read(from.Secret, from.Key)
 	switch {
 	case err != nil:
 		b.missing(problem, err)
-		return nil, false
 	case len(bytes.TrimSpace(data)) == 0:
-		problem.Message = fmt.Sprintf("key %q of Secret %q is empty: put a JSON Web Key Set there", from.Key, from.Secret)
+		problem.Message = fmt.Sprintf("key %q of Secret %q is empty: put %s there", from.Key, from.Secret, what)
 		b.closed(problem)
-		return nil, false
+	default:
+		return data, problem, true
 	}
-	set, err := readKeySet(data, algorithms, true)
-	return inForce(b, place{secret: from.Secret, key: from.Key}, set, err, problem)
+	return nil, problem, false
+}
+
+func (b *builder) basic(from *contract.SecretKey) {
+	data, problem, ok := b.secretFile(from, "a password file of htpasswd")
+	if !ok {
+		return
+	}
+	origin := place{secret: from.Secret, key: from.Key}
+	previous, _ := b.previous[origin].(*passwords)
+	stored, err := readPasswords(data, previous)
+	if stored, ok = inForce(b, origin, stored, err, problem); ok {
+		b.policy.methods = append(b.policy.methods, &basicMethod{policy: b.policy.name, secret: from.Secret, stored: stored})
+	}
 }
 
 func readKeySet(data []byte, algorithms []string, secret bool) (*keySet, error) {

@@ -25,6 +25,8 @@ type Policy struct {
 	// unavailable, if not empty, says why nobody is admitted.
 	unavailable string
 	methods     Chain
+	// challenges that a 401 answer shows.
+	challenges []string
 	// anonymous admits who has shown no credential. It is no link of the chain:
 	// wherever it is written, it comes last.
 	anonymous bool
@@ -45,6 +47,10 @@ type place struct {
 
 // Name of the policy.
 func (p *Policy) Name() string { return p.name }
+
+// Challenges are what a caller without a good credential is told to use: the
+// values of WWW-Authenticate (RFC 9110 section 11.6.1).
+func (p *Policy) Challenges() []string { return slices.Clone(p.challenges) }
 
 // Problems returns what is wrong with the policy now: the problems that
 // NewPolicy returned and the key sets that cannot be fetched.

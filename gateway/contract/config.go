@@ -63,6 +63,7 @@ type Policy struct {
 type Method struct {
 	JWT       *JWT       `json:"jwt,omitempty"`
 	APIKey    *APIKey    `json:"apiKey,omitempty"`
+	Basic     *Basic     `json:"basic,omitempty"`
 	Anonymous *Anonymous `json:"anonymous,omitempty"`
 }
 
@@ -103,6 +104,11 @@ type KeySet struct {
 type APIKey struct {
 	Secret string   `json:"secret"`
 	From   []Source `json:"from"`
+}
+
+// Basic accepts the users of a password file (htpasswd) in a Secret.
+type Basic struct {
+	File SecretKey `json:"file"`
 }
 
 // Source is exactly one place of a request that may carry a credential.

@@ -35,6 +35,7 @@ const (
 	TLSPrivateKeyKey  = "tls.key"
 	DefaultKeySetKey  = "jwks.json"
 	DefaultCAKey      = "ca.crt"
+	DefaultUsersKey   = "auth"
 )
 
 // Ports that a pod opens besides its listeners.

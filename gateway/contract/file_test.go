@@ -48,6 +48,7 @@ func fullConfig() contract.Config {
 					{APIKey: &contract.APIKey{Secret: "more", From: []contract.Source{
 						{Cookie: "session"}, {Query: "key"}, {Subprotocol: "base64url.bearer.authorization.k8s.io"},
 					}}},
+					{Basic: &contract.Basic{File: contract.SecretKey{Secret: "users", Key: "auth"}}},
 					{Anonymous: &contract.Anonymous{}},
 				},
 				Origins:         &contract.Origins{Allow: []string{"https://*.example.com", "https://app.example.com"}, AllowMissing: true},
@@ -148,6 +149,7 @@ func TestAConfigThatCannotBeReadFullyIsRefused(t *testing.T) {
 		"star as the scheme":           strings.Replace(good, `"https://*.example.com"`, `"*://app.example.com"`, 1),
 		"credential from two more":     strings.Replace(good, `{"cookie":"session"}`, `{"cookie":"session","query":"key"}`, 1),
 		"credential marker unknown":    strings.Replace(good, `{"subprotocol":"bearer"}`, `{"subprotocol":"basic"}`, 1),
+		"password file outside":        strings.Replace(good, `"key":"auth"`, `"key":"../auth"`, 1),
 		"two key sets":                 strings.Replace(good, `"uri":`, `"inline":"x","uri":`, 1),
 		"credential from nowhere":      strings.Replace(good, `[{"header":"X-Api-Key"}]`, `[]`, 1),
 		"credential from two places":   strings.Replace(good, `{"header":"X-Api-Key"}`, `{"header":"X-Api-Key","subprotocol":"bearer"}`, 1),

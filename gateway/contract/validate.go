@@ -95,7 +95,7 @@ func (o *Origins) validate() error {
 
 func (m *Method) validate() error {
 	set := 0
-	for _, present := range []bool{m.JWT != nil, m.APIKey != nil, m.Anonymous != nil} {
+	for _, present := range []bool{m.JWT != nil, m.APIKey != nil, m.Basic != nil, m.Anonymous != nil} {
 		if present {
 			set++
 		}
@@ -108,6 +108,8 @@ func (m *Method) validate() error {
 		return m.JWT.validate()
 	case m.APIKey != nil:
 		return errors.Join(fileName(m.APIKey.Secret), sources(m.APIKey.From))
+	case m.Basic != nil:
+		return errors.Join(fileName(m.Basic.File.Secret), fileName(m.Basic.File.Key))
 	}
 	return nil
 }

@@ -61,7 +61,13 @@ func Refuse(refusal *outcome.Refusal) []byte {
 		line("Connection: close")
 	}
 	if answer.Challenge {
-		line("WWW-Authenticate: Bearer")
+		challenges := refusal.Challenges
+		if len(challenges) == 0 {
+			challenges = []string{"Bearer"}
+		}
+		for _, challenge := range challenges {
+			line("WWW-Authenticate: ", challenge)
+		}
 	}
 	if answer.RetryAfter {
 		line("Retry-After: ", retryAfterSeconds)

@@ -33,6 +33,8 @@ type Authenticator interface {
 	Strip(header http.Header, subprotocols []string) (http.Header, []string)
 	// StripTarget removes them from the target of the request.
 	StripTarget(target string) string
+	// Challenges are the values of WWW-Authenticate of a 401 answer.
+	Challenges() []string
 	// SubprotocolAnswer is what a client that showed its credential among the
 	// subprotocols is answered when the backend chose none.
 	SubprotocolAnswer(offered []string) string
@@ -214,7 +216,12 @@ func (d *Door) authenticate(ctx context.Context, p Policy, r *http.Request, subp
 	identity, err := p.Authenticator.Authenticate(ctx, &authn.Request{Header: r.Header, Subprotocols: subprotocols, Query: query})
 	d.Took(metrics.PhaseAuthenticate, d.Now().Sub(begin))
 	if errors.Is(err, authn.ErrNoCredential) {
-		return authn.Identity{}, outcome.Refuse(outcome.NoCredential, "")
+		err = outcome.Refuse(outcome.NoCredential, "")
+	}
+	if refusal, ok := errors.AsType[*outcome.Refusal](err); ok {
+		challenged := *refusal
+		challenged.Challenges = p.Authenticator.Challenges()
+		return authn.Identity{}, &challenged
 	}
 	return identity, err
 }
@@ -231,7 +238,7 @@ func (d *Door) connect(ctx context.Context, v *verdict, c *Caller) error {
 	defer cancel()
 	begin := d.Now()
 	upstream, err := d.Upstreams.Connect(ctx, v.Route.Backends, proxy.Handshake{
-		Target: c.Request.RequestURI,
+		Target: p.Authenticator.StripTarget(c.Request.RequestURI),
 		Host:   c.Request.Host,
 		Header: forwardedHeader(header, p.Authenticator.IdentityHeaders(v.Identity), p.IdentityHeaders, c.IP, c.Request.Host),
 

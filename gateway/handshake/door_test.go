@@ -79,6 +79,8 @@ func (b *bearer) StripTarget(target string) string {
 	return strings.ReplaceAll(target, "token=good", "")
 }
 
+func (b *bearer) Challenges() []string { return nil }
+
 func (b *bearer) SubprotocolAnswer(offered []string) string {
 	if slices.Contains(offered, "bearer") {
 		return "bearer"
@@ -301,6 +303,21 @@ func TestEveryRefusalHasAnAnswerThatTellsNoDetail(t *testing.T) {
 	}
 }
 
+// RFC 9110 section 11.6.1 allows a field for each challenge.
+func TestAnAnswerShowsEachChallenge(t *testing.T) {
+	t.Parallel()
+	refusal := outcome.Refuse(outcome.BadCredential, "")
+	refusal.Challenges = []string{"Bearer", `Basic realm="websocket"`}
+	response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(string(handshake.Refuse(refusal)))), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if diff := cmp.Diff(refusal.Challenges, response.Header.Values("WWW-Authenticate")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func FuzzUpgrade(f *testing.F) {
 	f.Add("Upgrade", "websocket", "13", "dGhlIHNhbXBsZSBub25jZQ==", "a, b")
 	f.Add("keep-alive, upgrade", "WebSocket", "13", "", "bearer,x")
@@ -351,5 +368,6 @@ func (anyone) Strip(header http.Header, subprotocols []string) (http.Header, []s
 	return header, subprotocols
 }
 func (anyone) StripTarget(target string) string           { return target }
+func (anyone) Challenges() []string                       { return nil }
 func (anyone) SubprotocolAnswer([]string) string          { return "" }
 func (anyone) IdentityHeaders(authn.Identity) http.Header { return nil }

@@ -23,6 +23,9 @@ type Refusal struct {
 	// Detail goes to the audit record, never to the client. It must not hold a
 	// credential.
 	Detail string
+	// Challenges of an answer that has some: values of WWW-Authenticate. None
+	// means Bearer.
+	Challenges []string
 }
 
 // Error makes a Refusal an error, so that steps can return it.

@@ -51,6 +51,7 @@ spec:
     - jwt: {issuer: j, audiences: [a], algorithms: [ES256], jwks: {configMapRef: {name: keys, key: k}}}
     - jwt: {issuer: k, audiences: [a], algorithms: [HS256], jwks: {secretRef: {name: hmac, key: k}}}
     - apiKey: {secretRef: {name: devices}, from: [{header: X-Key}, {subprotocol: bearer}, {cookie: c}, {query: q}]}
+    - basic: {secretRef: {name: htpasswd, key: users}}
     - anonymous: {}
     origins: {allow: ["https://app.example.com"], missing: Allow}
     forwardIdentity: {headers: [{name: X-User, claim: sub}]}

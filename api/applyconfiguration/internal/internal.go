@@ -67,6 +67,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: apiKey
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.APIKeyMethod
+    - name: basic
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BasicMethod
     - name: jwt
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.JWTMethod
@@ -100,6 +103,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: weight
       type:
         scalar: numeric
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BasicMethod
+  map:
+    fields:
+    - name: secretRef
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalKeyReference
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CertificateSource
   map:
     fields:

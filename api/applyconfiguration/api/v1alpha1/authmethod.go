@@ -18,6 +18,9 @@ type AuthMethodApplyConfiguration struct {
 	JWT *JWTMethodApplyConfiguration `json:"jwt,omitempty"`
 	// apiKey accepts keys listed in a Secret.
 	APIKey *APIKeyMethodApplyConfiguration `json:"apiKey,omitempty"`
+	// basic accepts users with a password, by the Basic scheme (RFC 7617). The
+	// policy must have origins.
+	Basic *BasicMethodApplyConfiguration `json:"basic,omitempty"`
 	// anonymous admits callers that showed no credential.
 	Anonymous *apiv1alpha1.AnonymousMethod `json:"anonymous,omitempty"`
 }
@@ -41,6 +44,14 @@ func (b *AuthMethodApplyConfiguration) WithJWT(value *JWTMethodApplyConfiguratio
 // If called multiple times, the APIKey field is set to the value of the last call.
 func (b *AuthMethodApplyConfiguration) WithAPIKey(value *APIKeyMethodApplyConfiguration) *AuthMethodApplyConfiguration {
 	b.APIKey = value
+	return b
+}
+
+// WithBasic sets the Basic field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Basic field is set to the value of the last call.
+func (b *AuthMethodApplyConfiguration) WithBasic(value *BasicMethodApplyConfiguration) *AuthMethodApplyConfiguration {
+	b.Basic = value
 	return b
 }
 

@@ -14,7 +14,8 @@ type IdentityHeaderApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// claim whose value is sent. Strings, numbers and booleans are sent as they
 	// are, lists of them joined by commas; a claim that the caller does not
-	// have sends no header. API keys have the claim sub, the key's identifier.
+	// have sends no header. API keys and users have the claim sub, the
+	// key's identifier or the user's name.
 	Claim *string `json:"claim,omitempty"`
 }
 
