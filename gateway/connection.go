@@ -242,7 +242,7 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	s.sessions.Add(one)
 	s.asking.Add(-1)
 	// A sweep of this moment may have looked before it was there.
-	if !s.current.Load().keeps(c.Listener, c.Route, c.Host, c.Path) {
+	if !s.current.Load().keeps(c) {
 		one.End(outcome.Close(outcome.RouteRemoved, outcome.ByGateway, ""))
 	}
 	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")
