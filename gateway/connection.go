@@ -43,6 +43,8 @@ type visit struct {
 	port     string
 	begin    time.Time
 	attempt  audit.Attempt
+	// asks is true once the caller has sent a request.
+	asks bool
 }
 
 // serve is the life of one connection, as doc.go tells it, up to our 101. What it
@@ -75,6 +77,9 @@ func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest fu
 
 // leave gives back what a connection holds.
 func (v *visit) leave() {
+	if v.asks {
+		v.asking.Add(-1)
+	}
 	_ = v.conn.Close()
 	v.slots.Release()
 }
@@ -187,6 +192,8 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hell
 // have taken long, and so may the backend: whoever was let in by rules that are
 // not in force any more would be what no later change looks for.
 func (v *visit) decide(ctx context.Context, caller *handshake.Caller) (*handshake.Admission, error) {
+	v.asks = true
+	v.asking.Add(1)
 	v.snapshot = v.current.Load()
 	admission, err := v.door.Admit(ctx, v.snapshot.rules, caller, &v.attempt)
 	if err != nil {
@@ -233,8 +240,9 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	s.metrics.Opened(c.Route)
 	s.accounts.open(one)
 	s.sessions.Add(one)
+	s.asking.Add(-1)
 	// A sweep of this moment may have looked before it was there.
-	if !s.current.Load().keeps(c.Listener, c.Route, c.Host, c.Path) {
+	if !s.current.Load().keeps(c) {
 		one.End(outcome.Close(outcome.RouteRemoved, outcome.ByGateway, ""))
 	}
 	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")

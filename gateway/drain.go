@@ -48,7 +48,7 @@ func (s *server) finishHandshakes(ctx context.Context) {
 	const look = 20 * time.Millisecond
 	timer := time.NewTimer(look)
 	defer timer.Stop()
-	for s.slots.Open() > 0 {
+	for s.asking.Load() > 0 || s.sessions.Len() > 0 {
 		if s.sessions.Drain(ctx, 0) != nil {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -102,5 +103,25 @@ func TestACallerWhoWaitsForABackendWhenTheGatewayStopsGetsAnAnswer(t *testing.T)
 	opened, closed := r.audit.records(t, "opened"), r.audit.records(t, "closed")
 	if len(opened) != 1 || len(closed) != 1 || closed[0]["reason"] != "draining" {
 		t.Errorf("opened %v, closed %v", opened, closed)
+	}
+}
+
+func TestACallerWhoSaysNothingDoesNotHoldUpTheEnd(t *testing.T) {
+	r, _ := startBase(t, nil)
+	for _, speaks := range []bool{false, true} {
+		if speaks {
+			_ = r.speakTLS(t, "public", "ws.example.com").Handshake()
+			continue
+		}
+		conn, err := net.Dial("tcp", r.addresses["public"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+	}
+	begin := time.Now()
+	r.end(t)
+	if took := time.Since(begin); took > 7*time.Second {
+		t.Errorf("took %v", took)
 	}
 }

@@ -27,6 +27,9 @@ import (
 )
 
 func main() {
+	// By default, Go ends a process whose standard output nobody reads. The audit
+	// log counts what it cannot write; the connections go on.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
