@@ -133,6 +133,7 @@ func (v *visit) tlsFailed(hello listener.Hello, err error) {
 // neither the snapshot nor the request.
 type admitted struct {
 	session  *session.Session
+	ends     time.Time
 	client   net.Conn
 	upstream *proxy.Upstream
 	limits   contract.EffectiveLimits
@@ -154,7 +155,7 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, front *listener.
 	}
 	v.metrics.Handshake(metrics.PhaseTotal, v.options.Now().Sub(v.begin))
 	return &admitted{
-		session: session.New(v.describe(secure, admission)), client: proxy.Replay(secure, early),
+		session: session.New(v.describe(secure, admission)), ends: admission.Ends, client: proxy.Replay(secure, early),
 		upstream: admission.Upstream, limits: v.snapshot.limits,
 	}
 }
@@ -200,6 +201,7 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	s.metrics.Opened(c.Route)
 	s.accounts.open(one)
 	s.sessions.Add(one)
+	s.sessions.SetExpiry(one, a.ends)
 	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")
 	defer func() {
 		s.sessions.Remove(one)

@@ -54,6 +54,8 @@ type Policy struct {
 	// Origins absent: a request with an Origin header is refused.
 	Origins         *Origins         `json:"origins,omitempty"`
 	IdentityHeaders []IdentityHeader `json:"identityHeaders,omitempty"`
+	// ExpiryGrace is how long a connection outlives its credential.
+	ExpiryGrace Duration `json:"expiryGrace,omitempty"`
 	// Fault, if not empty, makes every route of this policy answer 503. It is
 	// one of the Fault constants.
 	Fault Fault `json:"fault,omitempty"`

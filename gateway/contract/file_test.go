@@ -47,6 +47,7 @@ func fullConfig() contract.Config {
 				},
 				Origins:         &contract.Origins{Allow: []string{"https://app.example.com"}, AllowMissing: true},
 				IdentityHeaders: []contract.IdentityHeader{{Name: "X-User", Claim: "sub"}},
+				ExpiryGrace:     contract.Duration(time.Minute),
 			},
 			{Name: "broken", Fault: contract.FaultPolicyInvalid},
 		},

@@ -86,6 +86,9 @@ type Caller struct {
 type Admission struct {
 	Route    *contract.Route
 	Identity authn.Identity
+	// Ends is when the connection must end, because its credential has expired
+	// and the policy's grace is over; zero when it does not expire.
+	Ends time.Time
 	// Upstream has answered its handshake. Whoever gets an Admission releases it.
 	Upstream *proxy.Upstream
 	// Host without port and Path without query, as they were matched.
@@ -122,6 +125,7 @@ func (d *Door) Admit(ctx context.Context, rules *Rules, c *Caller, attempt *audi
 	if a.Identity, err = d.authenticate(ctx, policy, c.Request.Header, upgrade.subprotocols); err != nil {
 		return nil, err
 	}
+	a.Ends = policy.ends(a.Identity)
 	if err := d.connect(ctx, a, policy, c, upgrade); err != nil {
 		return nil, err
 	}
@@ -193,6 +197,14 @@ func (d *Door) authenticate(ctx context.Context, p Policy, header http.Header, s
 		return authn.Identity{}, outcome.Refuse(outcome.NoCredential, "")
 	}
 	return identity, err
+}
+
+// ends is when a connection of this policy must end; zero for never.
+func (p *Policy) ends(identity authn.Identity) time.Time {
+	if identity.ExpiresAt.IsZero() {
+		return time.Time{}
+	}
+	return identity.ExpiresAt.Add(time.Duration(p.ExpiryGrace))
 }
 
 // connect shakes hands with a backend and prepares our answer.

@@ -53,6 +53,7 @@ spec:
     - apiKey: {secretRef: {name: devices}, from: [{header: X-Key}, {subprotocol: bearer}]}
     - anonymous: {}
     origins: {allow: ["https://app.example.com"], missing: Allow}
+    onExpiry: {grace: 1m}
     forwardIdentity: {headers: [{name: X-User, claim: sub}]}
   routes:
   - {name: chat, hostnames: [ws.example.com], path: {type: Exact, value: /chat}, authPolicy: users, subprotocols: [v1], backendRefs: [{name: echo, port: 80, weight: 2}]}

@@ -85,6 +85,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: onExpiry
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OnExpiry
     - name: origins
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Origins
@@ -355,6 +358,12 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.MissingOrigin
   scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OnExpiry
+  map:
+    fields:
+    - name: grace
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Origin
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Origins

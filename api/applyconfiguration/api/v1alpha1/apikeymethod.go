@@ -9,7 +9,8 @@ package v1alpha1
 // with apply.
 //
 // APIKeyMethod accepts the keys of a Secret: each data key is the identifier
-// of an API key, its value the key itself or "sha256:" and the hex digest of it.
+// of an API key, its value the key itself (at least 16 characters) or "sha256:"
+// and the hex digest of it.
 type APIKeyMethodApplyConfiguration struct {
 	// secretRef names the Secret that holds the keys.
 	SecretRef *LocalReferenceApplyConfiguration `json:"secretRef,omitempty"`
