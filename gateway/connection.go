@@ -38,15 +38,19 @@ const (
 type visit struct {
 	*server
 	snapshot *snapshot
-	conn     net.Conn
-	begin    time.Time
-	attempt  audit.Attempt
+	// rules is the number of the rules that the snapshot, or newer ones, has.
+	rules   uint64
+	conn    net.Conn
+	begin   time.Time
+	attempt audit.Attempt
 }
 
 // serve is the life of one connection, as doc.go tells it, up to our 101. What it
 // returns is the rest; nil when there is none.
 func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest func()) {
-	v := &visit{server: s, conn: conn, begin: s.options.Now(), snapshot: s.current.Load()}
+	// The number first: a change between the two reads is noticed in relayed.
+	rules := s.review.number.Load()
+	v := &visit{server: s, conn: conn, begin: s.options.Now(), snapshot: s.current.Load(), rules: rules}
 	v.attempt.ClientAddress = conn.RemoteAddr().String()
 	if !s.slots.Acquire() {
 		v.refused(outcome.Refuse(outcome.TooManyConnections, "%d connections are open", s.slots.Max()))
@@ -133,6 +137,8 @@ func (v *visit) tlsFailed(hello listener.Hello, err error) {
 // neither the snapshot nor the request.
 type admitted struct {
 	session  *session.Session
+	standing handshake.Standing
+	rules    uint64
 	ends     time.Time
 	client   net.Conn
 	upstream *proxy.Upstream
@@ -155,7 +161,12 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, front *listener.
 	}
 	v.metrics.Handshake(metrics.PhaseTotal, v.options.Now().Sub(v.begin))
 	return &admitted{
-		session: session.New(v.describe(secure, admission)), ends: admission.Ends, client: proxy.Replay(secure, early),
+		session: session.New(v.describe(secure, admission)), rules: v.rules, ends: admission.Ends,
+		standing: handshake.Standing{
+			Host: admission.Host, Path: admission.Path, Origin: v.attempt.Origin,
+			Proof: admission.Identity.Proof, ExpiresAt: admission.Identity.ExpiresAt,
+		},
+		client:   proxy.Replay(secure, early),
 		upstream: admission.Upstream, limits: v.snapshot.limits,
 	}
 }
@@ -199,9 +210,12 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	one, c := a.session, a.session.Connection()
 	s.audit.Opened(c)
 	s.metrics.Opened(c.Route)
-	s.accounts.open(one)
+	s.accounts.open(one, a.standing)
 	s.sessions.Add(one)
 	s.sessions.SetExpiry(one, a.ends)
+	if s.review.number.Load() != a.rules {
+		s.reconsiderLate(one)
+	}
 	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")
 	defer func() {
 		s.sessions.Remove(one)

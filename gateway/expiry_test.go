@@ -13,24 +13,27 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
 const aKey = "0123456789abcdef0123456789abcdef"
 
 // startUsers is startBase with tokens of i, the API key aKey of device-1, and
 // nobody else.
-func startUsers(t *testing.T, i *issuer, change func(*contract.Config)) (*running, contract.Config) {
+func startUsers(t *testing.T, i *issuer) (*running, contract.Config, *wstest.Upstream) {
 	t.Helper()
 	r, echo := startBase(t, nil)
 	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte(aKey)})
 	config := baseConfig()
 	withTokens(t, i)(&config)
-	if change != nil {
-		change(&config)
-	}
-	r.root.Config(t, config, endpoints(echo.Address))
-	r.served(t, config)
-	return r, config
+	r.put(t, echo, config)
+	until(t, func() string {
+		if p := r.report(t).Problems; len(p) > 0 {
+			return "the Secret is not there"
+		}
+		return ""
+	})
+	return r, config, echo
 }
 
 // open dials the route with headers.
@@ -47,7 +50,9 @@ func (r *running) open(t *testing.T, headers ...string) *websocket.Conn {
 func TestAConnectionEndsWithItsTokenAndNoOther(t *testing.T) {
 	const grace = time.Second
 	i := newIssuer(t)
-	r, _ := startUsers(t, i, func(c *contract.Config) { c.Policies[0].ExpiryGrace = contract.Duration(grace) })
+	r, config, echo := startUsers(t, i)
+	config.Policies[0].ExpiryGrace = contract.Duration(grace)
+	r.put(t, echo, config)
 	// Issued so that it is accepted for about two seconds more, by the skew.
 	expiry := time.Now().Add(2*time.Second - authn.ClockSkew)
 	short := r.open(t, "Authorization", "Bearer "+i.token(t, time.Until(expiry)))

@@ -35,6 +35,7 @@ type server struct {
 	door     *handshake.Door
 	accounts accounts
 	sweeper  sweeper
+	review   review
 
 	// current is nil until the first configuration is in force.
 	current atomic.Pointer[snapshot]
@@ -70,7 +71,10 @@ func newServer(o Options, own []netip.Addr) *server {
 		extra:    map[string]string{},
 	}
 	s.audit = audit.New(audit.Options{Out: o.Audit, Gateway: o.Gateway, Pod: o.PodName, BootID: s.bootID, Now: o.Now})
-	s.keySets = authn.NewKeySets(authn.KeySetOptions{Now: o.Now, Logger: o.Logger, Fetched: s.metrics.KeySetFetched})
+	s.review.wanted = make(chan struct{}, 1)
+	s.keySets = authn.NewKeySets(authn.KeySetOptions{
+		Now: o.Now, Logger: o.Logger, Fetched: s.metrics.KeySetFetched, Changed: s.review.want,
+	})
 	s.metrics.WatchAudit(func() metrics.AuditStats {
 		stats := s.audit.Stats()
 		return metrics.AuditStats{Queued: stats.Queued, Written: stats.Written, Lost: stats.Lost}

@@ -114,8 +114,8 @@ func (s *snapshot) buildFronts() map[string]*listener.Front {
 }
 
 // keeps tells whether this snapshot still has the place that a connection came
-// in by. Only the place counts: a route that has a fault now, or a policy that
-// has changed, is no reason to end what is open.
+// in by. Only the place counts: a route that has a fault now is no reason to end
+// what is open, and policies are looked at by the review.
 func (s *snapshot) keeps(listenerName, route, host, path string) bool {
 	port, ok := s.ports.of[listenerName]
 	if !ok {

@@ -18,6 +18,9 @@ type Config struct {
 	Routes    []Route    `json:"routes,omitempty"`
 	Limits    *Limits    `json:"limits,omitempty"`
 	Audit     *Audit     `json:"audit,omitempty"`
+	// KeepAdmitted leaves connections open that the policies would not admit
+	// any more.
+	KeepAdmitted bool `json:"keepAdmitted,omitempty"`
 }
 
 // GatewayRef names the gateway that a file belongs to.

@@ -64,6 +64,8 @@ func fullConfig() contract.Config {
 			PingInterval: new(contract.Duration(time.Minute)), PongTimeout: new(contract.Duration(90 * time.Second)),
 		},
 		Audit: &contract.Audit{ProgressInterval: new(contract.Duration(time.Minute))},
+
+		KeepAdmitted: true,
 	}
 }
 

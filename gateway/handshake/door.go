@@ -35,6 +35,9 @@ type Authenticator interface {
 	SubprotocolAnswer(offered []string) string
 	// IdentityHeaders are the headers that tell the backend who it is.
 	IdentityHeaders(identity authn.Identity) http.Header
+	// Reconsider returns the refusal that somebody would get now who was
+	// admitted before; nil when there is none, or it cannot be told.
+	Reconsider(proof *authn.Proof) error
 }
 
 var _ Authenticator = (*authn.Policy)(nil)
@@ -125,7 +128,7 @@ func (d *Door) Admit(ctx context.Context, rules *Rules, c *Caller, attempt *audi
 	if a.Identity, err = d.authenticate(ctx, policy, c.Request.Header, upgrade.subprotocols); err != nil {
 		return nil, err
 	}
-	a.Ends = policy.ends(a.Identity)
+	a.Ends = policy.ends(a.Identity.ExpiresAt)
 	if err := d.connect(ctx, a, policy, c, upgrade); err != nil {
 		return nil, err
 	}
@@ -197,14 +200,6 @@ func (d *Door) authenticate(ctx context.Context, p Policy, header http.Header, s
 		return authn.Identity{}, outcome.Refuse(outcome.NoCredential, "")
 	}
 	return identity, err
-}
-
-// ends is when a connection of this policy must end; zero for never.
-func (p *Policy) ends(identity authn.Identity) time.Time {
-	if identity.ExpiresAt.IsZero() {
-		return time.Time{}
-	}
-	return identity.ExpiresAt.Add(time.Duration(p.ExpiryGrace))
 }
 
 // connect shakes hands with a backend and prepares our answer.

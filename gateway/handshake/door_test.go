@@ -388,3 +388,4 @@ func (anyone) Strip(header http.Header, subprotocols []string) (http.Header, []s
 }
 func (anyone) SubprotocolAnswer([]string) string          { return "" }
 func (anyone) IdentityHeaders(authn.Identity) http.Header { return nil }
+func (anyone) Reconsider(*authn.Proof) error              { return nil }

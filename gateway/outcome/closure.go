@@ -28,6 +28,7 @@ const (
 	InvalidUTF8       Reason = "invalid_utf8"
 	RouteRemoved      Reason = "route_removed"
 	CredentialExpired Reason = "credential_expired"
+	AccessRevoked     Reason = "access_revoked"
 	DrainingClosure   Reason = "draining"
 	Shutdown          Reason = "shutdown"
 	RelayFailed       Reason = "relay_failed"
@@ -47,6 +48,7 @@ const (
 	CodeInternalError   = 1011
 	CodeServiceRestart  = 1012
 	CodeUnauthorized    = 3000
+	CodeForbidden       = 3003
 )
 
 // Closure ends a connection after the 101 answer.
@@ -109,6 +111,8 @@ func closeCode(reason Reason) (int, bool) {
 		return CodeInvalidPayload, true
 	case CredentialExpired:
 		return CodeUnauthorized, true
+	case AccessRevoked:
+		return CodeForbidden, true
 	case DrainingClosure:
 		return CodeServiceRestart, true
 	default:
@@ -120,6 +124,6 @@ func closeCode(reason Reason) (int, bool) {
 func Closures() []Reason {
 	return []Reason{
 		ClientClosed, ClientLost, UpstreamClosed, UpstreamLost, IdleTimeout, PongTimeout, MessageTooBig,
-		ProtocolError, InvalidUTF8, RouteRemoved, CredentialExpired, DrainingClosure, Shutdown, RelayFailed,
+		ProtocolError, InvalidUTF8, RouteRemoved, CredentialExpired, AccessRevoked, DrainingClosure, Shutdown, RelayFailed,
 	}
 }

@@ -136,7 +136,7 @@ func TestEveryClosureHasACode(t *testing.T) {
 			if closure.Code != outcome.CodeAbnormal {
 				t.Errorf("%s: code %d, want %d", reason, closure.Code, outcome.CodeAbnormal)
 			}
-		case slices.Contains([]int{outcome.CodeUnauthorized}, closure.Code):
+		case slices.Contains([]int{outcome.CodeUnauthorized, outcome.CodeForbidden}, closure.Code):
 			// Of the registry for libraries and frameworks, RFC 6455 section 7.4.2.
 		// RFC 6455 section 7.4.1: 1004, 1005, 1006 and 1015 are never in a frame.
 		case closure.Code < 1000 || closure.Code > 1014 || slices.Contains([]int{1004, outcome.CodeNoStatus, outcome.CodeAbnormal}, closure.Code):

@@ -58,7 +58,7 @@ spec:
   routes:
   - {name: chat, hostnames: [ws.example.com], path: {type: Exact, value: /chat}, authPolicy: users, subprotocols: [v1], backendRefs: [{name: echo, port: 80, weight: 2}]}
   limits: {maxConnections: 10, maxMessageBytes: 10, handshakeTimeout: 5s, requestHeaderBytes: 2048, idleTimeout: 1m, pingInterval: 9s, pongTimeout: 3s}
-  lifecycle: {drain: {window: 30s}}
+  lifecycle: {drain: {window: 30s}, onPolicyChange: Keep}
   infrastructure:
     replicas: 3
     resources: {limits: {memory: 64Mi}}

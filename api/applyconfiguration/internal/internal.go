@@ -272,6 +272,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: drain
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Drain
+    - name: onPolicyChange
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PolicyChange
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Limits
   map:
     fields:
@@ -401,6 +404,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ready
       type:
         scalar: numeric
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PolicyChange
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PrivateKey
   map:
     fields:
