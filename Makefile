@@ -56,7 +56,7 @@ lint: ## Run the linters over the Go code, and shellcheck over the scripts.
 	lint=$$(hack/tool.sh golangci-lint)
 	failed=
 	for module in $(LINT_MODULES); do
-		(cd $$module && $$lint run --config=$(CURDIR)/.golangci.yml ./...) || failed="$$failed $$module"
+		(cd $$module && $$lint run --allow-serial-runners --config=$(CURDIR)/.golangci.yml ./...) || failed="$$failed $$module"
 	done
 	if [[ -n $$failed ]]; then echo "lint: findings in$$failed" >&2; exit 1; fi
 

@@ -30,7 +30,7 @@ import (
 // bench is one test's namespace, its pods and its operator.
 type bench struct {
 	*world
-	t *testing.T
+	t testing.TB
 	g *WithT
 	// ctx ends with the test.
 	ctx       context.Context
@@ -49,7 +49,7 @@ func newBench(t *testing.T) *bench {
 }
 
 // newBenchIn makes a namespace without an operator.
-func newBenchIn(t *testing.T, w *world) *bench {
+func newBenchIn(t testing.TB, w *world) *bench {
 	t.Helper()
 	g := NewWithT(t)
 	g.SetDefaultEventuallyTimeout(15 * time.Second)

@@ -77,6 +77,8 @@ func newWorld(certManager bool) (*world, error) {
 	w := &world{scheme: scheme, environment: &envtest.Environment{
 		Scheme: scheme, CRDDirectoryPaths: crds, ErrorIfCRDPathMissing: true,
 	}}
+	// The default range has room for no more than 254 Services.
+	w.environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.96.0.0/16")
 	config, err := w.environment.Start()
 	if err != nil {
 		return nil, err

@@ -68,19 +68,19 @@ func (a *account) count(one *session.Session, set *metrics.Set) {
 	a.counted = now
 }
 
-// tick counts traffic, and returns the connections whose progress is due.
-func (a *accounts) tick(now time.Time, every time.Duration, set *metrics.Set) []*session.Session {
+// tick counts traffic, and calls progress, which must not block, for the
+// connections whose progress is due. None of them is settled meanwhile, so that
+// nothing is written of a connection behind its end.
+func (a *accounts) tick(now time.Time, every time.Duration, set *metrics.Set, progress func(*session.Session)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var due []*session.Session
 	for one, account := range a.live {
 		account.count(one, set)
 		if now.Sub(account.reported) >= every {
 			account.reported = now
-			due = append(due, one)
+			progress(one)
 		}
 	}
-	return due
 }
 
 // follow writes progress records and counts traffic until ctx is done.
@@ -94,9 +94,9 @@ func (s *server) follow(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		for _, one := range s.accounts.tick(s.options.Now(), every, s.metrics) {
+		s.accounts.tick(s.options.Now(), every, s.metrics, func(one *session.Session) {
 			s.audit.Progress(one.Connection(), one.Traffic())
-		}
+		})
 		s.metrics.Problems(len(s.problems()))
 	}
 }

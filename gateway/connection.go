@@ -37,10 +37,12 @@ const (
 // visit is one accepted connection until it is refused or relayed.
 type visit struct {
 	*server
+	// snapshot is the one by whose rules the caller is judged at the moment.
 	snapshot *snapshot
 	// rules is the number of the rules that the snapshot, or newer ones, has.
 	rules   uint64
 	conn    net.Conn
+	port    string
 	begin   time.Time
 	attempt audit.Attempt
 }
@@ -48,9 +50,7 @@ type visit struct {
 // serve is the life of one connection, as doc.go tells it, up to our 101. What it
 // returns is the rest; nil when there is none.
 func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest func()) {
-	// The number first: a change between the two reads is noticed in relayed.
-	rules := s.review.number.Load()
-	v := &visit{server: s, conn: conn, begin: s.options.Now(), snapshot: s.current.Load(), rules: rules}
+	v := &visit{server: s, conn: conn, port: port, begin: s.options.Now(), snapshot: s.current.Load()}
 	v.attempt.ClientAddress = conn.RemoteAddr().String()
 	if !s.slots.Acquire() {
 		v.refused(outcome.Refuse(outcome.TooManyConnections, "%d connections are open", s.slots.Max()))
@@ -63,7 +63,7 @@ func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest fu
 		}
 	}()
 	defer v.survive()
-	admitted := v.arrive(ctx, port)
+	admitted := v.arrive(ctx)
 	if admitted == nil {
 		return nil
 	}
@@ -83,10 +83,10 @@ func (v *visit) leave() {
 
 // arrive takes the caller through TLS and the request. It returns nil when that
 // was all.
-func (v *visit) arrive(ctx context.Context, port string) *admitted {
-	front := v.snapshot.fronts[port]
+func (v *visit) arrive(ctx context.Context) *admitted {
+	front := v.snapshot.fronts[v.port]
 	if front == nil {
-		// The socket was just taken out of the configuration.
+		v.refused(outcome.Refuse(outcome.UnknownServerName, "the port was just taken out of the configuration"))
 		return nil
 	}
 	if err := v.conn.SetDeadline(v.begin.Add(v.snapshot.limits.HandshakeTimeout)); err != nil {
@@ -100,7 +100,7 @@ func (v *visit) arrive(ctx context.Context, port string) *admitted {
 	}
 	v.metrics.Handshake(metrics.PhaseTLS, v.options.Now().Sub(v.begin))
 	v.conn = secure
-	return v.converse(ctx, secure, front, hello)
+	return v.converse(ctx, secure, hello)
 }
 
 // survive keeps a mistake of ours in one connection from ending the others.
@@ -146,8 +146,8 @@ type admitted struct {
 }
 
 // converse reads the request, decides and answers.
-func (v *visit) converse(ctx context.Context, secure *tls.Conn, front *listener.Front, hello listener.Hello) *admitted {
-	admission, early, err := v.admit(ctx, secure, front, hello)
+func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.Hello) *admitted {
+	admission, early, err := v.admit(ctx, secure, hello)
 	if err != nil {
 		refusal := asRefusal(err)
 		v.refused(refusal)
@@ -171,7 +171,7 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, front *listener.
 	}
 }
 
-func (v *visit) admit(ctx context.Context, secure *tls.Conn, front *listener.Front, hello listener.Hello) (*handshake.Admission, []byte, error) {
+func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hello) (*handshake.Admission, []byte, error) {
 	head, early, err := listener.ReadHead(secure, int(v.snapshot.limits.RequestHeaderBytes))
 	if err != nil {
 		return nil, nil, err
@@ -184,10 +184,39 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, front *listener.Fro
 	if err := secure.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, outcome.Refuse(outcome.ClientGone, "connection ended before our answer")
 	}
-	admission, err := v.door.Admit(ctx, v.snapshot.rules, &handshake.Caller{
-		Request: request, Listener: hello.Listener, ServedBy: front.ServedBy, IP: hostOf(v.attempt.ClientAddress),
-	}, &v.attempt)
+	caller := &handshake.Caller{Request: request, Listener: hello.Listener, ServedBy: v.servedBy, IP: hostOf(v.attempt.ClientAddress)}
+	admission, err := v.decide(ctx, caller)
 	return admission, early, err
+}
+
+// decide judges a caller by the rules of this moment. TLS and the request may
+// have taken long, and so may the backend: whoever was let in by rules that are
+// not in force any more would be what no later change looks for.
+func (v *visit) decide(ctx context.Context, caller *handshake.Caller) (*handshake.Admission, error) {
+	// The number first: a change between the two reads is noticed in relayed.
+	v.rules = v.review.number.Load()
+	v.snapshot = v.current.Load()
+	admission, err := v.door.Admit(ctx, v.snapshot.rules, caller, &v.attempt)
+	if err != nil {
+		return nil, err
+	}
+	for current := v.current.Load(); current != v.snapshot; current = v.current.Load() {
+		v.snapshot = current
+		if err := v.door.Review(ctx, current.rules, caller, admission, &v.attempt); err != nil {
+			admission.Upstream.Release()
+			return nil, err
+		}
+	}
+	return admission, nil
+}
+
+// servedBy tells which listener of the caller's port serves a name now.
+func (v *visit) servedBy(host string) (name string, ok bool) {
+	front := v.snapshot.fronts[v.port]
+	if front == nil {
+		return "", false
+	}
+	return front.ServedBy(host)
 }
 
 func (v *visit) describe(secure *tls.Conn, a *handshake.Admission) *audit.Connection {
@@ -213,8 +242,12 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	s.accounts.open(one, a.standing)
 	s.sessions.Add(one)
 	s.sessions.SetExpiry(one, a.ends)
+	// A sweep or a review of this moment may have looked before it was there.
 	if s.review.number.Load() != a.rules {
 		s.reconsiderLate(one)
+	}
+	if !s.current.Load().keeps(c.Listener, c.Route, c.Host, c.Path) {
+		one.End(outcome.Close(outcome.RouteRemoved, outcome.ByGateway, ""))
 	}
 	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")
 	defer func() {
@@ -229,9 +262,6 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 // refused writes down why a caller did not get in.
 func (v *visit) refused(refusal *outcome.Refusal) {
 	v.metrics.Refused(refusal.Reason)
-	if refusal.Reason == outcome.UpstreamUnreachable {
-		v.metrics.UpstreamDialFailed()
-	}
 	v.audit.Denied(&v.attempt, refusal)
 }
 
@@ -257,6 +287,10 @@ func (v *visit) sayNo(secure *tls.Conn, refusal *outcome.Refusal) {
 		return
 	}
 	below := secure.NetConn()
+	if half, ok := below.(interface{ CloseWrite() error }); ok {
+		// The end of TLS is not that of TCP, for which some clients wait.
+		_ = half.CloseWrite()
+	}
 	if below.SetReadDeadline(v.options.Now().Add(lingerTimeout)) == nil {
 		// What else the client sends is of no interest, nor how it ends.
 		_, _ = io.Copy(io.Discard, io.LimitReader(below, lingerBytes))

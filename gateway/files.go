@@ -34,7 +34,7 @@ type verdict int
 const (
 	// unchanged: the file is as it was at the last look.
 	unchanged verdict = iota
-	// accepted: the file is new and in force from now on.
+	// accepted: the file is new and can be brought into force.
 	accepted
 	// refused: the file is new and cannot be used.
 	refused
@@ -67,9 +67,19 @@ func (f *fileStates) look(name string, data []byte, exists bool, parse func([]by
 		f.states[name] = state
 		return refused, err
 	}
-	state.InForce, state.Error = digest, ""
+	state.Error = ""
 	f.states[name] = state
 	return accepted, nil
+}
+
+// enforce notes that the file that was accepted last is in force now.
+func (f *fileStates) enforce(name string) (digest string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	state := f.states[name]
+	state.InForce = state.Seen
+	f.states[name] = state
+	return state.InForce
 }
 
 // bounded keeps a report small: a bad file can have many problems.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,15 +47,19 @@ func (j *journal) String() string {
 // records returns the audit records of one event.
 func (j *journal) records(t *testing.T, event string) []map[string]any {
 	t.Helper()
+	return slices.DeleteFunc(j.all(t), func(record map[string]any) bool { return record["event"] != event })
+}
+
+// all returns the audit records in their order.
+func (j *journal) all(t *testing.T) []map[string]any {
+	t.Helper()
 	var found []map[string]any
 	for line := range strings.Lines(j.String()) {
 		var record map[string]any
 		if err := json.Unmarshal([]byte(line), &record); err != nil {
 			t.Fatalf("audit record is not JSON: %v: %s", err, line)
 		}
-		if record["event"] == event {
-			found = append(found, record)
-		}
+		found = append(found, record)
 	}
 	return found
 }

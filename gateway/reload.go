@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
+	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -29,11 +31,14 @@ func (s *server) reload(ctx context.Context) {
 		return
 	}
 	fingerprint := tree.Fingerprint()
-	if fingerprint != s.lastTree || s.troubled() {
+	if replaced || fingerprint != s.lastTree || s.troubled() {
 		s.lastTree = fingerprint
 		s.swap(ctx, *config, tree, replaced)
 	}
 	s.bind(ctx)
+	if replaced {
+		s.inForce(contract.ConfigFile)
+	}
 	s.announce()
 }
 
@@ -67,32 +72,36 @@ func (s *server) loadEndpoints(tree *filewatch.Tree) {
 		return err
 	}) {
 		s.pool.SetEndpoints(parsed)
+		s.inForce(contract.EndpointsFile)
 	}
 }
 
 func (s *server) loadRevocations(tree *filewatch.Tree) {
-	s.load(tree, contract.RevocationsFile, func(data []byte) error {
+	if s.load(tree, contract.RevocationsFile, func(data []byte) error {
 		_, err := contract.ParseRevocations(data)
 		return err
-	})
+	}) {
+		s.inForce(contract.RevocationsFile)
+	}
 }
 
-// load tells whether a file is new and in force.
+// load tells whether a file is new and can be brought into force.
 func (s *server) load(tree *filewatch.Tree, name string, parse func([]byte) error) bool {
 	data, exists := tree.Config(name)
 	judged, err := s.files.look(name, data, exists, parse)
-	switch judged {
-	case unchanged:
-		return false
-	case refused:
+	if judged == refused {
 		s.metrics.FileLoaded(name, false, s.options.Now())
 		s.options.Logger.Error("file cannot be used, the last good one stays in force", "file", name, "error", err)
-		return false
-	case accepted:
-		s.metrics.FileLoaded(name, true, s.options.Now())
-		s.options.Logger.Info("file is in force", "file", name, "digest", contract.Digest(data))
 	}
-	return true
+	return judged == accepted
+}
+
+// inForce says that a file that was accepted is what counts from now on. Nobody
+// must hear of it earlier: they would rely on rules that are not applied yet.
+func (s *server) inForce(name string) {
+	digest := s.files.enforce(name)
+	s.metrics.FileLoaded(name, true, s.options.Now())
+	s.options.Logger.Info("file is in force", "file", name, "digest", digest)
 }
 
 // troubled tells whether a certificate could not be used: it may become valid,
@@ -117,7 +126,7 @@ func (s *server) swap(ctx context.Context, config contract.Config, tree *filewat
 		inForce = append(inForce, policy)
 	}
 	s.keySets.Keep(inForce...)
-	s.measure(next)
+	s.measure(previous, next)
 	s.tell(previous, next)
 	if replaced {
 		s.sweeper.sweep(ctx, s, next)
@@ -125,24 +134,34 @@ func (s *server) swap(ctx context.Context, config contract.Config, tree *filewat
 }
 
 // measure brings the metrics in line with a new snapshot.
-func (s *server) measure(next *snapshot) {
+func (s *server) measure(previous, next *snapshot) {
+	if previous == nil {
+		previous = &snapshot{}
+	}
 	routes := make([]string, 0, len(next.config.Routes))
 	for i := range next.config.Routes {
 		routes = append(routes, next.config.Routes[i].Name)
-	}
-	bad := map[string]bool{}
-	for i := range next.problems {
-		bad[next.problems[i].Listener] = true
 	}
 	listeners := make([]string, 0, len(next.config.Listeners))
 	for i := range next.config.Listeners {
 		name := next.config.Listeners[i].Name
 		listeners = append(listeners, name)
-		if served := next.served[name]; served != nil {
-			s.metrics.CertificateLoaded(name, !bad[name], served.Report.NotAfter)
+		served, before := next.served[name], previous.served[name]
+		switch {
+		case served != nil && (before == nil || served.Report.SHA256 != before.Report.SHA256):
+			s.metrics.CertificateLoaded(name, true, served.Report.NotAfter)
+		case served == before && next.newFault(name, previous):
+			s.metrics.CertificateLoaded(name, false, time.Time{})
 		}
 	}
 	s.metrics.Keep(routes, listeners)
+}
+
+// newFault tells whether a listener has a problem that it did not have before.
+func (s *snapshot) newFault(listenerName string, previous *snapshot) bool {
+	return slices.ContainsFunc(s.problems, func(p contract.ReportProblem) bool {
+		return p.Listener == listenerName && !slices.Contains(previous.problems, p)
+	})
 }
 
 // tell logs what is new in a snapshot.
@@ -157,11 +176,11 @@ func (s *server) tell(previous, next *snapshot) {
 		s.options.Logger.Info("certificate is served", "listener", name,
 			"serial_number", served.Report.SerialNumber, "not_after", served.Report.NotAfter)
 	}
-	if previous != nil && len(previous.problems) == len(next.problems) {
-		return
-	}
 	for i := range next.problems {
 		p := &next.problems[i]
+		if previous != nil && slices.Contains(previous.problems, *p) {
+			continue
+		}
 		s.options.Logger.Warn("certificate cannot be used", "listener", p.Listener, "reason", string(p.Reason), "problem", p.Message)
 	}
 }

@@ -23,18 +23,19 @@ func (s *server) checkReady() error {
 	case len(current.config.Listeners) == 0:
 		return errors.New("the configuration has no listener")
 	}
-	s.mu.Lock()
-	unbound := len(s.unbound)
-	s.mu.Unlock()
-	switch {
-	case unbound > 0:
-		return errors.New("a listener's port cannot be opened")
-	case len(current.served) == 0:
-		return errors.New("no listener has a certificate yet")
-	case len(s.sockets.Addresses()) == 0:
-		return errors.New("no port is open yet")
+	// One listener that serves is enough: those whose port or certificate is
+	// missing must not take the connections of the others away.
+	bound := s.sockets.Addresses()
+	for i := range current.config.Listeners {
+		name := current.config.Listeners[i].Name
+		if current.served[name] != nil && bound[current.ports.of[name]] != "" {
+			return nil
+		}
 	}
-	return nil
+	if len(current.served) == 0 {
+		return errors.New("no listener has a certificate yet")
+	}
+	return errors.New("no listener with a certificate has an open port")
 }
 
 // report tells what this process has seen and what it serves.

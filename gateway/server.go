@@ -63,13 +63,15 @@ func newServer(o Options, own []netip.Addr) *server {
 		bootID:  newBootID(),
 		metrics: metrics.New(),
 		slots:   limits.NewConnections(limits.MaxConnections(0)),
-		pool:    proxy.NewPool(proxy.Options{Now: o.Now, Random: random, AllowLoopback: o.AllowLoopback, OwnAddresses: own}),
 		relay:   proxy.NewMessages(proxy.MessagesOptions{Now: o.Now, Random: random}),
 
 		sessions: session.NewRegistry(session.Options{Now: o.Now, Random: random}),
 		files:    newFileStates(),
 		extra:    map[string]string{},
 	}
+	s.pool = proxy.NewPool(proxy.Options{
+		Now: o.Now, Random: random, AllowLoopback: o.AllowLoopback, OwnAddresses: own, DialFailed: s.metrics.UpstreamDialFailed,
+	})
 	s.audit = audit.New(audit.Options{Out: o.Audit, Gateway: o.Gateway, Pod: o.PodName, BootID: s.bootID, Now: o.Now})
 	s.review.wanted = make(chan struct{}, 1)
 	s.keySets = authn.NewKeySets(authn.KeySetOptions{

@@ -57,7 +57,7 @@ func build(config contract.Config, from source) *snapshot {
 	}
 	for i := range config.Listeners {
 		l := &config.Listeners[i]
-		served, problem := certs.Load(l, previous.servedFrom(l), from.files, from.now)
+		served, problem := certs.Load(l, previous.lastGood(l), from.files, from.now)
 		if served != nil {
 			s.served[l.Name] = served
 		}
@@ -80,16 +80,16 @@ func build(config contract.Config, from source) *snapshot {
 	return s
 }
 
-// servedFrom returns the pair that the listener has served from the same Secret.
-// One of another Secret is not its last good: the user has turned away from it.
-func (s *snapshot) servedFrom(l *contract.Listener) *certs.Served {
-	for i := range s.config.Listeners {
-		old := &s.config.Listeners[i]
-		if old.Name == l.Name && old.CertificateSecret == l.CertificateSecret {
-			return s.served[l.Name]
-		}
+// lastGood returns the pair that the listener serves. One of another Secret stays
+// good until that of the new one is there: a Secret that is misspelt, or not
+// mounted yet, must not end what works. A listener that has got other names
+// altogether has no use for it.
+func (s *snapshot) lastGood(l *contract.Listener) *certs.Served {
+	served := s.served[l.Name]
+	if served == nil || !served.Covers(l.Hostnames) {
+		return nil
 	}
-	return nil
+	return served
 }
 
 func (s *snapshot) buildFronts() map[string]*listener.Front {

@@ -20,14 +20,16 @@ import (
 // prune removes what the gateway owns and no longer needs, such as the
 // Certificate of a removed listener. Both have to agree before anything is
 // deleted: our label finds the object, its controller's UID proves it ours.
+//
+// Certificates are the only kind of which a gateway has as many as its spec
+// says; of the others it always needs the one that it has, and looking for more
+// at each pass would cost most of the pass.
 func (a *Applier) prune(ctx context.Context, gw *wsv1alpha1.WebSocketGateway, objects []render.Object) error {
-	for _, kind := range Kinds() {
-		if kind == render.CertificateKind() && !a.CertManager() {
-			continue
-		}
-		if err := a.pruneKind(ctx, gw, objects, kind); err != nil {
-			return fmt.Errorf("remove superfluous %s: %w", kind.Kind, err)
-		}
+	if !a.CertManager() {
+		return nil
+	}
+	if err := a.pruneKind(ctx, gw, objects, render.CertificateKind()); err != nil {
+		return fmt.Errorf("remove superfluous Certificates: %w", err)
 	}
 	return nil
 }
@@ -55,15 +57,9 @@ func (a *Applier) pruneKind(
 	})
 }
 
-// newList answers a list that the caches can fill: metadata of ConfigMaps,
-// typed objects of everything else.
+// newList answers a typed list, since the caches hold typed objects.
 func (a *Applier) newList(kind schema.GroupVersionKind) (client.ObjectList, error) {
 	listKind := kind.GroupVersion().WithKind(kind.Kind + "List")
-	if kind == render.ConfigMapKind() {
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(listKind)
-		return list, nil
-	}
 	created, err := a.Client.Scheme().New(listKind)
 	if err != nil {
 		return nil, fmt.Errorf("kind %s is not registered: %w", listKind, err)

@@ -67,7 +67,7 @@ func fetchKeySet(ctx context.Context, client *http.Client, address string) (*key
 	request.Header.Set("Accept", "application/jwk-set+json, application/json")
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, withoutAddress(err)
+		return nil, lasting(err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -76,18 +76,35 @@ func fetchKeySet(ctx context.Context, client *http.Client, address string) (*key
 	body, err := io.ReadAll(io.LimitReader(response.Body, MaxFetchedKeySetBytes+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("read answer: %w", err)
+		return nil, fmt.Errorf("read answer: %w", lasting(err))
 	case len(body) > MaxFetchedKeySetBytes:
 		return nil, fmt.Errorf("answer has more than %d bytes", MaxFetchedKeySetBytes)
 	}
 	return parseKeySet(body, false)
 }
 
-// withoutAddress takes the address out of an error: its query may hold a
-// client's secret, and the message is published in the status.
-func withoutAddress(err error) error {
+// lasting says of an error what will be the same at the next try, since it is
+// published in the status: no port of ours, no time of the moment, no address
+// that a name resolved to. Nor the address of the key set, whose query may hold
+// a client's secret.
+func lasting(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
 	if failed, ok := errors.AsType[*url.Error](err); ok {
-		return failed.Err
+		err = failed.Err
+	}
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
+		if lookup.IsNotFound {
+			return errors.New("look up its name: no such host")
+		}
+		return errors.New("look up its name: the name server does not help")
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return errors.New("the certificate of its server has expired or is not valid yet")
+	}
+	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Err != nil {
+		return fmt.Errorf("%s: %w", operation.Op, operation.Err)
 	}
 	return err
 }

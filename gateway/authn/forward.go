@@ -51,14 +51,14 @@ func fold(name string) string {
 	}, name)
 }
 
+// stripSubprotocols takes out each marker and what follows it, be that another
+// marker: each method has read the list in its own way.
 func (p *Policy) stripSubprotocols(offered []string) []string {
 	var kept []string
-	for i := 0; i < len(offered); i++ {
-		if p.marks(offered[i]) {
-			i++
-			continue
+	for i, name := range offered {
+		if !p.marks(name) && (i == 0 || !p.marks(offered[i-1])) {
+			kept = append(kept, name)
 		}
-		kept = append(kept, offered[i])
 	}
 	return kept
 }

@@ -55,6 +55,10 @@ func TestSubprotocols(t *testing.T) {
 		m.From = []contract.Source{{Header: "Authorization"}, {Subprotocol: "bearer"}}
 	})), nil)
 	without := policyOf(t, methods(jwtMethod(jwks(key.jwk()), nil)), nil)
+	twoMarkers := policyOf(t, methods(
+		apiKeys(func(m *contract.APIKey) { m.From = []contract.Source{{Subprotocol: "key"}} }),
+		jwtMethod(jwks(key.jwk()), func(m *contract.JWT) { m.From = []contract.Source{{Subprotocol: "bearer"}} }),
+	), secrets{"devices": {"d1": deviceKey}})
 	tests := map[string]struct {
 		policy  *authn.Policy
 		offered []string
@@ -66,6 +70,7 @@ func TestSubprotocols(t *testing.T) {
 		"marker at the end":          {policy: withMarker, offered: []string{"chat", "bearer"}, left: []string{"chat"}, answer: "bearer"},
 		"two markers":                {policy: withMarker, offered: []string{"bearer", "t", "bearer", "u", "chat"}, left: []string{"chat"}, answer: "bearer"},
 		"no marker":                  {policy: withMarker, offered: []string{"chat"}, left: []string{"chat"}},
+		"a marker behind a marker":   {policy: twoMarkers, offered: []string{"bearer", "key", deviceKey, "chat"}, left: []string{"chat"}, answer: "bearer"},
 		"nothing":                    {policy: withMarker},
 		"a policy that knows none":   {policy: without, offered: []string{"bearer", "t"}, left: []string{"bearer", "t"}},
 	}

@@ -43,6 +43,11 @@ type Served struct {
 	Report contract.CertificateReport
 }
 
+// Covers tells whether the pair is good for any of the hostnames.
+func (s *Served) Covers(hostnames []string) bool {
+	return len(missing(s.Certificate.Leaf, hostnames)) < len(hostnames)
+}
+
 // Load returns what a listener shall serve from now on: the pair in its Secret
 // if that is good, else previous, which may be nil. problem says what is wrong
 // with the pair in the Secret; nil if nothing is.

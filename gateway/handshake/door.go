@@ -109,30 +109,65 @@ func (d *Door) Admit(ctx context.Context, rules *Rules, c *Caller, attempt *audi
 	if d.Draining() {
 		return nil, outcome.Refuse(outcome.Draining, "")
 	}
-	upgrade, err := checkUpgrade(c.Request)
+	found, err := d.judge(ctx, rules, c, attempt)
 	if err != nil {
 		return nil, err
 	}
-	a := &Admission{}
-	if a.Host, a.Path, err = locate(c, attempt); err != nil {
+	if err := d.connect(ctx, found, c); err != nil {
 		return nil, err
 	}
-	route, policy, err := rules.find(a.Host, a.Path, attempt)
+	return &found.Admission, nil
+}
+
+// Review judges an admitted caller anew, by rules that came into force while the
+// backend was asked. After an error the caller must not be let in. The error is
+// an *outcome.Refusal.
+func (d *Door) Review(ctx context.Context, rules *Rules, c *Caller, a *Admission, attempt *audit.Attempt) error {
+	found, err := d.judge(ctx, rules, c, attempt)
 	if err != nil {
+		return err
+	}
+	if found.Route.Name != a.Route.Name || !samePerson(found.Identity, a.Identity) {
+		// The backend was chosen by the old route and told of the old identity.
+		return outcome.Refuse(outcome.RouteUnavailable, "the route or the identity has changed during the handshake")
+	}
+	a.Identity, a.Ends = found.Identity, found.Ends
+	return nil
+}
+
+func samePerson(a, b authn.Identity) bool {
+	return a.Policy == b.Policy && a.Issuer == b.Issuer && a.Subject == b.Subject
+}
+
+// verdict is what a caller may do, before a backend is asked.
+type verdict struct {
+	Admission
+
+	policy  Policy
+	upgrade upgrade
+}
+
+// judge finds out what the caller wants, and whether they may.
+func (d *Door) judge(ctx context.Context, rules *Rules, c *Caller, attempt *audit.Attempt) (*verdict, error) {
+	var v verdict
+	var err error
+	if v.upgrade, err = checkUpgrade(c.Request); err != nil {
 		return nil, err
 	}
-	a.Route = route
-	if err := checkOrigin(c.Request.Header.Values("Origin"), policy.Origins); err != nil {
+	if v.Host, v.Path, err = locate(c, attempt); err != nil {
 		return nil, err
 	}
-	if a.Identity, err = d.authenticate(ctx, policy, c.Request.Header, upgrade.subprotocols); err != nil {
+	if v.Route, v.policy, err = rules.find(v.Host, v.Path, attempt); err != nil {
 		return nil, err
 	}
-	a.Ends = policy.ends(a.Identity.ExpiresAt)
-	if err := d.connect(ctx, a, policy, c, upgrade); err != nil {
+	if err := checkOrigin(c.Request.Header.Values("Origin"), v.policy.Origins); err != nil {
 		return nil, err
 	}
-	return a, nil
+	if v.Identity, err = d.authenticate(ctx, v.policy, c.Request.Header, v.upgrade.subprotocols); err != nil {
+		return nil, err
+	}
+	v.Ends = v.policy.ends(v.Identity.ExpiresAt)
+	return &v, nil
 }
 
 // locate finds out which host and path the caller wants, and that the host
@@ -203,19 +238,20 @@ func (d *Door) authenticate(ctx context.Context, p Policy, header http.Header, s
 }
 
 // connect shakes hands with a backend and prepares our answer.
-func (d *Door) connect(ctx context.Context, a *Admission, p Policy, c *Caller, u upgrade) error {
+func (d *Door) connect(ctx context.Context, v *verdict, c *Caller) error {
+	p, u := v.policy, v.upgrade
 	header, subprotocols := p.Authenticator.Strip(c.Request.Header, u.subprotocols)
-	subprotocols, err := restrict(subprotocols, a.Route.Subprotocols)
+	subprotocols, err := restrict(subprotocols, v.Route.Subprotocols)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.UpstreamTimeout)
 	defer cancel()
 	begin := d.Now()
-	upstream, err := d.Upstreams.Connect(ctx, a.Route.Backends, proxy.Handshake{
+	upstream, err := d.Upstreams.Connect(ctx, v.Route.Backends, proxy.Handshake{
 		Target: c.Request.RequestURI,
 		Host:   c.Request.Host,
-		Header: forwardedHeader(header, p.Authenticator.IdentityHeaders(a.Identity), p.IdentityHeaders, c.IP, c.Request.Host),
+		Header: forwardedHeader(header, p.Authenticator.IdentityHeaders(v.Identity), p.IdentityHeaders, c.IP, c.Request.Host),
 
 		Subprotocols: subprotocols,
 	})
@@ -223,11 +259,11 @@ func (d *Door) connect(ctx context.Context, a *Admission, p Policy, c *Caller, u
 	if err != nil {
 		return err
 	}
-	a.Upstream, a.Subprotocol = upstream, upstream.Subprotocol
-	if a.Subprotocol == "" {
-		a.Subprotocol = p.Authenticator.SubprotocolAnswer(u.subprotocols)
+	v.Upstream, v.Subprotocol = upstream, upstream.Subprotocol
+	if v.Subprotocol == "" {
+		v.Subprotocol = p.Authenticator.SubprotocolAnswer(u.subprotocols)
 	}
-	a.Answer = switching(u.key, a.Subprotocol)
+	v.Answer = switching(u.key, v.Subprotocol)
 	return nil
 }
 

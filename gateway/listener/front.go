@@ -132,6 +132,15 @@ func (p *probe) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// CloseWrite ends our direction of the connection, as far as it can. Who has a
+// tls.Conn gets here by NetConn.
+func (p *probe) CloseWrite() error {
+	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // Handshake speaks TLS as server within the deadline that the caller has set on
 // conn. The error is an *outcome.Refusal; conn is then for the caller to close.
 func (f *Front) Handshake(ctx context.Context, conn net.Conn) (*tls.Conn, Hello, error) {

@@ -147,6 +147,12 @@ func (a *answer) verify(key string, offered []string) error {
 	return a.verifySubprotocol(offered)
 }
 
+// forTheCaller says whether a refusal is about the one who asks and not about
+// the upstream's own state. a may be nil.
+func (a *answer) forTheCaller() bool {
+	return a != nil && a.status >= http.StatusMultipleChoices && a.status < http.StatusInternalServerError
+}
+
 func (a *answer) verifySubprotocol(offered []string) error {
 	chosen := a.header["Sec-Websocket-Protocol"]
 	if len(chosen) == 0 {

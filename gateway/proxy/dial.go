@@ -101,15 +101,18 @@ func (p *Pool) attempt(ctx context.Context, address string) (net.Conn, error) {
 	bounded, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := p.dialPermitted(bounded, address)
+	if err == nil {
+		return conn, nil
+	}
 	// That a client went away says nothing about the endpoint.
-	if err == nil || ctx.Err() == nil {
-		p.dialled(address, err == nil)
+	if ctx.Err() == nil {
+		p.judged(address, false)
+		if p.options.DialFailed != nil {
+			p.options.DialFailed()
+		}
 	}
-	if err != nil {
-		p.release(address)
-		return nil, fmt.Errorf("dial %s: %w", address, err)
-	}
-	return conn, nil
+	p.release(address)
+	return nil, fmt.Errorf("dial %s: %w", address, err)
 }
 
 func (p *Pool) dialPermitted(ctx context.Context, address string) (net.Conn, error) {

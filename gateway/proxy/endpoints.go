@@ -15,14 +15,15 @@ type load struct {
 	open int
 	// listed is true while some backend has the address.
 	listed bool
-	// coolUntil keeps an address that could not be dialled out of the choice,
-	// unless there is no other.
+	// coolUntil keeps an address that failed out of the choice, unless there is
+	// no other. It is zero once the address has succeeded.
 	coolUntil time.Time
 }
 
 // cooling is how long a failed address is avoided: long enough that a dead
 // endpoint does not cost each client a failed dial, short enough that one which
-// restarts is used again before anybody wonders.
+// restarts is used again before anybody wonders. Without it, an endpoint that
+// fails every handshake would have the fewest connections and get every client.
 const cooling = 5 * time.Second
 
 // SetEndpoints replaces the endpoints. Open connections stay, those to
@@ -131,6 +132,11 @@ func (p *Pool) take(backend string, tried map[string]bool) (address string, ok b
 		return "", false
 	}
 	best.open++
+	if !best.coolUntil.IsZero() {
+		// One client tries whether it is well again; the others keep away until
+		// that is known.
+		best.coolUntil = now.Add(cooling)
+	}
 	return address, true
 }
 
@@ -163,12 +169,13 @@ func (p *Pool) release(address string) {
 	}
 }
 
-// dialled records whether an address could be reached.
-func (p *Pool) dialled(address string, reached bool) {
+// judged records whether an address, which is reserved, could be dialled and
+// shook hands.
+func (p *Pool) judged(address string, well bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l := p.loads[address]
-	if reached {
+	if well {
 		l.coolUntil = time.Time{}
 		return
 	}

@@ -30,6 +30,9 @@ type Options struct {
 	// OwnAddresses are never dialled: a route that leads back to this pod would
 	// go round until every connection is used up.
 	OwnAddresses []netip.Addr
+	// DialFailed, if not nil, is told of each endpoint that could not be dialled,
+	// also when another one could. It must not block.
+	DialFailed func()
 	// Dial replaces the dialer, for tests. Addresses are HOST:PORT.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -117,6 +120,10 @@ func (p *Pool) Connect(ctx context.Context, backends []contract.Backend, h Hands
 	answer, err := shake(ctx, conn, request)
 	if err == nil {
 		err = answer.verify(key, h.Subprotocols)
+	}
+	// That a client went away says nothing about the endpoint.
+	if err == nil || !errors.Is(ctx.Err(), context.Canceled) {
+		p.judged(address, err == nil || answer.forTheCaller())
 	}
 	if err != nil {
 		_ = conn.Close()
