@@ -4,6 +4,7 @@
 package gateway_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -114,7 +115,7 @@ func TestAnAPIKeyThatIsTakenAwayEndsItsConnections(t *testing.T) {
 	const second = "another-key-of-some-length-000000"
 	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte(aKey), "device-2": []byte(second)})
 	until(t, func() string {
-		if response, _ := r.ask(t, "ws.example.com", request("X-API-Key: "+second)); response.StatusCode != 101 {
+		if response, _ := r.ask(t, "ws.example.com", request("X-API-Key: "+second)); response.StatusCode != http.StatusSwitchingProtocols {
 			return "the second key is not known yet"
 		}
 		return ""
