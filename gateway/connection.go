@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -43,6 +44,7 @@ type visit struct {
 	rules   uint64
 	conn    net.Conn
 	port    string
+	network netip.Prefix
 	begin   time.Time
 	attempt audit.Attempt
 }
@@ -52,8 +54,8 @@ type visit struct {
 func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest func()) {
 	v := &visit{server: s, conn: conn, port: port, begin: s.options.Now(), snapshot: s.current.Load()}
 	v.attempt.ClientAddress = conn.RemoteAddr().String()
-	if !s.slots.Acquire() {
-		v.refused(outcome.Refuse(outcome.TooManyConnections, "%d connections are open", s.slots.Max()))
+	if err := v.enter(); err != nil {
+		v.refused(asRefusal(err))
 		_ = conn.Close()
 		return nil
 	}
@@ -67,18 +69,14 @@ func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest fu
 	if admitted == nil {
 		return nil
 	}
+	network := v.network
 	return func() {
 		defer s.slots.Release()
+		defer s.perAddress.Release(network)
 		defer func() { _ = conn.Close() }()
 		defer s.survive()
 		s.relayed(ctx, admitted)
 	}
-}
-
-// leave gives back what a connection holds.
-func (v *visit) leave() {
-	_ = v.conn.Close()
-	v.slots.Release()
 }
 
 // arrive takes the caller through TLS and the request. It returns nil when that
@@ -140,6 +138,7 @@ type admitted struct {
 	standing handshake.Standing
 	rules    uint64
 	ends     time.Time
+	leave    func()
 	client   net.Conn
 	upstream *proxy.Upstream
 	limits   contract.EffectiveLimits
@@ -155,13 +154,13 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 		return nil
 	}
 	if err := v.answer(secure, admission.Answer); err != nil {
-		admission.Upstream.Release()
+		admission.Release()
 		v.refused(outcome.Refuse(outcome.ClientGone, "connection ended before our answer"))
 		return nil
 	}
 	v.metrics.Handshake(metrics.PhaseTotal, v.options.Now().Sub(v.begin))
 	return &admitted{
-		session: session.New(v.describe(secure, admission)), rules: v.rules, ends: admission.Ends,
+		session: session.New(v.describe(secure, admission)), rules: v.rules, ends: admission.Ends, leave: admission.Leave,
 		standing: handshake.Standing{
 			Host: admission.Host, Path: admission.Path, Origin: v.attempt.Origin,
 			Proof: admission.Identity.Proof, ExpiresAt: admission.Identity.ExpiresAt,
@@ -203,7 +202,7 @@ func (v *visit) decide(ctx context.Context, caller *handshake.Caller) (*handshak
 	for current := v.current.Load(); current != v.snapshot; current = v.current.Load() {
 		v.snapshot = current
 		if err := v.door.Review(ctx, current.rules, caller, admission, &v.attempt); err != nil {
-			admission.Upstream.Release()
+			admission.Release()
 			return nil, err
 		}
 	}
@@ -235,6 +234,7 @@ func (v *visit) describe(secure *tls.Conn, a *handshake.Admission) *audit.Connec
 
 // relayed is the connection from our 101 to its end.
 func (s *server) relayed(ctx context.Context, a *admitted) {
+	defer a.leave()
 	defer a.upstream.Release()
 	one, c := a.session, a.session.Connection()
 	s.audit.Opened(c)

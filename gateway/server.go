@@ -24,18 +24,21 @@ type server struct {
 	options Options
 	bootID  string
 
-	metrics  *metrics.Set
-	audit    *audit.Log
-	keySets  *authn.KeySets
-	slots    *limits.Connections
-	sockets  *listener.Sockets
-	pool     *proxy.Pool
-	relay    proxy.Relay
-	sessions *session.Registry
-	door     *handshake.Door
-	accounts accounts
-	sweeper  sweeper
-	review   review
+	metrics *metrics.Set
+	audit   *audit.Log
+	keySets *authn.KeySets
+	slots   *limits.Connections
+	// perAddress and perIdentity count the connections of each client.
+	perAddress  limits.Each[netip.Prefix]
+	perIdentity limits.Each[person]
+	sockets     *listener.Sockets
+	pool        *proxy.Pool
+	relay       proxy.Relay
+	sessions    *session.Registry
+	door        *handshake.Door
+	accounts    accounts
+	sweeper     sweeper
+	review      review
 
 	// current is nil until the first configuration is in force.
 	current atomic.Pointer[snapshot]
@@ -82,7 +85,7 @@ func newServer(o Options, own []netip.Addr) *server {
 		return metrics.AuditStats{Queued: stats.Queued, Written: stats.Written, Lost: stats.Lost}
 	})
 	s.door = &handshake.Door{
-		Upstreams: s.pool, Draining: s.draining.Load, Now: o.Now, Took: s.metrics.Handshake,
+		Upstreams: s.pool, Draining: s.draining.Load, Seat: s.seat, Now: o.Now, Took: s.metrics.Handshake,
 		AuthenticateTimeout: handshake.DefaultAuthenticateTimeout, UpstreamTimeout: handshake.DefaultUpstreamTimeout,
 	}
 	return s

@@ -435,6 +435,16 @@ func (in *Limits) DeepCopyInto(out *Limits) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.MaxConnectionsPerIdentity != nil {
+		in, out := &in.MaxConnectionsPerIdentity, &out.MaxConnectionsPerIdentity
+		*out = new(int32)
+		**out = **in
+	}
+	if in.MaxConnectionsPerAddress != nil {
+		in, out := &in.MaxConnectionsPerAddress, &out.MaxConnectionsPerAddress
+		*out = new(int32)
+		**out = **in
+	}
 	if in.MaxMessageBytes != nil {
 		in, out := &in.MaxMessageBytes, &out.MaxMessageBytes
 		*out = new(int64)

@@ -165,8 +165,13 @@ const (
 type Limits struct {
 	// MaxConnections absent means DefaultMaxConnections or half of the limit of
 	// open files, whichever is less: only the pod knows.
-	MaxConnections     *int32    `json:"maxConnections,omitempty"`
-	MaxMessageBytes    *int64    `json:"maxMessageBytes,omitempty"`
+	MaxConnections  *int32 `json:"maxConnections,omitempty"`
+	MaxMessageBytes *int64 `json:"maxMessageBytes,omitempty"`
+
+	// Absent means no limit.
+	MaxConnectionsPerIdentity *int32 `json:"maxConnectionsPerIdentity,omitempty"`
+	MaxConnectionsPerAddress  *int32 `json:"maxConnectionsPerAddress,omitempty"`
+
 	RequestHeaderBytes *int32    `json:"requestHeaderBytes,omitempty"`
 	HandshakeTimeout   *Duration `json:"handshakeTimeout,omitempty"`
 	IdleTimeout        *Duration `json:"idleTimeout,omitempty"`
@@ -191,7 +196,11 @@ const (
 // EffectiveLimits are Limits with nothing left open but MaxConnections, which
 // is 0 where the pod has to decide.
 type EffectiveLimits struct {
-	MaxConnections     int32
+	MaxConnections int32
+	// 0 is no limit.
+	MaxConnectionsPerIdentity int32
+	MaxConnectionsPerAddress  int32
+
 	MaxMessageBytes    int64
 	RequestHeaderBytes int32
 	HandshakeTimeout   time.Duration
@@ -206,7 +215,11 @@ func (l *Limits) WithDefaults() EffectiveLimits {
 		l = &Limits{}
 	}
 	return EffectiveLimits{
-		MaxConnections:     or(l.MaxConnections, 0),
+		MaxConnections: or(l.MaxConnections, 0),
+
+		MaxConnectionsPerIdentity: or(l.MaxConnectionsPerIdentity, 0),
+		MaxConnectionsPerAddress:  or(l.MaxConnectionsPerAddress, 0),
+
 		MaxMessageBytes:    or(l.MaxMessageBytes, DefaultMaxMessageBytes),
 		RequestHeaderBytes: or(l.RequestHeaderBytes, DefaultRequestHeaderBytes),
 		HandshakeTimeout:   time.Duration(or(l.HandshakeTimeout, Duration(DefaultHandshakeTimeout))),

@@ -93,6 +93,7 @@ type scene struct {
 	route    contract.Route
 	origins  *contract.Origins
 	draining bool
+	seats    seats
 	attempt  audit.Attempt
 }
 
@@ -115,7 +116,7 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 		t.Fatal(err)
 	}
 	door := &handshake.Door{
-		Upstreams: &s.backend, Draining: func() bool { return s.draining }, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
+		Upstreams: &s.backend, Draining: func() bool { return s.draining }, Seat: s.seat, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
 		AuthenticateTimeout: 100 * time.Millisecond, UpstreamTimeout: time.Second,
 	}
 	rules := &handshake.Rules{

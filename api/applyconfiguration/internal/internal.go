@@ -151,6 +151,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: maxConnections
       type:
         scalar: numeric
+    - name: maxConnectionsPerAddress
+      type:
+        scalar: numeric
+    - name: maxConnectionsPerIdentity
+      type:
+        scalar: numeric
     - name: maxMessageBytes
       type:
         scalar: numeric
@@ -285,6 +291,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: maxConnections
+      type:
+        scalar: numeric
+    - name: maxConnectionsPerAddress
+      type:
+        scalar: numeric
+    - name: maxConnectionsPerIdentity
       type:
         scalar: numeric
     - name: maxMessageBytes
