@@ -128,6 +128,7 @@ cluster-down: ## Stop it and remove all of it.
 .PHONY: demo
 demo: ## A working wss:// with certificate and token, on a cluster of its own.
 	@hack/need.sh ip nft containerd runc cni
+	echo "Compiling the demo itself; on a new machine this takes a few minutes."
 	go run ./hack/demo up
 
 .PHONY: demo-down

@@ -44,6 +44,8 @@ func TestEachTurnIsToldOnce(t *testing.T) {
 	b.rollOut("edge")
 	b.becomesReady("edge")
 	b.g.Eventually(func() map[string]int { return b.told("edge") }).Should(HaveKeyWithValue("Normal Ready", 1))
+	// The way to Ready leads through states that are no reason to worry.
+	b.g.Expect(b.told("edge")).NotTo(Or(HaveKey("Warning Issuing"), HaveKey("Warning NoReadyPods"), HaveKey("Warning StaleConfig")))
 
 	b.change("edge", func(gw *wsv1alpha1.WebSocketGateway) { gw.Spec.Infrastructure.Replicas = new(int32(2)) })
 	b.restart()

@@ -99,9 +99,23 @@ func (r *Reconciler) announce(before *wsv1alpha1.WebSocketGateway, after []metav
 			if condition.Status != metav1.ConditionFalse {
 				continue
 			}
-			kind = corev1.EventTypeWarning
+			if !passing(condition.Reason) {
+				kind = corev1.EventTypeWarning
+			}
 		}
 		r.events.Eventf(before, nil, kind, condition.Reason, "Reconcile", "%s", shorten(condition.Message))
+	}
+}
+
+// passing tells reasons that every change goes through on its way. An event of
+// them is no warning: if they do not pass, Stalled comes and is one.
+func passing(reason string) bool {
+	switch reason {
+	case wsv1alpha1.ReasonIssuing, wsv1alpha1.ReasonStaleConfig, wsv1alpha1.ReasonRollingOut,
+		wsv1alpha1.ReasonNoReadyPods, wsv1alpha1.ReasonAddressNotAssigned, wsv1alpha1.ReasonPending:
+		return true
+	default:
+		return false
 	}
 }
 

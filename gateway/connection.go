@@ -47,6 +47,8 @@ type visit struct {
 	network netip.Prefix
 	begin   time.Time
 	attempt audit.Attempt
+	// asks is true once the caller has sent a request.
+	asks bool
 }
 
 // serve is the life of one connection, as doc.go tells it, up to our 101. What it
@@ -129,6 +131,10 @@ func (v *visit) tlsFailed(hello listener.Hello, err error) {
 		return
 	}
 	v.refused(refusal)
+	if refusal.Reason == outcome.TLSHandshakeFailed {
+		// Alerts, and the answer to HTTP without TLS, shall arrive.
+		v.linger(v.conn)
+	}
 }
 
 // admitted is what is left of a visit when it becomes a connection: it must hold
@@ -192,6 +198,8 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hell
 // have taken long, and so may the backend: whoever was let in by rules that are
 // not in force any more would be what no later change looks for.
 func (v *visit) decide(ctx context.Context, caller *handshake.Caller) (*handshake.Admission, error) {
+	v.asks = true
+	v.asking.Add(1)
 	// The number first: a change between the two reads is noticed in relayed.
 	v.rules = v.review.number.Load()
 	v.snapshot = v.current.Load()
@@ -241,6 +249,7 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	s.metrics.Opened(c.Route)
 	s.accounts.open(one, a.standing)
 	s.sessions.Add(one)
+	s.asking.Add(-1)
 	s.sessions.SetExpiry(one, a.ends)
 	// A sweep or a review of this moment may have looked before it was there.
 	if s.review.number.Load() != a.rules {
@@ -286,9 +295,14 @@ func (v *visit) sayNo(secure *tls.Conn, refusal *outcome.Refusal) {
 	if answer == nil || v.answer(secure, answer) != nil || secure.CloseWrite() != nil {
 		return
 	}
-	below := secure.NetConn()
+	v.linger(secure.NetConn())
+}
+
+// linger ends our direction of a connection and listens to the client for a
+// moment. It takes what is below TLS, whose end is not that of TCP: some clients
+// wait for that.
+func (v *visit) linger(below net.Conn) {
 	if half, ok := below.(interface{ CloseWrite() error }); ok {
-		// The end of TLS is not that of TCP, for which some clients wait.
 		_ = half.CloseWrite()
 	}
 	if below.SetReadDeadline(v.options.Now().Add(lingerTimeout)) == nil {

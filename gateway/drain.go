@@ -21,7 +21,8 @@ const (
 
 // drain lets the connections go: for a moment newcomers are still served, since
 // those who send them do not know yet; then what is open is closed evenly over
-// the window. Without connections it does not wait for the window.
+// the window; then handshakes that were under way are finished. Without
+// connections it does not wait for the window.
 func (s *server) drain(ctx context.Context) {
 	s.stopping.Store(true)
 	s.metrics.Draining(true)
@@ -38,6 +39,26 @@ func (s *server) drain(ctx context.Context) {
 		s.options.Logger.Warn("not every connection answered its close", "error", err)
 	}
 	s.sockets.Stop()
+	s.finishHandshakes(limited)
+}
+
+// finishHandshakes gives those who asked in time their answer, be it only to be
+// sent on by a Close frame.
+func (s *server) finishHandshakes(ctx context.Context) {
+	const look = 20 * time.Millisecond
+	timer := time.NewTimer(look)
+	defer timer.Stop()
+	for s.asking.Load() > 0 || s.sessions.Len() > 0 {
+		if s.sessions.Drain(ctx, 0) != nil {
+			return
+		}
+		timer.Reset(look)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // close ends what is left and writes the last audit records.

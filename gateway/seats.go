@@ -29,6 +29,9 @@ func (v *visit) enter() error {
 
 // leave closes a connection and gives back what enter took.
 func (v *visit) leave() {
+	if v.asks {
+		v.asking.Add(-1)
+	}
 	_ = v.conn.Close()
 	v.perAddress.Release(v.network)
 	v.slots.Release()

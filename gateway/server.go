@@ -48,6 +48,8 @@ type server struct {
 	lastTree [sha256.Size]byte
 
 	connections atomic.Uint64
+	// asking counts the callers whose request has no answer yet.
+	asking atomic.Int64
 	// stopping makes the pod unready, draining refuses newcomers.
 	stopping atomic.Bool
 	draining atomic.Bool

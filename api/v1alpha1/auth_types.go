@@ -216,7 +216,7 @@ type Origins struct {
 //
 // +kubebuilder:validation:MaxLength=300
 // +kubebuilder:validation:XValidation:rule="!(self.startsWith('https://') && self.endsWith(':443')) && !(self.startsWith('http://') && self.endsWith(':80'))",message="browsers leave out the default port of a scheme: remove :443 or :80"
-// +kubebuilder:validation:Pattern=`^[a-z][-a-z0-9+.]*://[a-z0-9]([-a-z0-9._]*[a-z0-9])?(:[0-9]{1,5})?$`
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z][-a-z0-9+.]*://[a-z0-9]([-a-z0-9._]*[a-z0-9])?(:[0-9]{1,5})?$')",message="write an origin as browsers send it, such as https://app.example.com: lower case, no path, no slash at the end, no wildcard"
 type Origin string
 
 // ForwardIdentity passes claims to the backend.

@@ -27,28 +27,48 @@ import (
 )
 
 func main() {
+	// By default, Go ends a process whose standard output nobody reads. The audit
+	// log counts what it cannot write; the connections go on.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
+	if code := exitCode(err); code != 0 {
 		_, _ = fmt.Fprintln(os.Stderr, "gateway:", err)
-		os.Exit(1)
+		os.Exit(code)
 	}
+}
+
+// usageError is a command line that cannot be followed.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
+
+func exitCode(err error) int {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if _, wrong := errors.AsType[usageError](err); wrong {
+		return 2
+	}
+	return 1
 }
 
 // settings are the flags.
 type settings struct {
-	root, gateway   string
-	admin, control  string
-	check, logLevel string
-	window          time.Duration
-	version         bool
+	root           string
+	gateway        contract.GatewayRef
+	admin, control string
+	check          string
+	logLevel       slog.Level
+	window         time.Duration
+	version        bool
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	s, err := parse(args, stderr)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	if s.version {
 		_, err := fmt.Fprintln(stdout, version())
@@ -57,44 +77,46 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if s.check != "" {
 		return check(s.check)
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
-		return fmt.Errorf("--log-level: %w: use debug, info, warn or error", err)
-	}
-	ref, err := reference(s.gateway)
-	if err != nil {
-		return err
-	}
 	return gateway.Run(ctx, gateway.Options{
 		Root: s.root, AdminAddress: s.admin, ControlAddress: s.control, DrainWindow: s.window,
-		Gateway: ref, PodName: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
+		Gateway: s.gateway, PodName: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
 		Audit:  stdout,
-		Logger: slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})),
+		Logger: slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: s.logLevel})),
 	})
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
-	flags.SetOutput(stderr)
+	// A mistake is one sentence of ours, not the whole list of flags.
+	flags.SetOutput(io.Discard)
 	flags.StringVar(&s.root, "root", "/etc/wsgateway", "folder with the configuration and the Secrets")
-	flags.StringVar(&s.gateway, "gateway", "", "`NAMESPACE/NAME` that the configuration must be for")
+	name := flags.String("gateway", "", "`NAMESPACE/NAME` that the configuration must be for")
 	flags.StringVar(&s.admin, "admin-address", fmt.Sprintf(":%d", contract.AdminPort), "address of /healthz, /readyz, /metrics and /report; empty for none")
 	flags.StringVar(&s.control, "control-address", fmt.Sprintf("127.0.0.1:%d", contract.ControlPort), "loopback address of the control port; empty for none")
 	flags.DurationVar(&s.window, "drain-window", contract.DefaultDrainWindow, "time over which connections are closed when the gateway stops")
-	flags.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	level := flags.String("log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&s.check, "check", "", "check a config.json and exit")
 	flags.BoolVar(&s.version, "version", false, "print the version and exit")
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(stderr)
+		flags.Usage()
 		return settings{}, err
+	} else if err != nil {
+		return settings{}, fmt.Errorf("%w; \"gateway --help\" lists the flags", err)
 	}
 	if flags.NArg() > 0 {
-		return settings{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		return settings{}, fmt.Errorf("unexpected argument %q: everything is set by flags", flags.Arg(0))
 	}
 	if s.window <= 0 {
 		return settings{}, fmt.Errorf("--drain-window must be positive, it is %s", s.window)
 	}
-	return s, nil
+	if err := s.logLevel.UnmarshalText([]byte(*level)); err != nil {
+		return settings{}, fmt.Errorf("--log-level %q: use debug, info, warn or error", *level)
+	}
+	var err error
+	s.gateway, err = reference(*name)
+	return s, err
 }
 
 func check(path string) error {
@@ -114,7 +136,7 @@ func reference(text string) (contract.GatewayRef, error) {
 	}
 	namespace, name, ok := strings.Cut(text, "/")
 	if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
-		return contract.GatewayRef{}, fmt.Errorf("--gateway: %q is not NAMESPACE/NAME", text)
+		return contract.GatewayRef{}, fmt.Errorf("--gateway %q: write it as NAMESPACE/NAME", text)
 	}
 	return contract.GatewayRef{Namespace: namespace, Name: name}, nil
 }

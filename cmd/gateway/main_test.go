@@ -21,24 +21,30 @@ func TestArgumentsThatCannotWorkAreRefusedWithTheNextStep(t *testing.T) {
 	for name, test := range map[string]struct {
 		args []string
 		says string
+		code int
 	}{
-		"a gateway without namespace":   {[]string{"--gateway", "edge"}, "NAMESPACE/NAME"},
-		"a gateway with too many parts": {[]string{"--gateway", "a/b/c"}, "NAMESPACE/NAME"},
-		"an unknown log level":          {[]string{"--log-level", "loud"}, "use debug, info, warn or error"},
-		"a window of nothing":           {[]string{"--drain-window", "0s"}, "must be positive"},
-		"an argument too many":          {[]string{"serve"}, `"serve"`},
-		"an unknown flag":               {[]string{"--frobnicate"}, "frobnicate"},
-		"a file that does not exist":    {[]string{"--check", "/nonexistent/config.json"}, "/nonexistent/config.json"},
-		"a control port for everybody":  {[]string{"--root", t.TempDir(), "--admin-address", "", "--control-address", "0.0.0.0:0"}, "loopback"},
+		"a gateway without namespace":   {[]string{"--gateway", "edge"}, "NAMESPACE/NAME", 2},
+		"a gateway with too many parts": {[]string{"--gateway", "a/b/c"}, "NAMESPACE/NAME", 2},
+		"an unknown log level":          {[]string{"--log-level", "loud"}, "use debug, info, warn or error", 2},
+		"a window of nothing":           {[]string{"--drain-window", "0s"}, "must be positive", 2},
+		"an argument too many":          {[]string{"serve"}, `"serve"`, 2},
+		"an unknown flag":               {[]string{"--frobnicate"}, "frobnicate", 2},
+		"a file that does not exist":    {[]string{"--check", "/nonexistent/config.json"}, "/nonexistent/config.json", 1},
+		"a control port for everybody":  {[]string{"--root", t.TempDir(), "--admin-address", "", "--control-address", "0.0.0.0:0"}, "loopback", 1},
 	} {
 		var stdout, stderr bytes.Buffer
 		err := run(t.Context(), test.args, &stdout, &stderr)
 		if err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v", name, err)
 		}
+		if code := exitCode(err); code != test.code || strings.Contains(stderr.String(), "Usage") {
+			t.Errorf("%s: exit code %d, want %d; standard error %q", name, code, test.code, stderr.String())
+		}
 	}
-	if err := run(t.Context(), []string{"--help"}, &bytes.Buffer{}, &bytes.Buffer{}); !errors.Is(err, flag.ErrHelp) {
-		t.Errorf("--help: %v", err)
+	var help bytes.Buffer
+	err := run(t.Context(), []string{"--help"}, &bytes.Buffer{}, &help)
+	if !errors.Is(err, flag.ErrHelp) || exitCode(err) != 0 || !strings.Contains(help.String(), "drain-window") {
+		t.Errorf("--help: %v, %q", err, help.String())
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 )
 
@@ -36,7 +37,8 @@ type settings struct {
 func parse(args []string, output io.Writer, getenv func(string) string) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
-	flags.SetOutput(output)
+	// A mistake is one sentence of ours, not the whole list of flags.
+	flags.SetOutput(io.Discard)
 	flags.StringVar(&s.gatewayImage, "gateway-image", "", "`image` of the gateway pods (required)")
 	policy := flags.String("gateway-image-pull-policy", "", "Always, IfNotPresent or Never; empty: the cluster's default")
 	secrets := flags.String("gateway-image-pull-secrets", "",
@@ -54,8 +56,12 @@ func parse(args []string, output io.Writer, getenv func(string) string) (setting
 		"`JSON` list of NetworkPolicy peers that may read the gateway pods' metrics")
 	level := flags.String("log-level", "info", "debug, info, warn or error")
 	flags.BoolVar(&s.printVersion, "version", false, "print the version and exit")
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(output)
+		flags.Usage()
 		return s, err
+	} else if err != nil {
+		return s, fmt.Errorf("%w; \"manager --help\" lists the flags", err)
 	}
 	if s.printVersion {
 		return s, nil
@@ -85,6 +91,11 @@ func (s *settings) check(metricsFrom, level string) error {
 	}
 	if err := s.logLevel.UnmarshalText([]byte(level)); err != nil {
 		return fmt.Errorf("--log-level %q is none of debug, info, warn and error", level)
+	}
+	for _, namespace := range s.namespaces {
+		if len(validation.IsDNS1123Label(namespace)) > 0 {
+			return fmt.Errorf("--watch-namespaces: %q can be no namespace: give names, separated by commas", namespace)
+		}
 	}
 	if metricsFrom != "" {
 		decoder := json.NewDecoder(strings.NewReader(metricsFrom))

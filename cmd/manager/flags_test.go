@@ -25,6 +25,7 @@ func TestWrongUsageIsOneSentence(t *testing.T) {
 		"an unknown flag":              {[]string{"--image=i"}, "flag provided but not defined"},
 		"an unknown pull policy":       {[]string{"--gateway-image=i", "--gateway-image-pull-policy=Often"}, `"Often"`},
 		"an unknown log level":         {[]string{"--gateway-image=i", "--log-level=loud"}, `"loud"`},
+		"no name of a namespace":       {[]string{"--gateway-image=i", "--watch-namespaces=chat,A_b"}, `"A_b"`},
 		"a lease without a namespace":  {[]string{"--gateway-image=i", "--leader-elect"}, "--leader-election-namespace"},
 		"peers that are no JSON":       {[]string{"--gateway-image=i", "--metrics-from=everybody"}, "--metrics-from"},
 		"a misspelt selector of peers": {[]string{"--gateway-image=i", `--metrics-from=[{"podselector_":{}}]`}, "--metrics-from"},
@@ -32,7 +33,11 @@ func TestWrongUsageIsOneSentence(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := parse(tt.args, io.Discard, func(string) string { return "" })
+			var output bytes.Buffer
+			_, err := parse(tt.args, &output, func(string) string { return "" })
+			if output.Len() > 0 {
+				t.Errorf("parse(%q) writes %q besides", tt.args, output.String())
+			}
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("parse(%q) = %v, want one sentence with %q", tt.args, err, tt.want)
 			}

@@ -77,6 +77,14 @@ func TestValidate(t *testing.T) {
 			text: strings.Replace(whole, "authPolicy:", "authpolicy:", 1), exit: 1,
 			want: []string{"gw.yaml:1: spec.routes[0].authpolicy: there is no such field in this release: remove it, or correct its name"},
 		},
+		"a name that is too long": {
+			text: strings.Replace(whole, "{name: edge}", "{name: "+strings.Repeat("e", 41)+"}", 1), exit: 1,
+			want: []string{"gw.yaml:1: metadata.name must be a DNS label of at most 40 characters"},
+		},
+		"a Secret that lacks a key": {
+			text: whole + service + keys + document("Secret", "pair", "stringData: {tls.crt: x}"), exit: 1,
+			want: []string{`gw.yaml:1: spec.listeners[public].tls.certificate.secretRef: Secret "pair" has no key "tls.key": add it`},
+		},
 		"a rule of the CRD": {
 			text: strings.Replace(whole, "port: 443", "port: 19000", 1), exit: 1,
 			want: []string{"gw.yaml:1: spec.listeners[0].port: ports 10001-11023 and 19000-19001 are reserved: choose another port"},
@@ -91,11 +99,11 @@ func TestValidate(t *testing.T) {
 		},
 		"a certificate for other names": {
 			text: whole + pair("other.example.com"), exit: 1,
-			want: []string{"gw.yaml:1: spec.listeners[public].tls.certificate: "},
+			want: []string{`gw.yaml:1: spec.listeners[public].tls.certificate.secretRef: Secret "pair" cannot be used (`, "): correct its content"},
 		},
 		"an API key that can be guessed": {
 			text: whole + document("Secret", "keys", "stringData: {sensor: short}"), exit: 1,
-			want: []string{`gw.yaml:1: spec.authPolicies[keys]: API key "sensor": shorter than 16 characters`},
+			want: []string{`gw.yaml:1: spec.authPolicies[keys]: Secret "keys" cannot be used (API key "sensor": shorter than 16 characters): correct its content`},
 		},
 		"the second document is broken": {text: whole + "---\nkind: [", exit: 1, want: []string{"gw.yaml:2: not valid YAML"}},
 		"the same gateway twice":        {text: whole + "---\n" + whole, exit: 1, want: []string{`gw.yaml:2: metadata.name: WebSocketGateway "edge" was already in gw.yaml:1`}},

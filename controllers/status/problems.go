@@ -137,6 +137,10 @@ func (p *pass) problem(reported *contract.ReportProblem) Problem {
 	default:
 		problem.Message = fmt.Sprintf("Secret %q cannot be used (%s): correct its content",
 			reported.Secret, reported.Message)
+		if reported.Serving { // the one before it, or this one as far as it goes
+			problem.Message = fmt.Sprintf("Secret %q is not in order (%s): correct its content",
+				reported.Secret, reported.Message)
+		}
 	}
 	if reported.Serving {
 		problem.Message += "; its last good content stays in force"

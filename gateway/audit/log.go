@@ -95,7 +95,8 @@ func (l *Log) Closed(c *Connection, t Traffic, closure *outcome.Closure) {
 		Reason: closure.Reason, CloseCode: closure.Code, Initiator: closure.Initiator,
 		Detail: clean.text("detail", closure.Detail),
 	}
-	r.DurationMS = r.Time.Sub(r.OpenedAt).Milliseconds()
+	// Not from the stamps: they do not know when somebody has set the clock.
+	r.DurationMS = max(l.options.Now().Sub(c.OpenedAt), 0).Milliseconds()
 	r.Truncated = clean.truncated
 	l.put(r)
 }

@@ -348,7 +348,7 @@ func FuzzUpgrade(f *testing.F) {
 			"Sec-Websocket-Key": {key}, "Sec-Websocket-Protocol": {subprotocols},
 		}}
 		door := &handshake.Door{
-			Upstreams: &s.backend, Draining: func() bool { return false }, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
+			Upstreams: &s.backend, Draining: func() bool { return false }, Seat: s.seat, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
 			AuthenticateTimeout: time.Second, UpstreamTimeout: time.Second,
 		}
 		rules := &handshake.Rules{Routes: match.NewRoutes([]contract.Route{s.route}), Policies: map[string]handshake.Policy{

@@ -123,8 +123,10 @@ func helmInstall(ctx context.Context, kubeconfig, tag string) (string, error) {
 		return "", err
 	}
 	env := append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	// What somebody else changed on a cluster that was left up, such as the tests
+	// that try another image, is the chart's again.
 	err = show(ctx, env, strings.TrimSpace(helm), "upgrade", "--install", release, chart,
-		"--namespace", story.OperatorSpace, "--create-namespace", "--wait", "--timeout", "3m",
+		"--namespace", story.OperatorSpace, "--create-namespace", "--force-conflicts", "--wait", "--timeout", "3m",
 		"--set", "controller.image.tag="+tag, "--set", "gateway.image.tag="+tag,
 		"--set", "controller.image.pullPolicy=Never", "--set", "gateway.image.pullPolicy=Never")
 	return "release " + release + " in namespace " + story.OperatorSpace, err

@@ -115,6 +115,8 @@ func TestTheChartRefusesWhatCannotWork(t *testing.T) {
 		"two leaders":                     "controller.replicas=2,controller.leaderElection=false",
 		"a digest that is none":           "gateway.image.digest=latest",
 		"a log level that does not exist": "controller.logLevel=loud",
+		"a label that the chart sets":     `commonLabels.app\.kubernetes\.io/name=mine`,
+		"a label that selects the pods":   `controller.podLabels.app\.kubernetes\.io/instance=mine`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := exec.CommandContext(t.Context(), helm, "template", "release", chart, "--set", values).CombinedOutput()

@@ -4,6 +4,7 @@
 package manifest
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -71,14 +72,29 @@ func (s *Set) CheckContents(d Document, config *contract.Config, now time.Time) 
 		if _, held := s.Secret(config.Gateway.Namespace, problem.Secret); problem.Secret != "" && !held {
 			continue // said already, as a reference that leads nowhere
 		}
-		problems = append(problems, Problem{Position: d.Position(), Field: fieldOf(problem), Message: problem.Message})
+		problems = append(problems, Problem{Position: d.Position(), Field: fieldOf(problem), Message: remedy(problem)})
 	}
 	return problems
 }
 
 func fieldOf(problem contract.ReportProblem) string {
 	if problem.Listener != "" {
-		return "spec.listeners[" + problem.Listener + "].tls.certificate"
+		return "spec.listeners[" + problem.Listener + "].tls.certificate.secretRef"
 	}
 	return "spec.authPolicies[" + problem.Policy + "]"
+}
+
+// remedy names the Secret and says what to do about what a pod would report.
+func remedy(problem contract.ReportProblem) string {
+	switch problem.Reason {
+	case contract.ProblemSecretKeyNotFound:
+		return fmt.Sprintf("Secret %q has no key %q: add it", problem.Secret, problem.Key)
+	case contract.ProblemSecretInvalid:
+		if problem.Serving {
+			return fmt.Sprintf("Secret %q is not in order (%s): correct its content", problem.Secret, problem.Message)
+		}
+		return fmt.Sprintf("Secret %q cannot be used (%s): correct its content", problem.Secret, problem.Message)
+	default:
+		return problem.Message
+	}
 }

@@ -83,7 +83,12 @@ func (s *Schema) Check(ctx context.Context, original *unstructured.Unstructured)
 		errs, _ = s.rules.Validate(ctx, nil, s.structural, object, nil, celconfig.RuntimeCELCostBudget)
 	}
 	for _, err := range errs {
-		problems = append(problems, Problem{Field: err.Field, Message: sentence(err)})
+		problem := Problem{Field: err.Field, Message: sentence(err)}
+		// The field of a rule about the whole object is no field.
+		if problem.Field == "<nil>" {
+			problem.Field = ""
+		}
+		problems = append(problems, problem)
 	}
 	return problems
 }
