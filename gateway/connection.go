@@ -255,7 +255,7 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	if s.review.number.Load() != a.rules {
 		s.reconsiderLate(one)
 	}
-	if !s.current.Load().keeps(c.Listener, c.Route, c.Host, c.Path) {
+	if !s.current.Load().keeps(c) {
 		one.End(outcome.Close(outcome.RouteRemoved, outcome.ByGateway, ""))
 	}
 	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")

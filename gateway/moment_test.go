@@ -208,3 +208,35 @@ func TestTheReportDoesNotRunAheadOfTheRules(t *testing.T) {
 		t.Errorf("status %d by rules that the report had left behind", got)
 	}
 }
+
+func TestARouteThatIsRenamedOrDividedKeepsItsConnections(t *testing.T) {
+	r, echo := startBase(t, nil)
+	talkers := wstest.Talk(t, r.dialer("public"), chatURL+"/room", 10, 10*time.Millisecond)
+	config := baseConfig()
+	put := func(change func(*contract.Config)) {
+		t.Helper()
+		change(&config)
+		r.root.Config(t, config, endpoints(echo.Address))
+		r.served(t, config)
+	}
+	put(func(c *contract.Config) { c.Routes[0].Name = "renamed" })
+	put(func(c *contract.Config) { c.Routes[0].Path.Prefix = "/chat/room" })
+	// Longer than the connections of a route that is gone have.
+	time.Sleep(1500 * time.Millisecond)
+	if n := r.report(t).Connections; n != 10 {
+		t.Errorf("%d connections of 10 are left", n)
+	}
+	// The path is served, but to others.
+	put(func(c *contract.Config) {
+		c.Policies = append(c.Policies, closedConfig().Policies[0])
+		c.Policies[1].Name = "keys"
+		c.Routes[0].Policy = "keys"
+	})
+	talkers.Wait()
+	reasons, _ := talkers.Ended()
+	for _, err := range reasons {
+		if !websocket.IsCloseError(err, websocket.CloseGoingAway) {
+			t.Errorf("ended by %v", err)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/certs"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -115,14 +116,19 @@ func (s *snapshot) buildFronts() map[string]*listener.Front {
 
 // keeps tells whether this snapshot still has the place that a connection came
 // in by. Only the place counts: a route that has a fault now is no reason to end
-// what is open, and policies are looked at by the review.
-func (s *snapshot) keeps(listenerName, route, host, path string) bool {
-	port, ok := s.ports.of[listenerName]
+// what is open, and policies are looked at by the review. Nor is a new name of
+// the route: another one that serves the path by the same policy is as good.
+func (s *snapshot) keeps(c *audit.Connection) bool {
+	port, ok := s.ports.of[c.Listener]
 	if !ok {
 		return false
 	}
-	if _, served := s.fronts[port].ServedBy(host); !served {
+	if _, served := s.fronts[port].ServedBy(c.Host); !served {
 		return false
 	}
-	return s.rules.Routes.Covers(route, host, path)
+	if s.rules.Routes.Covers(c.Route, c.Host, c.Path) {
+		return true
+	}
+	other, ok := s.rules.Routes.Lookup(c.Host, c.Path)
+	return ok && other.Policy == c.Policy
 }

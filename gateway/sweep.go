@@ -36,8 +36,7 @@ func (w *sweeper) sweep(ctx context.Context, s *server, next *snapshot) {
 	go func(done chan<- struct{}) {
 		defer close(done)
 		ended := s.sessions.CloseWhere(ctx, over, func(one *session.Session) *outcome.Closure {
-			c := one.Connection()
-			if next.keeps(c.Listener, c.Route, c.Host, c.Path) {
+			if next.keeps(one.Connection()) {
 				return nil
 			}
 			return outcome.Close(outcome.RouteRemoved, outcome.ByGateway, "")

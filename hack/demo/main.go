@@ -41,11 +41,18 @@ func main() {
 		os.Exit(2)
 	}
 	d := &demo{out: os.Stdout, started: time.Now()}
-	if err := d.run(ctx, os.Args[1]); err != nil {
-		fmt.Fprintln(os.Stderr, "demo:", err)
-		os.Exit(1)
+	err := d.run(ctx, os.Args[1])
+	if err == nil {
+		return
 	}
+	fmt.Fprintln(os.Stderr, "demo:", err)
+	if errors.Is(err, errUsage) {
+		os.Exit(2)
+	}
+	os.Exit(1)
 }
+
+var errUsage = errors.New("unknown command")
 
 // demo prints steps, their results and their times.
 type demo struct {
@@ -65,7 +72,7 @@ func (d *demo) run(ctx context.Context, command string) error {
 	case "token":
 		return d.token()
 	default:
-		return fmt.Errorf("unknown command %q\n%s", command, usage)
+		return fmt.Errorf("%w: %q is none of up, install, down and token", errUsage, command)
 	}
 }
 
