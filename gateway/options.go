@@ -35,8 +35,8 @@ type Options struct {
 	// ControlAddress serves what only the pod itself may see. It must be a
 	// loopback address; empty means nowhere.
 	ControlAddress string
-	// AllowLoopback lets backends be on loopback and link-local addresses. For
-	// runs outside a pod; in a pod these lead to the pod itself and its node.
+	// AllowLoopback lets backends be on loopback addresses. For runs outside a
+	// pod; in a pod these lead to the pod itself.
 	AllowLoopback bool
 
 	// DrainWindow is the time over which connections are closed when the
