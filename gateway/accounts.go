@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
 )
@@ -16,8 +17,8 @@ import (
 // longestTick bounds how old the traffic metrics are.
 const longestTick = 5 * time.Second
 
-// accounts remember what of each connection's traffic has been counted, and when
-// its progress was last written. The zero value is ready; its methods are safe
+// accounts remember what of each connection's traffic has been counted, when its
+// progress was last written, and what it was admitted by. The zero value is ready; its methods are safe
 // for concurrent use.
 type accounts struct {
 	mu   sync.Mutex
@@ -25,17 +26,29 @@ type accounts struct {
 }
 
 type account struct {
+	standing handshake.Standing
 	counted  audit.Traffic
 	reported time.Time
 }
 
-func (a *accounts) open(one *session.Session) {
+func (a *accounts) open(one *session.Session, standing handshake.Standing) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.live == nil {
 		a.live = map[*session.Session]*account{}
 	}
-	a.live[one] = &account{reported: one.Connection().OpenedAt}
+	a.live[one] = &account{standing: standing, reported: one.Connection().OpenedAt}
+}
+
+// standing is what a connection was admitted by; false when it has gone.
+func (a *accounts) standing(one *session.Session) (handshake.Standing, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	account := a.live[one]
+	if account == nil {
+		return handshake.Standing{}, false
+	}
+	return account.standing, true
 }
 
 // settle counts what is left and forgets the connection.

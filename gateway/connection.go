@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -39,10 +40,13 @@ type visit struct {
 	*server
 	// snapshot is the one by whose rules the caller is judged at the moment.
 	snapshot *snapshot
-	conn     net.Conn
-	port     string
-	begin    time.Time
-	attempt  audit.Attempt
+	// rules is the number of the rules that the snapshot, or newer ones, has.
+	rules   uint64
+	conn    net.Conn
+	port    string
+	network netip.Prefix
+	begin   time.Time
+	attempt audit.Attempt
 	// asks is true once the caller has sent a request.
 	asks bool
 }
@@ -52,8 +56,8 @@ type visit struct {
 func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest func()) {
 	v := &visit{server: s, conn: conn, port: port, begin: s.options.Now(), snapshot: s.current.Load()}
 	v.attempt.ClientAddress = conn.RemoteAddr().String()
-	if !s.slots.Acquire() {
-		v.refused(outcome.Refuse(outcome.TooManyConnections, "%d connections are open", s.slots.Max()))
+	if err := v.enter(); err != nil {
+		v.refused(asRefusal(err))
 		_ = conn.Close()
 		return nil
 	}
@@ -67,21 +71,14 @@ func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest fu
 	if admitted == nil {
 		return nil
 	}
+	network := v.network
 	return func() {
 		defer s.slots.Release()
+		defer s.perAddress.Release(network)
 		defer func() { _ = conn.Close() }()
 		defer s.survive()
 		s.relayed(ctx, admitted)
 	}
-}
-
-// leave gives back what a connection holds.
-func (v *visit) leave() {
-	if v.asks {
-		v.asking.Add(-1)
-	}
-	_ = v.conn.Close()
-	v.slots.Release()
 }
 
 // arrive takes the caller through TLS and the request. It returns nil when that
@@ -144,6 +141,10 @@ func (v *visit) tlsFailed(hello listener.Hello, err error) {
 // neither the snapshot nor the request.
 type admitted struct {
 	session  *session.Session
+	standing handshake.Standing
+	rules    uint64
+	ends     time.Time
+	leave    func()
 	client   net.Conn
 	upstream *proxy.Upstream
 	limits   contract.EffectiveLimits
@@ -159,13 +160,18 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 		return nil
 	}
 	if err := v.answer(secure, admission.Answer); err != nil {
-		admission.Upstream.Release()
+		admission.Release()
 		v.refused(outcome.Refuse(outcome.ClientGone, "connection ended before our answer"))
 		return nil
 	}
 	v.metrics.Handshake(metrics.PhaseTotal, v.options.Now().Sub(v.begin))
 	return &admitted{
-		session: session.New(v.describe(secure, admission)), client: proxy.Replay(secure, early),
+		session: session.New(v.describe(secure, admission)), rules: v.rules, ends: admission.Ends, leave: admission.Leave,
+		standing: handshake.Standing{
+			Host: admission.Host, Path: admission.Path, Origin: v.attempt.Origin,
+			Proof: admission.Identity.Proof, ExpiresAt: admission.Identity.ExpiresAt,
+		},
+		client:   proxy.Replay(secure, early),
 		upstream: admission.Upstream, limits: v.snapshot.limits,
 	}
 }
@@ -194,6 +200,8 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hell
 func (v *visit) decide(ctx context.Context, caller *handshake.Caller) (*handshake.Admission, error) {
 	v.asks = true
 	v.asking.Add(1)
+	// The number first: a change between the two reads is noticed in relayed.
+	v.rules = v.review.number.Load()
 	v.snapshot = v.current.Load()
 	admission, err := v.door.Admit(ctx, v.snapshot.rules, caller, &v.attempt)
 	if err != nil {
@@ -202,7 +210,7 @@ func (v *visit) decide(ctx context.Context, caller *handshake.Caller) (*handshak
 	for current := v.current.Load(); current != v.snapshot; current = v.current.Load() {
 		v.snapshot = current
 		if err := v.door.Review(ctx, current.rules, caller, admission, &v.attempt); err != nil {
-			admission.Upstream.Release()
+			admission.Release()
 			return nil, err
 		}
 	}
@@ -234,14 +242,19 @@ func (v *visit) describe(secure *tls.Conn, a *handshake.Admission) *audit.Connec
 
 // relayed is the connection from our 101 to its end.
 func (s *server) relayed(ctx context.Context, a *admitted) {
+	defer a.leave()
 	defer a.upstream.Release()
 	one, c := a.session, a.session.Connection()
 	s.audit.Opened(c)
 	s.metrics.Opened(c.Route)
-	s.accounts.open(one)
+	s.accounts.open(one, a.standing)
 	s.sessions.Add(one)
 	s.asking.Add(-1)
-	// A sweep of this moment may have looked before it was there.
+	s.sessions.SetExpiry(one, a.ends)
+	// A sweep or a review of this moment may have looked before it was there.
+	if s.review.number.Load() != a.rules {
+		s.reconsiderLate(one)
+	}
 	if !s.current.Load().keeps(c) {
 		one.End(outcome.Close(outcome.RouteRemoved, outcome.ByGateway, ""))
 	}

@@ -118,6 +118,7 @@ func (s *server) swap(ctx context.Context, config contract.Config, tree *filewat
 		files: tree, keySets: s.keySets, now: s.options.Now(), ports: s.options.portsOf, previous: previous,
 	})
 	s.current.Store(next)
+	s.review.want()
 	s.slots.SetMax(limits.MaxConnections(next.limits.MaxConnections))
 
 	inForce := make([]*authn.Policy, 0, len(next.policies))

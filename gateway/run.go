@@ -52,6 +52,8 @@ func Run(ctx context.Context, o Options) error {
 		s.sweeper.stop()
 	})
 	background.Go(func() { s.follow(watching) })
+	background.Go(func() { s.sessions.Expire(watching) })
+	background.Go(func() { s.reviewAll(watching) })
 
 	<-ctx.Done()
 	s.drain(living)

@@ -24,17 +24,21 @@ type server struct {
 	options Options
 	bootID  string
 
-	metrics  *metrics.Set
-	audit    *audit.Log
-	keySets  *authn.KeySets
-	slots    *limits.Connections
-	sockets  *listener.Sockets
-	pool     *proxy.Pool
-	relay    proxy.Relay
-	sessions *session.Registry
-	door     *handshake.Door
-	accounts accounts
-	sweeper  sweeper
+	metrics *metrics.Set
+	audit   *audit.Log
+	keySets *authn.KeySets
+	slots   *limits.Connections
+	// perAddress and perIdentity count the connections of each client.
+	perAddress  limits.Each[netip.Prefix]
+	perIdentity limits.Each[person]
+	sockets     *listener.Sockets
+	pool        *proxy.Pool
+	relay       proxy.Relay
+	sessions    *session.Registry
+	door        *handshake.Door
+	accounts    accounts
+	sweeper     sweeper
+	review      review
 
 	// current is nil until the first configuration is in force.
 	current atomic.Pointer[snapshot]
@@ -74,13 +78,16 @@ func newServer(o Options, own []netip.Addr) *server {
 		Now: o.Now, Random: random, AllowLoopback: o.AllowLoopback, OwnAddresses: own, DialFailed: s.metrics.UpstreamDialFailed,
 	})
 	s.audit = audit.New(audit.Options{Out: o.Audit, Gateway: o.Gateway, Pod: o.PodName, BootID: s.bootID, Now: o.Now})
-	s.keySets = authn.NewKeySets(authn.KeySetOptions{Now: o.Now, Logger: o.Logger, Fetched: s.metrics.KeySetFetched})
+	s.review.wanted = make(chan struct{}, 1)
+	s.keySets = authn.NewKeySets(authn.KeySetOptions{
+		Now: o.Now, Logger: o.Logger, Fetched: s.metrics.KeySetFetched, Changed: s.review.want,
+	})
 	s.metrics.WatchAudit(func() metrics.AuditStats {
 		stats := s.audit.Stats()
 		return metrics.AuditStats{Queued: stats.Queued, Written: stats.Written, Lost: stats.Lost}
 	})
 	s.door = &handshake.Door{
-		Upstreams: s.pool, Draining: s.draining.Load, Now: o.Now, Took: s.metrics.Handshake,
+		Upstreams: s.pool, Draining: s.draining.Load, Seat: s.seat, Now: o.Now, Took: s.metrics.Handshake,
 		AuthenticateTimeout: handshake.DefaultAuthenticateTimeout, UpstreamTimeout: handshake.DefaultUpstreamTimeout,
 	}
 	return s

@@ -115,9 +115,9 @@ func (s *snapshot) buildFronts() map[string]*listener.Front {
 }
 
 // keeps tells whether this snapshot still has the place that a connection came
-// in by. Only the place counts: a route that has a fault now, or a policy that
-// has changed, is no reason to end what is open. Nor is a new name of the route:
-// another one that serves the path by the same policy is as good.
+// in by. Only the place counts: a route that has a fault now is no reason to end
+// what is open, and policies are looked at by the review. Nor is a new name of
+// the route: another one that serves the path by the same policy is as good.
 func (s *snapshot) keeps(c *audit.Connection) bool {
 	port, ok := s.ports.of[c.Listener]
 	if !ok {

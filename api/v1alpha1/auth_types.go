@@ -33,10 +33,27 @@ type AuthPolicy struct {
 	// +optional
 	Origins *Origins `json:"origins,omitempty"`
 
+	// onExpiry says what happens to an open connection when the credential
+	// that admitted it expires.
+	// +optional
+	OnExpiry *OnExpiry `json:"onExpiry,omitempty"`
+
 	// forwardIdentity passes claims of the caller to the backend as headers.
 	// Whatever the client sends under these names is removed in every spelling.
 	// +optional
 	ForwardIdentity *ForwardIdentity `json:"forwardIdentity,omitempty"`
+}
+
+// OnExpiry bounds how long a connection outlives its credential.
+type OnExpiry struct {
+	// grace is the time from the expiry of the credential (for a token: exp, and
+	// 30 s of clock skew) to the end of the connection with code 3000. Default
+	// 0s, at most 1h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('1h')",message="onExpiry.grace must be at most 1h"
+	Grace *metav1.Duration `json:"grace,omitempty"`
 }
 
 // AuthMethod is exactly one way to prove who is connecting.

@@ -16,6 +16,24 @@ type Limits struct {
 	// +kubebuilder:validation:Maximum=1000000
 	MaxConnections *int32 `json:"maxConnections,omitempty"`
 
+	// maxConnectionsPerIdentity is the number of connections that one identity
+	// (policy, issuer and subject) has with one pod at the same time; a further
+	// one is answered 429. Anonymous callers have no identity. Default: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	MaxConnectionsPerIdentity *int32 `json:"maxConnectionsPerIdentity,omitempty"`
+
+	// maxConnectionsPerAddress is the number of connections that one client
+	// address, or /64 network of IPv6, has with one pod at the same time; a
+	// further one is closed before TLS. Clients behind one NAT share an address,
+	// and behind a proxy or with externalTrafficPolicy Cluster all clients may.
+	// Default: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	MaxConnectionsPerAddress *int32 `json:"maxConnectionsPerAddress,omitempty"`
+
 	// maxMessageBytes is the size of the largest message in either direction; a
 	// larger one closes the connection with code 1009. Default 1048576.
 	// +optional

@@ -134,6 +134,12 @@ type ServedCertificate struct {
 type EffectiveLimits struct {
 	// +optional
 	MaxConnections int32 `json:"maxConnections,omitempty"`
+	// Absent: no limit.
+	// +optional
+	MaxConnectionsPerIdentity int32 `json:"maxConnectionsPerIdentity,omitempty"`
+	// Absent: no limit.
+	// +optional
+	MaxConnectionsPerAddress int32 `json:"maxConnectionsPerAddress,omitempty"`
 	// +optional
 	MaxMessageBytes int64 `json:"maxMessageBytes,omitempty"`
 	// +optional

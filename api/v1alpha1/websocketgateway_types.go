@@ -95,7 +95,25 @@ type Lifecycle struct {
 	// drain says how a pod that is about to stop closes its connections.
 	// +optional
 	Drain *Drain `json:"drain,omitempty"`
+
+	// onPolicyChange says what happens to open connections when a policy, its
+	// keys or its origins change, or another route serves them now. Reevaluate,
+	// the default, closes those that would be refused now with code 3003; Keep
+	// applies a change to new connections only.
+	// +optional
+	OnPolicyChange PolicyChange `json:"onPolicyChange,omitempty"`
 }
+
+// PolicyChange says what a changed policy means to open connections.
+//
+// +kubebuilder:validation:Enum=Reevaluate;Keep
+type PolicyChange string
+
+// What a changed policy may mean to open connections.
+const (
+	PolicyChangeReevaluate PolicyChange = "Reevaluate"
+	PolicyChangeKeep       PolicyChange = "Keep"
+)
 
 // Drain is the paced end of the connections of a stopping pod.
 type Drain struct {

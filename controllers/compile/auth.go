@@ -37,6 +37,7 @@ func (c *compiler) policy(spec *wsv1alpha1.AuthPolicy) contract.Policy {
 		Name:            spec.Name,
 		Origins:         origins(spec.Origins),
 		IdentityHeaders: identityHeaders(spec.ForwardIdentity),
+		ExpiryGrace:     expiryGrace(spec.OnExpiry),
 	}
 	usable := true
 	for i := range spec.AnyOf {
@@ -170,6 +171,13 @@ func origins(spec *wsv1alpha1.Origins) *contract.Origins {
 		Allow:        sorted(spec.Allow),
 		AllowMissing: spec.Missing == wsv1alpha1.MissingOriginAllow,
 	}
+}
+
+func expiryGrace(spec *wsv1alpha1.OnExpiry) contract.Duration {
+	if spec == nil || spec.Grace == nil {
+		return 0
+	}
+	return contract.Duration(spec.Grace.Duration)
 }
 
 func identityHeaders(spec *wsv1alpha1.ForwardIdentity) []contract.IdentityHeader {

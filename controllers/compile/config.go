@@ -52,6 +52,8 @@ func Config(gw *wsv1alpha1.WebSocketGateway, refs Refs, previous *contract.Confi
 		Routes:    c.routes(),
 		Limits:    limits(gw.Spec.Limits),
 		Audit:     audit(gw.Spec.Audit),
+
+		KeepAdmitted: gw.Spec.Lifecycle != nil && gw.Spec.Lifecycle.OnPolicyChange == wsv1alpha1.PolicyChangeKeep,
 	}
 	c.countRoutes()
 	c.encode()

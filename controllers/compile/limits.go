@@ -19,7 +19,11 @@ func limits(spec *wsv1alpha1.Limits) *contract.Limits {
 		return nil
 	}
 	l := contract.Limits{
-		MaxConnections:     spec.MaxConnections,
+		MaxConnections: spec.MaxConnections,
+
+		MaxConnectionsPerIdentity: spec.MaxConnectionsPerIdentity,
+		MaxConnectionsPerAddress:  spec.MaxConnectionsPerAddress,
+
 		MaxMessageBytes:    unlessDefault(spec.MaxMessageBytes, contract.DefaultMaxMessageBytes),
 		RequestHeaderBytes: unlessDefault(spec.RequestHeaderBytes, contract.DefaultRequestHeaderBytes),
 		HandshakeTimeout:   duration(spec.HandshakeTimeout, contract.DefaultHandshakeTimeout),

@@ -179,7 +179,11 @@ func (p *pass) limits() *wsv1alpha1.EffectiveLimits {
 	var wanted contract.Limits
 	if l := p.gw.Spec.Limits; l != nil {
 		wanted = contract.Limits{
-			MaxConnections:     l.MaxConnections,
+			MaxConnections: l.MaxConnections,
+
+			MaxConnectionsPerIdentity: l.MaxConnectionsPerIdentity,
+			MaxConnectionsPerAddress:  l.MaxConnectionsPerAddress,
+
 			MaxMessageBytes:    l.MaxMessageBytes,
 			RequestHeaderBytes: l.RequestHeaderBytes,
 			HandshakeTimeout:   duration(l.HandshakeTimeout),
@@ -190,7 +194,11 @@ func (p *pass) limits() *wsv1alpha1.EffectiveLimits {
 	}
 	effective := wanted.WithDefaults()
 	return &wsv1alpha1.EffectiveLimits{
-		MaxConnections:     effective.MaxConnections,
+		MaxConnections: effective.MaxConnections,
+
+		MaxConnectionsPerIdentity: effective.MaxConnectionsPerIdentity,
+		MaxConnectionsPerAddress:  effective.MaxConnectionsPerAddress,
+
 		MaxMessageBytes:    effective.MaxMessageBytes,
 		RequestHeaderBytes: effective.RequestHeaderBytes,
 		HandshakeTimeout:   effective.HandshakeTimeout.String(),

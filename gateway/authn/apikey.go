@@ -87,17 +87,17 @@ func decodeDigest(digest string) (hash [sha256.Size]byte, err error) {
 	return hash, nil
 }
 
-// lookup returns the identifier of a key.
-func (k apiKeys) lookup(value string) (id string, ok bool) {
+// lookup finds a key.
+func (k apiKeys) lookup(value string) (key apiKey, ok bool) {
 	if len(value) > MaxAPIKeyBytes {
-		return "", false
+		return apiKey{}, false
 	}
 	hash := sha256.Sum256([]byte(value))
-	key, ok := k[hash]
+	key, ok = k[hash]
 	if !ok || subtle.ConstantTimeCompare(key.hash[:], hash[:]) != 1 {
-		return "", false
+		return apiKey{}, false
 	}
-	return key.id, true
+	return key, true
 }
 
 // apiKeyMethod accepts the keys of one Secret.
@@ -116,11 +116,11 @@ func (m *apiKeyMethod) Authenticate(_ context.Context, r *Request) (Identity, er
 	if err != nil {
 		return Identity{}, err
 	}
-	id, ok := m.stored.lookup(credential.value)
+	key, ok := m.stored.lookup(credential.value)
 	if ok {
 		return Identity{
-			Policy: m.policy, Method: MethodAPIKey, Issuer: m.secret, Subject: id, KeyID: id,
-			Claims: map[string]any{"sub": id},
+			Policy: m.policy, Method: MethodAPIKey, Issuer: m.secret, Subject: key.id, KeyID: key.id,
+			Claims: map[string]any{"sub": key.id}, Proof: proofOfAPIKey(key, credential.source),
 		}, nil
 	}
 	// At a place shared with tokens, a token of an issuer that the policy names

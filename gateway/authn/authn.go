@@ -40,6 +40,8 @@ type Identity struct {
 	// ExpiresAt is the moment from which the same credential would be refused,
 	// clock skew included; zero when it does not expire.
 	ExpiresAt time.Time
+	// Proof is what Policy.Reconsider needs; nil for anonymous callers.
+	Proof *Proof
 }
 
 // Request is everything that an authenticator may look at.

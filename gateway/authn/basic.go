@@ -33,7 +33,7 @@ func (m *basicMethod) Authenticate(ctx context.Context, r *Request) (Identity, e
 	}
 	return Identity{
 		Policy: m.policy, Method: MethodBasic, Issuer: m.secret, Subject: user,
-		Claims: map[string]any{"sub": user},
+		Claims: map[string]any{"sub": user}, Proof: proofOfUser(user, m.stored.users[user]),
 	}, nil
 }
 

@@ -4,6 +4,7 @@
 package authn
 
 import (
+	"hash/maphash"
 	"maps"
 	"slices"
 )
@@ -26,12 +27,56 @@ func (r requiredClaims) unmet(claims map[string]any) (name string, found bool) {
 // several words is one value, 1.0 is not 1, and what is inside of objects or of
 // lists in lists is somebody else's business.
 func fits(claim any, accepted []string) bool {
-	items, isList := claim.([]any)
-	if !isList {
-		items = []any{claim}
-	}
-	return slices.ContainsFunc(items, func(item any) bool {
+	return slices.ContainsFunc(itemsOf(claim), func(item any) bool {
 		value, ok := scalar(item)
 		return ok && slices.Contains(accepted, value)
 	})
+}
+
+func itemsOf(claim any) []any {
+	if items, isList := claim.([]any); isList {
+		return items
+	}
+	return []any{claim}
+}
+
+// claimPrints tell, as long as a connection lives, whether its token would fit
+// required claims that come later. The claims themselves would be a larger
+// burden per connection, and are nobody's business any more.
+type claimPrints struct {
+	seed maphash.Seed
+	// values are hashes of name and value, sorted.
+	values []uint64
+}
+
+func printClaims(claims map[string]any) claimPrints {
+	prints := claimPrints{seed: maphash.MakeSeed()}
+	for name, claim := range claims {
+		for _, item := range itemsOf(claim) {
+			if value, ok := scalar(item); ok {
+				prints.values = append(prints.values, prints.of(name, value))
+			}
+		}
+	}
+	slices.Sort(prints.values)
+	prints.values = slices.Clip(slices.Compact(prints.values))
+	return prints
+}
+
+func (p claimPrints) of(name, value string) uint64 {
+	return maphash.Comparable(p.seed, [2]string{name, value})
+}
+
+// unprinted is unmet for a token of which only the prints are left.
+func (r requiredClaims) unprinted(prints claimPrints) (name string, found bool) {
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		fits := slices.ContainsFunc(r[name], func(value string) bool {
+			_, printed := slices.BinarySearch(prints.values, prints.of(name, value))
+			return printed
+		})
+		if !fits {
+			return name, true
+		}
+	}
+	return "", false
 }

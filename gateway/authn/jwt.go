@@ -24,6 +24,8 @@ type keySource interface {
 	// renewed returns the keys after a look at the origin, if the source has
 	// one and it may be asked again already; else the keys in force.
 	renewed(ctx context.Context) (*keySet, error)
+	// known returns the keys in force without waiting, nil if there are none.
+	known() *keySet
 }
 
 // jwtMethod accepts the tokens of one issuer.
@@ -67,41 +69,46 @@ func (m *jwtMethod) Authenticate(ctx context.Context, r *Request) (Identity, err
 	if !slices.Contains(m.algorithms, t.algorithm) {
 		return Identity{}, outcome.Refuse(outcome.BadCredential, "token signed with an algorithm that is not allowed")
 	}
-	verified, keyID, err := m.verify(ctx, t)
+	verified, key, err := m.verify(ctx, t)
 	if err != nil {
 		return Identity{}, err
 	}
-	return m.identity(t, verified, keyID)
+	identity, err := m.identity(t, verified, key.id)
+	if err != nil {
+		return Identity{}, err
+	}
+	identity.Proof = proofOfToken(t, verified, key, credential.source)
+	return identity, nil
 }
 
 // verify finds the key and checks the signature with it.
-func (m *jwtMethod) verify(ctx context.Context, t *token) (jwt.Token, string, error) {
+func (m *jwtMethod) verify(ctx context.Context, t *token) (jwt.Token, verificationKey, error) {
 	set, err := m.source.keys(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, verificationKey{}, err
 	}
 	candidates := set.candidates(t.algorithm, t.keyID)
 	if len(candidates) == 0 {
 		// The issuer may have a new key since the last look.
 		if set, err = m.source.renewed(ctx); err != nil {
-			return nil, "", err
+			return nil, verificationKey{}, err
 		}
 		candidates = set.candidates(t.algorithm, t.keyID)
 	}
 	if len(candidates) == 0 {
-		return nil, "", outcome.Refuse(outcome.BadCredential, "token signed with an unknown key")
+		return nil, verificationKey{}, outcome.Refuse(outcome.BadCredential, "token signed with an unknown key")
 	}
 	algorithm, ok := jwa.LookupSignatureAlgorithm(t.algorithm)
 	if !ok {
-		return nil, "", outcome.Refuse(outcome.BadCredential, "token signed with an unknown algorithm")
+		return nil, verificationKey{}, outcome.Refuse(outcome.BadCredential, "token signed with an unknown algorithm")
 	}
 	for _, key := range candidates {
 		verified, err := jwt.ParseString(t.raw, jwt.WithKey(algorithm, key.public), jwt.WithValidate(false))
 		if err == nil {
-			return verified, key.id, nil
+			return verified, key, nil
 		}
 	}
-	return nil, "", outcome.Refuse(outcome.BadCredential, "token signature does not verify")
+	return nil, verificationKey{}, outcome.Refuse(outcome.BadCredential, "token signature does not verify")
 }
 
 // identity checks the claims of a token whose signature is good.

@@ -5,10 +5,12 @@ package authn
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,6 +49,9 @@ type verificationKey struct {
 	// public is an *ecdsa.PublicKey, *rsa.PublicKey, ed25519.PublicKey or, for
 	// HMAC, a []byte.
 	public any
+	// fingerprint is the key's thumbprint (RFC 7638), by which it is known again
+	// in a later document.
+	fingerprint [sha256.Size]byte
 }
 
 // candidates returns the keys that may have signed: of a type that fits the
@@ -72,6 +77,7 @@ type held struct{ set *keySet }
 
 func (h held) keys(context.Context) (*keySet, error)    { return h.set, nil }
 func (h held) renewed(context.Context) (*keySet, error) { return h.set, nil }
+func (h held) known() *keySet                           { return h.set }
 
 // parseKeySet reads a JSON Web Key Set (RFC 7517 section 5). Keys of types and
 // uses that we do not know are passed over, as the RFC asks; a set without any
@@ -137,7 +143,7 @@ func usable(fields map[string]any) (verificationKey, bool) {
 	if !ok {
 		return verificationKey{}, false
 	}
-	public, ok := publicKey(fields)
+	public, fingerprint, ok := publicKey(fields)
 	if !ok {
 		return verificationKey{}, false
 	}
@@ -145,7 +151,7 @@ func usable(fields map[string]any) (verificationKey, bool) {
 	if named != "" {
 		algorithms = slices.DeleteFunc(algorithms, func(a string) bool { return a != named })
 	}
-	return verificationKey{id: id, algorithms: algorithms, public: public}, len(algorithms) > 0
+	return verificationKey{id: id, algorithms: algorithms, public: public, fingerprint: fingerprint}, len(algorithms) > 0
 }
 
 func optionalString(fields map[string]any, name string) (value string, ok bool) {
@@ -165,7 +171,7 @@ func listed(list any, wanted string) bool {
 // publicKey has the library parse and check the key material. Only the members
 // of the key itself are handed on: certificates and their addresses (x5c, x5u)
 // are none of our business.
-func publicKey(fields map[string]any) (any, bool) {
+func publicKey(fields map[string]any) (public any, fingerprint [sha256.Size]byte, ok bool) {
 	material := map[string]any{}
 	for _, name := range []string{"kty", "crv", "x", "y", "n", "e", "k"} {
 		if value, present := fields[name]; present {
@@ -174,20 +180,18 @@ func publicKey(fields map[string]any) (any, bool) {
 	}
 	data, err := json.Marshal(material)
 	if err != nil {
-		return nil, false
+		return nil, fingerprint, false
 	}
 	parsed, err := jwk.ParseKey(data)
+	if err != nil || parsed.Validate() != nil || jwk.Export(parsed, &public) != nil {
+		return nil, fingerprint, false
+	}
+	thumbprint, err := parsed.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return nil, false
+		return nil, fingerprint, false
 	}
-	if parsed.Validate() != nil {
-		return nil, false
-	}
-	var public any
-	if jwk.Export(parsed, &public) != nil {
-		return nil, false
-	}
-	return public, true
+	copy(fingerprint[:], thumbprint)
+	return public, fingerprint, true
 }
 
 // suited returns the algorithms that a key is good for: by its type and by its

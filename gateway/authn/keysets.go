@@ -18,6 +18,9 @@ type KeySetOptions struct {
 	// Fetched, if set, is called after each fetch; err is nil on success. It
 	// must not block.
 	Fetched func(err error)
+	// Changed, if set, is called after a fetch that gave other keys than those
+	// before. It must not block.
+	Changed func()
 }
 
 // KeySets are the key sets that come from URIs. They outlive the policies that

@@ -84,12 +84,16 @@ func (s *remoteSet) run(ctx context.Context) {
 	retry := firstRetry
 	for {
 		set, err := s.fetch(ctx)
+		before := s.known()
 		s.ended(set, err)
 		if ctx.Err() != nil {
 			return
 		}
 		if s.options.Fetched != nil {
 			s.options.Fetched(err)
+		}
+		if err == nil && s.options.Changed != nil && !set.sameAs(before) {
+			s.options.Changed()
 		}
 		pause := refreshInterval
 		if err != nil {
@@ -167,6 +171,13 @@ func (s *remoteSet) keys(ctx context.Context) (*keySet, error) {
 		return current, nil
 	}
 	return s.wait(ctx, round)
+}
+
+// known implements keySource.
+func (s *remoteSet) known() *keySet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current
 }
 
 // renewed implements keySource. All who ask during a fetch share it.

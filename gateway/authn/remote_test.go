@@ -87,13 +87,17 @@ func (b *lockedBuffer) String() string {
 	return b.buffer.String()
 }
 
-func newRemote(t *testing.T, method contract.Method) remote {
+func newRemote(t *testing.T, method contract.Method, changes ...func(*authn.KeySetOptions)) remote {
 	t.Helper()
 	r := remote{now: newClock(), log: &lockedBuffer{}, fetched: make(chan error, 100)}
-	r.sets = authn.NewKeySets(authn.KeySetOptions{
+	options := authn.KeySetOptions{
 		Now: r.now.Now, Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 		Fetched: func(err error) { r.fetched <- err },
-	})
+	}
+	for _, change := range changes {
+		change(&options)
+	}
+	r.sets = authn.NewKeySets(options)
 	t.Cleanup(r.sets.Close)
 	c := methods(method)
 	c.Name = "users"

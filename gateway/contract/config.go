@@ -18,6 +18,9 @@ type Config struct {
 	Routes    []Route    `json:"routes,omitempty"`
 	Limits    *Limits    `json:"limits,omitempty"`
 	Audit     *Audit     `json:"audit,omitempty"`
+	// KeepAdmitted leaves connections open that the policies would not admit
+	// any more.
+	KeepAdmitted bool `json:"keepAdmitted,omitempty"`
 }
 
 // GatewayRef names the gateway that a file belongs to.
@@ -54,6 +57,8 @@ type Policy struct {
 	// Origins absent: a request with an Origin header is refused.
 	Origins         *Origins         `json:"origins,omitempty"`
 	IdentityHeaders []IdentityHeader `json:"identityHeaders,omitempty"`
+	// ExpiryGrace is how long a connection outlives its credential.
+	ExpiryGrace Duration `json:"expiryGrace,omitempty"`
 	// Fault, if not empty, makes every route of this policy answer 503. It is
 	// one of the Fault constants.
 	Fault Fault `json:"fault,omitempty"`
@@ -192,8 +197,13 @@ const (
 type Limits struct {
 	// MaxConnections absent means DefaultMaxConnections or half of the limit of
 	// open files, whichever is less: only the pod knows.
-	MaxConnections     *int32    `json:"maxConnections,omitempty"`
-	MaxMessageBytes    *int64    `json:"maxMessageBytes,omitempty"`
+	MaxConnections  *int32 `json:"maxConnections,omitempty"`
+	MaxMessageBytes *int64 `json:"maxMessageBytes,omitempty"`
+
+	// Absent means no limit.
+	MaxConnectionsPerIdentity *int32 `json:"maxConnectionsPerIdentity,omitempty"`
+	MaxConnectionsPerAddress  *int32 `json:"maxConnectionsPerAddress,omitempty"`
+
 	RequestHeaderBytes *int32    `json:"requestHeaderBytes,omitempty"`
 	HandshakeTimeout   *Duration `json:"handshakeTimeout,omitempty"`
 	IdleTimeout        *Duration `json:"idleTimeout,omitempty"`
@@ -222,7 +232,11 @@ const (
 // EffectiveLimits are Limits with nothing left open but MaxConnections, which
 // is 0 where the pod has to decide.
 type EffectiveLimits struct {
-	MaxConnections     int32
+	MaxConnections int32
+	// 0 is no limit.
+	MaxConnectionsPerIdentity int32
+	MaxConnectionsPerAddress  int32
+
 	MaxMessageBytes    int64
 	RequestHeaderBytes int32
 	HandshakeTimeout   time.Duration
@@ -237,7 +251,11 @@ func (l *Limits) WithDefaults() EffectiveLimits {
 		l = &Limits{}
 	}
 	return EffectiveLimits{
-		MaxConnections:     or(l.MaxConnections, 0),
+		MaxConnections: or(l.MaxConnections, 0),
+
+		MaxConnectionsPerIdentity: or(l.MaxConnectionsPerIdentity, 0),
+		MaxConnectionsPerAddress:  or(l.MaxConnectionsPerAddress, 0),
+
 		MaxMessageBytes:    or(l.MaxMessageBytes, DefaultMaxMessageBytes),
 		RequestHeaderBytes: or(l.RequestHeaderBytes, DefaultRequestHeaderBytes),
 		HandshakeTimeout:   time.Duration(or(l.HandshakeTimeout, Duration(DefaultHandshakeTimeout))),

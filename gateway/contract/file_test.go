@@ -53,6 +53,7 @@ func fullConfig() contract.Config {
 				},
 				Origins:         &contract.Origins{Allow: []string{"https://*.example.com", "https://app.example.com"}, AllowMissing: true},
 				IdentityHeaders: []contract.IdentityHeader{{Name: "X-User", Claim: "sub"}},
+				ExpiryGrace:     contract.Duration(time.Minute),
 			},
 			{Name: "broken", Fault: contract.FaultPolicyInvalid},
 		},
@@ -64,11 +65,14 @@ func fullConfig() contract.Config {
 			{Name: "lost", Hostnames: []string{"ws.example.com"}, Path: contract.Path{Exact: "/lost"}, Fault: contract.FaultPolicyNotFound},
 		},
 		Limits: &contract.Limits{
+			MaxConnectionsPerIdentity: new(int32(3)), MaxConnectionsPerAddress: new(int32(4)),
 			MaxConnections: new(int32(5)), MaxMessageBytes: new(int64(6)), RequestHeaderBytes: new(int32(2048)),
 			HandshakeTimeout: new(contract.Duration(time.Second)), IdleTimeout: new(contract.Duration(time.Hour)),
 			PingInterval: new(contract.Duration(time.Minute)), PongTimeout: new(contract.Duration(90 * time.Second)),
 		},
 		Audit: &contract.Audit{ProgressInterval: new(contract.Duration(time.Minute))},
+
+		KeepAdmitted: true,
 	}
 }
 

@@ -68,6 +68,9 @@ func (p *Policy) validate() error {
 	if len(p.Methods) == 0 {
 		return fmt.Errorf("policy %q: no methods", p.Name)
 	}
+	if p.ExpiryGrace < 0 {
+		return fmt.Errorf("policy %q: negative grace after expiry", p.Name)
+	}
 	for i := range p.Methods {
 		if err := p.Methods[i].validate(); err != nil {
 			return fmt.Errorf("policy %q: method %d: %w", p.Name, i, err)

@@ -40,6 +40,9 @@ type Authenticator interface {
 	SubprotocolAnswer(offered []string) string
 	// IdentityHeaders are the headers that tell the backend who it is.
 	IdentityHeaders(identity authn.Identity) http.Header
+	// Reconsider returns the refusal that somebody would get now who was
+	// admitted before; nil when there is none, or it cannot be told.
+	Reconsider(proof *authn.Proof) error
 }
 
 var _ Authenticator = (*authn.Policy)(nil)
@@ -68,6 +71,9 @@ type Door struct {
 	Upstreams Connector
 	// Draining is true when no newcomers are accepted any more.
 	Draining func() bool
+	// Seat takes a place among the connections of an identity; the error is an
+	// *outcome.Refusal. leave gives it back.
+	Seat func(identity *authn.Identity) (leave func(), err error)
 	// Now is the clock, Took is told how long a step took.
 	Now  func() time.Time
 	Took func(phase metrics.Phase, took time.Duration)
@@ -91,14 +97,25 @@ type Caller struct {
 type Admission struct {
 	Route    *contract.Route
 	Identity authn.Identity
-	// Upstream has answered its handshake. Whoever gets an Admission releases it.
+	// Ends is when the connection must end, because its credential has expired
+	// and the policy's grace is over; zero when it does not expire.
+	Ends time.Time
+	// Upstream has answered its handshake, and Leave gives back the place that
+	// Seat took. Whoever gets an Admission sees to both.
 	Upstream *proxy.Upstream
+	Leave    func()
 	// Host without port and Path without query, as they were matched.
 	Host, Path string
 	// Subprotocol of the answer, never a credential.
 	Subprotocol string
 	// Answer is the 101 response for the client.
 	Answer []byte
+}
+
+// Release gives back what an admission holds that does not become a connection.
+func (a *Admission) Release() {
+	a.Upstream.Release()
+	a.Leave()
 }
 
 // Admit takes a caller through the steps, cheap and anonymous ones first. It
@@ -112,9 +129,19 @@ func (d *Door) Admit(ctx context.Context, rules *Rules, c *Caller, attempt *audi
 	if err != nil {
 		return nil, err
 	}
+	if found.Leave, err = d.Seat(&found.Identity); err != nil {
+		return nil, err
+	}
+	connected := false
+	defer func() {
+		if !connected {
+			found.Leave()
+		}
+	}()
 	if err := d.connect(ctx, found, c); err != nil {
 		return nil, err
 	}
+	connected = true
 	return &found.Admission, nil
 }
 
@@ -130,6 +157,7 @@ func (d *Door) Review(ctx context.Context, rules *Rules, c *Caller, a *Admission
 		// The backend was chosen by the old route and told of the old identity.
 		return outcome.Refuse(outcome.RouteUnavailable, "the route or the identity has changed during the handshake")
 	}
+	a.Identity, a.Ends = found.Identity, found.Ends
 	return nil
 }
 
@@ -164,6 +192,7 @@ func (d *Door) judge(ctx context.Context, rules *Rules, c *Caller, attempt *audi
 	if v.Identity, err = d.authenticate(ctx, v.policy, c.Request, v.upgrade.subprotocols); err != nil {
 		return nil, err
 	}
+	v.Ends = v.policy.ends(v.Identity.ExpiresAt)
 	return &v, nil
 }
 

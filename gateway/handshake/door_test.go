@@ -99,6 +99,7 @@ type scene struct {
 	route    contract.Route
 	origins  *contract.Origins
 	draining bool
+	seats    seats
 	attempt  audit.Attempt
 }
 
@@ -121,7 +122,7 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 		t.Fatal(err)
 	}
 	door := &handshake.Door{
-		Upstreams: &s.backend, Draining: func() bool { return s.draining }, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
+		Upstreams: &s.backend, Draining: func() bool { return s.draining }, Seat: s.seat, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
 		AuthenticateTimeout: 100 * time.Millisecond, UpstreamTimeout: time.Second,
 	}
 	rules := &handshake.Rules{
@@ -328,7 +329,7 @@ func FuzzUpgrade(f *testing.F) {
 			"Sec-Websocket-Key": {key}, "Sec-Websocket-Protocol": {subprotocols},
 		}}
 		door := &handshake.Door{
-			Upstreams: &s.backend, Draining: func() bool { return false }, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
+			Upstreams: &s.backend, Draining: func() bool { return false }, Seat: s.seat, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
 			AuthenticateTimeout: time.Second, UpstreamTimeout: time.Second,
 		}
 		rules := &handshake.Rules{Routes: match.NewRoutes([]contract.Route{s.route}), Policies: map[string]handshake.Policy{
@@ -371,3 +372,4 @@ func (anyone) StripTarget(target string) string           { return target }
 func (anyone) Challenges() []string                       { return nil }
 func (anyone) SubprotocolAnswer([]string) string          { return "" }
 func (anyone) IdentityHeaders(authn.Identity) http.Header { return nil }
+func (anyone) Reconsider(*authn.Proof) error              { return nil }

@@ -17,22 +17,25 @@ const (
 
 // The closures.
 const (
-	ClientClosed    Reason = "client_closed"
-	ClientLost      Reason = "client_lost"
-	UpstreamClosed  Reason = "upstream_closed"
-	UpstreamLost    Reason = "upstream_lost"
-	IdleTimeout     Reason = "idle_timeout"
-	PongTimeout     Reason = "pong_timeout"
-	MessageTooBig   Reason = "message_too_big"
-	ProtocolError   Reason = "protocol_error"
-	InvalidUTF8     Reason = "invalid_utf8"
-	RouteRemoved    Reason = "route_removed"
-	DrainingClosure Reason = "draining"
-	Shutdown        Reason = "shutdown"
-	RelayFailed     Reason = "relay_failed"
+	ClientClosed      Reason = "client_closed"
+	ClientLost        Reason = "client_lost"
+	UpstreamClosed    Reason = "upstream_closed"
+	UpstreamLost      Reason = "upstream_lost"
+	IdleTimeout       Reason = "idle_timeout"
+	PongTimeout       Reason = "pong_timeout"
+	MessageTooBig     Reason = "message_too_big"
+	ProtocolError     Reason = "protocol_error"
+	InvalidUTF8       Reason = "invalid_utf8"
+	RouteRemoved      Reason = "route_removed"
+	CredentialExpired Reason = "credential_expired"
+	AccessRevoked     Reason = "access_revoked"
+	DrainingClosure   Reason = "draining"
+	Shutdown          Reason = "shutdown"
+	RelayFailed       Reason = "relay_failed"
 )
 
-// Close codes of RFC 6455 section 7.4.1 and the registry it opened.
+// Close codes of RFC 6455 section 7.4.1 and the registry that its section 11.7
+// opened.
 const (
 	CodeNormal          = 1000
 	CodeGoingAway       = 1001
@@ -44,6 +47,8 @@ const (
 	CodeTooBig          = 1009
 	CodeInternalError   = 1011
 	CodeServiceRestart  = 1012
+	CodeUnauthorized    = 3000
+	CodeForbidden       = 3003
 )
 
 // Closure ends a connection after the 101 answer.
@@ -104,6 +109,10 @@ func closeCode(reason Reason) (int, bool) {
 		return CodeProtocolError, true
 	case InvalidUTF8:
 		return CodeInvalidPayload, true
+	case CredentialExpired:
+		return CodeUnauthorized, true
+	case AccessRevoked:
+		return CodeForbidden, true
 	case DrainingClosure:
 		return CodeServiceRestart, true
 	default:
@@ -115,6 +124,6 @@ func closeCode(reason Reason) (int, bool) {
 func Closures() []Reason {
 	return []Reason{
 		ClientClosed, ClientLost, UpstreamClosed, UpstreamLost, IdleTimeout, PongTimeout, MessageTooBig,
-		ProtocolError, InvalidUTF8, RouteRemoved, DrainingClosure, Shutdown, RelayFailed,
+		ProtocolError, InvalidUTF8, RouteRemoved, CredentialExpired, AccessRevoked, DrainingClosure, Shutdown, RelayFailed,
 	}
 }

@@ -44,6 +44,8 @@ func Refuse(reason Reason, format string, args ...any) *Refusal {
 // The refusals.
 const (
 	TooManyConnections  Reason = "too_many_connections"
+	TooManyOfAddress    Reason = "too_many_connections_of_address"
+	TooManyOfIdentity   Reason = "too_many_connections_of_identity"
 	HandshakeTimeout    Reason = "handshake_timeout"
 	TLSHandshakeFailed  Reason = "tls_handshake_failed"
 	UnknownServerName   Reason = "unknown_server_name"
@@ -96,7 +98,7 @@ func refusals(reason Reason) (Answer, bool) {
 
 func handshakeRefusals(reason Reason) (Answer, bool) {
 	switch reason {
-	case TooManyConnections, TLSHandshakeFailed, UnknownServerName, NoCertificate, ClientGone:
+	case TooManyConnections, TooManyOfAddress, TLSHandshakeFailed, UnknownServerName, NoCertificate, ClientGone:
 		return Answer{}, true
 	case HandshakeTimeout:
 		return Answer{Status: http.StatusRequestTimeout, Text: "handshake took too long"}, true
@@ -133,6 +135,8 @@ func accessRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusUnauthorized, Text: "authentication failed", Challenge: true}, true
 	case AuthUnavailable:
 		return Answer{Status: http.StatusServiceUnavailable, Text: "authentication not available", RetryAfter: true}, true
+	case TooManyOfIdentity:
+		return Answer{Status: http.StatusTooManyRequests, Text: "too many connections", RetryAfter: true}, true
 	case SubprotocolMismatch:
 		return Answer{Status: http.StatusBadRequest, Text: "no acceptable subprotocol"}, true
 	default:
@@ -158,10 +162,10 @@ func upstreamRefusals(reason Reason) (Answer, bool) {
 // Refusals lists every reason for a refusal, in the order of the handshake.
 func Refusals() []Reason {
 	return []Reason{
-		TooManyConnections, TLSHandshakeFailed, UnknownServerName, NoCertificate,
+		TooManyConnections, TooManyOfAddress, TLSHandshakeFailed, UnknownServerName, NoCertificate,
 		HandshakeTimeout, HeaderTooLarge, BadRequest, Draining,
 		MethodNotAllowed, NotWebSocket, UnsupportedVersion, Misdirected, NoRoute, RouteUnavailable,
-		PolicyUnavailable, OriginNotAllowed, NoCredential, BadCredential, AuthUnavailable,
+		PolicyUnavailable, OriginNotAllowed, NoCredential, BadCredential, AuthUnavailable, TooManyOfIdentity,
 		SubprotocolMismatch, UpstreamUnreachable, UpstreamRefused, UpstreamTimeout,
 		ClientGone, InternalError,
 	}

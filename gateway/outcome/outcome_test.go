@@ -77,7 +77,7 @@ func TestListsHoldEveryReasonOnce(t *testing.T) {
 func TestEveryRefusalHasAnAnswer(t *testing.T) {
 	t.Parallel()
 	silent := []outcome.Reason{
-		outcome.TooManyConnections, outcome.TLSHandshakeFailed, outcome.UnknownServerName, outcome.NoCertificate, outcome.ClientGone,
+		outcome.TooManyConnections, outcome.TooManyOfAddress, outcome.TLSHandshakeFailed, outcome.UnknownServerName, outcome.NoCertificate, outcome.ClientGone,
 	}
 	for _, reason := range outcome.Refusals() {
 		answer := outcome.Refuse(reason, "").Answer()
@@ -136,6 +136,8 @@ func TestEveryClosureHasACode(t *testing.T) {
 			if closure.Code != outcome.CodeAbnormal {
 				t.Errorf("%s: code %d, want %d", reason, closure.Code, outcome.CodeAbnormal)
 			}
+		case slices.Contains([]int{outcome.CodeUnauthorized, outcome.CodeForbidden}, closure.Code):
+			// Of the registry for libraries and frameworks, RFC 6455 section 7.4.2.
 		// RFC 6455 section 7.4.1: 1004, 1005, 1006 and 1015 are never in a frame.
 		case closure.Code < 1000 || closure.Code > 1014 || slices.Contains([]int{1004, outcome.CodeNoStatus, outcome.CodeAbnormal}, closure.Code):
 			t.Errorf("%s: code %d cannot be sent", reason, closure.Code)

@@ -33,17 +33,21 @@ type Registry struct {
 
 	mu       sync.Mutex
 	sessions map[string]*Session
+	expiries expiries
 	// drain has the sessions that a running Drain has still to end; nil when
 	// none runs. Add puts newcomers into it, or they would outlive the window.
 	drain *queue
 	// empty is closed when the last session is removed, for a Drain that waits;
 	// nil when none waits.
 	empty chan struct{}
+
+	// sooner tells Expire that it sleeps too long.
+	sooner chan struct{}
 }
 
 // NewRegistry returns an empty registry.
 func NewRegistry(o Options) *Registry {
-	return &Registry{options: o, sessions: map[string]*Session{}}
+	return &Registry{options: o, sessions: map[string]*Session{}, sooner: make(chan struct{}, 1)}
 }
 
 // Add registers a session. A session added during Drain is drained with the
@@ -65,6 +69,7 @@ func (r *Registry) Remove(s *Session) {
 		return
 	}
 	delete(r.sessions, s.ID())
+	r.expiries.set(s, time.Time{})
 	if len(r.sessions) == 0 && r.empty != nil {
 		close(r.empty)
 		r.empty = nil

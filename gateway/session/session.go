@@ -6,6 +6,7 @@ package session
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
@@ -20,6 +21,11 @@ type Session struct {
 	messagesToClient   atomic.Uint64
 	bytesFromClient    atomic.Uint64
 	bytesToClient      atomic.Uint64
+
+	// due and place belong to the Registry's queue of expiries: when the session
+	// ends, and its index plus one; 0 when it is not in there.
+	due   time.Time
+	place int
 
 	mu     sync.Mutex
 	ending *outcome.Closure

@@ -88,6 +88,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: onExpiry
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OnExpiry
     - name: origins
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Origins
@@ -166,6 +169,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: maxConnections
+      type:
+        scalar: numeric
+    - name: maxConnectionsPerAddress
+      type:
+        scalar: numeric
+    - name: maxConnectionsPerIdentity
       type:
         scalar: numeric
     - name: maxMessageBytes
@@ -297,6 +306,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: drain
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Drain
+    - name: onPolicyChange
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PolicyChange
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Limits
   map:
     fields:
@@ -307,6 +319,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: maxConnections
+      type:
+        scalar: numeric
+    - name: maxConnectionsPerAddress
+      type:
+        scalar: numeric
+    - name: maxConnectionsPerIdentity
       type:
         scalar: numeric
     - name: maxMessageBytes
@@ -383,6 +401,12 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.MissingOrigin
   scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OnExpiry
+  map:
+    fields:
+    - name: grace
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Origin
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Origins
@@ -420,6 +444,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ready
       type:
         scalar: numeric
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PolicyChange
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PrivateKey
   map:
     fields:

@@ -19,6 +19,9 @@ type AuthPolicyApplyConfiguration struct {
 	// origins says which web pages may connect. Absent: requests without an
 	// Origin header go on, and every request with one is refused.
 	Origins *OriginsApplyConfiguration `json:"origins,omitempty"`
+	// onExpiry says what happens to an open connection when the credential
+	// that admitted it expires.
+	OnExpiry *OnExpiryApplyConfiguration `json:"onExpiry,omitempty"`
 	// forwardIdentity passes claims of the caller to the backend as headers.
 	// Whatever the client sends under these names is removed in every spelling.
 	ForwardIdentity *ForwardIdentityApplyConfiguration `json:"forwardIdentity,omitempty"`
@@ -56,6 +59,14 @@ func (b *AuthPolicyApplyConfiguration) WithAnyOf(values ...*AuthMethodApplyConfi
 // If called multiple times, the Origins field is set to the value of the last call.
 func (b *AuthPolicyApplyConfiguration) WithOrigins(value *OriginsApplyConfiguration) *AuthPolicyApplyConfiguration {
 	b.Origins = value
+	return b
+}
+
+// WithOnExpiry sets the OnExpiry field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnExpiry field is set to the value of the last call.
+func (b *AuthPolicyApplyConfiguration) WithOnExpiry(value *OnExpiryApplyConfiguration) *AuthPolicyApplyConfiguration {
+	b.OnExpiry = value
 	return b
 }
 

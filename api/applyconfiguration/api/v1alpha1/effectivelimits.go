@@ -10,13 +10,17 @@ package v1alpha1
 //
 // EffectiveLimits are the limits in force.
 type EffectiveLimitsApplyConfiguration struct {
-	MaxConnections     *int32  `json:"maxConnections,omitempty"`
-	MaxMessageBytes    *int64  `json:"maxMessageBytes,omitempty"`
-	RequestHeaderBytes *int32  `json:"requestHeaderBytes,omitempty"`
-	HandshakeTimeout   *string `json:"handshakeTimeout,omitempty"`
-	IdleTimeout        *string `json:"idleTimeout,omitempty"`
-	PingInterval       *string `json:"pingInterval,omitempty"`
-	PongTimeout        *string `json:"pongTimeout,omitempty"`
+	MaxConnections *int32 `json:"maxConnections,omitempty"`
+	// Absent: no limit.
+	MaxConnectionsPerIdentity *int32 `json:"maxConnectionsPerIdentity,omitempty"`
+	// Absent: no limit.
+	MaxConnectionsPerAddress *int32  `json:"maxConnectionsPerAddress,omitempty"`
+	MaxMessageBytes          *int64  `json:"maxMessageBytes,omitempty"`
+	RequestHeaderBytes       *int32  `json:"requestHeaderBytes,omitempty"`
+	HandshakeTimeout         *string `json:"handshakeTimeout,omitempty"`
+	IdleTimeout              *string `json:"idleTimeout,omitempty"`
+	PingInterval             *string `json:"pingInterval,omitempty"`
+	PongTimeout              *string `json:"pongTimeout,omitempty"`
 }
 
 // EffectiveLimitsApplyConfiguration constructs a declarative configuration of the EffectiveLimits type for use with
@@ -30,6 +34,22 @@ func EffectiveLimits() *EffectiveLimitsApplyConfiguration {
 // If called multiple times, the MaxConnections field is set to the value of the last call.
 func (b *EffectiveLimitsApplyConfiguration) WithMaxConnections(value int32) *EffectiveLimitsApplyConfiguration {
 	b.MaxConnections = &value
+	return b
+}
+
+// WithMaxConnectionsPerIdentity sets the MaxConnectionsPerIdentity field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxConnectionsPerIdentity field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithMaxConnectionsPerIdentity(value int32) *EffectiveLimitsApplyConfiguration {
+	b.MaxConnectionsPerIdentity = &value
+	return b
+}
+
+// WithMaxConnectionsPerAddress sets the MaxConnectionsPerAddress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxConnectionsPerAddress field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithMaxConnectionsPerAddress(value int32) *EffectiveLimitsApplyConfiguration {
+	b.MaxConnectionsPerAddress = &value
 	return b
 }
 

@@ -5,6 +5,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+)
+
 // LifecycleApplyConfiguration represents a declarative configuration of the Lifecycle type for use
 // with apply.
 //
@@ -12,6 +16,11 @@ package v1alpha1
 type LifecycleApplyConfiguration struct {
 	// drain says how a pod that is about to stop closes its connections.
 	Drain *DrainApplyConfiguration `json:"drain,omitempty"`
+	// onPolicyChange says what happens to open connections when a policy, its
+	// keys or its origins change, or another route serves them now. Reevaluate,
+	// the default, closes those that would be refused now with code 3003; Keep
+	// applies a change to new connections only.
+	OnPolicyChange *apiv1alpha1.PolicyChange `json:"onPolicyChange,omitempty"`
 }
 
 // LifecycleApplyConfiguration constructs a declarative configuration of the Lifecycle type for use with
@@ -25,5 +34,13 @@ func Lifecycle() *LifecycleApplyConfiguration {
 // If called multiple times, the Drain field is set to the value of the last call.
 func (b *LifecycleApplyConfiguration) WithDrain(value *DrainApplyConfiguration) *LifecycleApplyConfiguration {
 	b.Drain = value
+	return b
+}
+
+// WithOnPolicyChange sets the OnPolicyChange field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnPolicyChange field is set to the value of the last call.
+func (b *LifecycleApplyConfiguration) WithOnPolicyChange(value apiv1alpha1.PolicyChange) *LifecycleApplyConfiguration {
+	b.OnPolicyChange = &value
 	return b
 }

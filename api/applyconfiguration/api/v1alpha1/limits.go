@@ -19,6 +19,16 @@ type LimitsApplyConfiguration struct {
 	// same time. Default 10000, or half of the pod's limit of open files if
 	// that is less.
 	MaxConnections *int32 `json:"maxConnections,omitempty"`
+	// maxConnectionsPerIdentity is the number of connections that one identity
+	// (policy, issuer and subject) has with one pod at the same time; a further
+	// one is answered 429. Anonymous callers have no identity. Default: no limit.
+	MaxConnectionsPerIdentity *int32 `json:"maxConnectionsPerIdentity,omitempty"`
+	// maxConnectionsPerAddress is the number of connections that one client
+	// address, or /64 network of IPv6, has with one pod at the same time; a
+	// further one is closed before TLS. Clients behind one NAT share an address,
+	// and behind a proxy or with externalTrafficPolicy Cluster all clients may.
+	// Default: no limit.
+	MaxConnectionsPerAddress *int32 `json:"maxConnectionsPerAddress,omitempty"`
 	// maxMessageBytes is the size of the largest message in either direction; a
 	// larger one closes the connection with code 1009. Default 1048576.
 	MaxMessageBytes *int64 `json:"maxMessageBytes,omitempty"`
@@ -51,6 +61,22 @@ func Limits() *LimitsApplyConfiguration {
 // If called multiple times, the MaxConnections field is set to the value of the last call.
 func (b *LimitsApplyConfiguration) WithMaxConnections(value int32) *LimitsApplyConfiguration {
 	b.MaxConnections = &value
+	return b
+}
+
+// WithMaxConnectionsPerIdentity sets the MaxConnectionsPerIdentity field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxConnectionsPerIdentity field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithMaxConnectionsPerIdentity(value int32) *LimitsApplyConfiguration {
+	b.MaxConnectionsPerIdentity = &value
+	return b
+}
+
+// WithMaxConnectionsPerAddress sets the MaxConnectionsPerAddress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxConnectionsPerAddress field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithMaxConnectionsPerAddress(value int32) *LimitsApplyConfiguration {
+	b.MaxConnectionsPerAddress = &value
 	return b
 }
 

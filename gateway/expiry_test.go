@@ -1,0 +1,83 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
+)
+
+const aKey = "0123456789abcdef0123456789abcdef"
+
+// startUsers is startBase with tokens of i, the API key aKey of device-1, and
+// nobody else.
+func startUsers(t *testing.T, i *issuer) (*running, contract.Config, *wstest.Upstream) {
+	t.Helper()
+	r, echo := startBase(t, nil)
+	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte(aKey)})
+	config := baseConfig()
+	withTokens(t, i)(&config)
+	r.put(t, echo, config)
+	until(t, func() string {
+		if p := r.report(t).Problems; len(p) > 0 {
+			return "the Secret is not there"
+		}
+		return ""
+	})
+	return r, config, echo
+}
+
+// open dials the route with headers.
+func (r *running) open(t *testing.T, headers ...string) *websocket.Conn {
+	t.Helper()
+	d := r.dialer("public")
+	d.Header = http.Header{}
+	for i := 0; i < len(headers); i += 2 {
+		d.Header.Set(headers[i], headers[i+1])
+	}
+	return d.MustDial(t, chatURL)
+}
+
+func TestAConnectionEndsWithItsTokenAndNoOther(t *testing.T) {
+	const grace = time.Second
+	i := newIssuer(t)
+	r, config, echo := startUsers(t, i)
+	config.Policies[0].ExpiryGrace = contract.Duration(grace)
+	r.put(t, echo, config)
+	// Issued so that it is accepted for about two seconds more, by the skew.
+	expiry := time.Now().Add(2*time.Second - contract.DefaultClockSkew)
+	short := r.open(t, "Authorization", "Bearer "+i.token(t, time.Until(expiry)))
+	long := r.open(t, "Authorization", "Bearer "+i.token(t, time.Hour))
+	device := r.open(t, "X-API-Key", aKey)
+
+	_, _, err := short.ReadMessage()
+	ended := time.Now()
+	if !websocket.IsCloseError(err, outcome.CodeUnauthorized) {
+		t.Errorf("the connection of the short token: %v", err)
+	}
+	// exp has whole seconds, so that up to one is cut off.
+	if after := ended.Sub(expiry.Add(contract.DefaultClockSkew + grace)); after < -time.Second || after > time.Second {
+		t.Errorf("it ended %v from where it should", after)
+	}
+	for name, conn := range map[string]*websocket.Conn{"a longer token": long, "an API key": device} {
+		if err := echoOnce(conn); err != nil {
+			t.Errorf("connection of %s: %v", name, err)
+		}
+	}
+	until(t, func() string {
+		for _, record := range r.audit.records(t, "closed") {
+			if record["reason"] == "credential_expired" && record["initiator"] == "gateway" && record["close_code"] == 3000.0 {
+				return ""
+			}
+		}
+		return "no record says credential_expired"
+	})
+}

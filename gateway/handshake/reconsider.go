@@ -1,0 +1,62 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package handshake
+
+import (
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+)
+
+// Standing is what a connection was admitted by, as far as the steps of Admit
+// look at it.
+type Standing struct {
+	// Host and Path as they were matched, Origin empty for none.
+	Host, Path, Origin string
+	Proof              *authn.Proof
+	// ExpiresAt is that of the identity.
+	ExpiresAt time.Time
+}
+
+// Reconsider asks the steps of Admit that other rules may answer otherwise: which
+// route is it, may this page connect, does the policy accept this caller? The
+// error is the *outcome.Refusal that a handshake would get; else ends is when the
+// connection ends, zero where nothing is to be changed about that.
+//
+// A host and path without a route, and a route or policy with a fault, are no
+// refusal here: who comes has to wait, who is there has done nothing.
+func (r *Rules) Reconsider(s *Standing) (ends time.Time, err error) {
+	route, ok := r.Routes.Lookup(s.Host, s.Path)
+	if !ok || route.Fault != "" {
+		return time.Time{}, nil
+	}
+	policy, ok := r.Policies[route.Policy]
+	if !ok || policy.Fault != "" {
+		return time.Time{}, nil
+	}
+	if err := checkOrigin(origins(s.Origin), policy.Origins); err != nil {
+		return time.Time{}, err
+	}
+	if err := policy.Authenticator.Reconsider(s.Proof); err != nil {
+		return time.Time{}, err
+	}
+	return policy.ends(s.ExpiresAt), nil
+}
+
+// origins are the Origin headers of an admitted request: none or one.
+func origins(origin string) []string {
+	if origin == "" {
+		return nil
+	}
+	return []string{origin}
+}
+
+// ends is when a connection must end whose credential expires at a time; zero
+// for never.
+func (p *Policy) ends(expiresAt time.Time) time.Time {
+	if expiresAt.IsZero() {
+		return time.Time{}
+	}
+	return expiresAt.Add(time.Duration(p.ExpiryGrace))
+}

@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
+)
+
+// audience is one connection of each kind that startUsers admits.
+func (r *running) audience(t *testing.T, i *issuer) map[string]*websocket.Conn {
+	t.Helper()
+	token := "Bearer " + i.token(t, time.Hour)
+	return map[string]*websocket.Conn{
+		"token":        r.open(t, "Authorization", token),
+		"token, page":  r.open(t, "Authorization", token, "Origin", "https://app.example.com"),
+		"device":       r.open(t, "X-API-Key", aKey),
+		"device, page": r.open(t, "X-API-Key", aKey, "Origin", "https://app.example.com"),
+	}
+}
+
+// lost waits until exactly those of the connections are closed whose names have
+// one of the marks, and looks whether the others still work.
+func lost(t *testing.T, conns map[string]*websocket.Conn, marks ...string) {
+	t.Helper()
+	for name, conn := range conns {
+		gone := false
+		for _, mark := range marks {
+			gone = gone || strings.Contains(name, mark)
+		}
+		if !gone {
+			continue
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, _, err := conn.ReadMessage(); !websocket.IsCloseError(err, outcome.CodeForbidden) {
+			t.Errorf("%s: %v, want to be closed with 3003", name, err)
+		}
+		delete(conns, name)
+	}
+	for name, conn := range conns {
+		if err := echoOnce(conn); err != nil {
+			t.Errorf("%s should have stayed: %v", name, err)
+		}
+	}
+}
+
+// put brings a configuration into force.
+func (r *running) put(t *testing.T, echo *wstest.Upstream, config contract.Config) {
+	t.Helper()
+	r.root.Config(t, config, endpoints(echo.Address))
+	r.served(t, config)
+}
+
+func TestAChangeClosesExactlyThoseThatItWouldRefuse(t *testing.T) {
+	i := newIssuer(t)
+	for name, tt := range map[string]struct {
+		change func(*contract.Config)
+		lost   []string
+	}{
+		"a removed origin": {func(c *contract.Config) { c.Policies[0].Origins.Allow = []string{"https://b.example.com"} }, []string{"page"}},
+		"an added origin": {func(c *contract.Config) {
+			c.Policies[0].Origins.Allow = append(c.Policies[0].Origins.Allow, "https://b.example.com")
+		}, nil},
+		"another audience": {func(c *contract.Config) { c.Policies[0].Methods[0].JWT.Audiences = []string{"admin"} }, []string{"token"}},
+		"another key set": {func(c *contract.Config) {
+			c.Policies[0].Methods[0].JWT.KeySet.Inline = newIssuer(t).keySet(t)
+		}, []string{"token"}},
+		"no API keys any more": {func(c *contract.Config) { c.Policies[0].Methods = c.Policies[0].Methods[:1] }, []string{"device"}},
+		"another policy of the route": {func(c *contract.Config) {
+			c.Policies = append(c.Policies, contract.Policy{Name: "devices", Methods: c.Policies[0].Methods[1:], Origins: c.Policies[0].Origins})
+			c.Routes[0].Policy = "devices"
+		}, []string{"token"}},
+		"a policy with a fault": {func(c *contract.Config) {
+			c.Policies[0] = contract.Policy{Name: "users", Fault: contract.FaultPolicyInvalid}
+		}, nil},
+		"another audience, and those within are kept": {func(c *contract.Config) {
+			c.Policies[0].Methods[0].JWT.Audiences, c.KeepAdmitted = []string{"admin"}, true
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, config, echo := startUsers(t, i)
+			conns := r.audience(t, i)
+			before := len(conns)
+			tt.change(&config)
+			r.put(t, echo, config)
+			lost(t, conns, tt.lost...)
+			r.end(t)
+			revoked := 0
+			for _, record := range r.audit.records(t, "closed") {
+				if record["reason"] == "access_revoked" && record["close_code"] == 3003.0 && record["detail"] != "" {
+					revoked++
+				}
+			}
+			if want := before - len(conns); revoked != want {
+				t.Errorf("%d records say access_revoked, want %d", revoked, want)
+			}
+		})
+	}
+}
+
+func TestAnAPIKeyThatIsTakenAwayEndsItsConnections(t *testing.T) {
+	i := newIssuer(t)
+	r, _, _ := startUsers(t, i)
+	conns := r.audience(t, i)
+	const second = "another-key-of-some-length-000000"
+	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte(aKey), "device-2": []byte(second)})
+	until(t, func() string {
+		if response, _ := r.ask(t, "ws.example.com", request("X-API-Key: "+second)); response.StatusCode != http.StatusSwitchingProtocols {
+			return "the second key is not known yet"
+		}
+		return ""
+	})
+	lost(t, conns)
+	r.root.Secret(t, "keys", map[string][]byte{"device-2": []byte(second)})
+	lost(t, conns, "device")
+	// A missing Secret is a fault: it admits nobody, and closes nothing.
+	r.root.DeleteSecret(t, "keys")
+	until(t, func() string {
+		if p := r.report(t).Problems; len(p) != 1 {
+			return "the Secret is still there"
+		}
+		return ""
+	})
+	lost(t, conns)
+	if text := r.audit.String() + r.logs.String(); strings.Contains(text, aKey) || strings.Contains(text, second) {
+		t.Error("a key got into a log")
+	}
+}
+
+func TestAShorterGraceReachesOpenConnections(t *testing.T) {
+	i := newIssuer(t)
+	r, config, echo := startUsers(t, i)
+	config.Policies[0].ExpiryGrace = contract.Duration(time.Hour)
+	r.put(t, echo, config)
+	short := r.open(t, "Authorization", "Bearer "+i.token(t, -24*time.Second))
+	config.Policies[0].ExpiryGrace = 0
+	r.put(t, echo, config)
+	_ = short.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, _, err := short.ReadMessage(); !websocket.IsCloseError(err, outcome.CodeUnauthorized) {
+		t.Errorf("connection of the expired token: %v", err)
+	}
+}
