@@ -224,12 +224,12 @@ func TestAPasswordLetsInAndEndsAtTheGateway(t *testing.T) {
 	})
 	shown := base64.StdEncoding.EncodeToString([]byte("cid:staple"))
 	response, _ := r.ask(t, "ws.example.com", request("Authorization: Basic "+shown))
-	if requests := echo.Requests(); response.StatusCode != 101 || len(requests) != 1 || requests[0].Header.Get("Authorization") != "" {
+	if requests := echo.Requests(); response.StatusCode != http.StatusSwitchingProtocols || len(requests) != 1 || requests[0].Header.Get("Authorization") != "" {
 		t.Errorf("status %d, %d requests", response.StatusCode, len(requests))
 	}
 	for _, fields := range [][]string{nil, {"Authorization: Basic " + shown[:8]}} {
 		response, _ := r.ask(t, "ws.example.com", request(fields...))
-		if response.StatusCode != 401 || !strings.HasPrefix(response.Header.Get("WWW-Authenticate"), "Basic realm=") {
+		if response.StatusCode != http.StatusUnauthorized || !strings.HasPrefix(response.Header.Get("WWW-Authenticate"), "Basic realm=") {
 			t.Errorf("%v: status %d, %v", fields, response.StatusCode, response.Header)
 		}
 	}
