@@ -131,7 +131,7 @@ func TestNoReaderEverSeesTwoGenerationsMixed(t *testing.T) {
 		for ctx.Err() == nil {
 			tree, err := filewatch.ReadTree(ctx, root.Path)
 			if err != nil {
-				// The writer took the generation away three times in a row.
+				// The writer replaced the generation at each attempt.
 				continue
 			}
 			a, errA := tree.Read("pair", "a")

@@ -25,8 +25,8 @@ const (
 	dataLink = "..data"
 	// maxFileBytes is above what a Secret or ConfigMap can hold.
 	maxFileBytes = 2 << 20
-	// readAttempts covers the kubelet removing a generation that is being read.
-	readAttempts = 3
+	// readAttempts covers the kubelet replacing a generation that is being read.
+	readAttempts = 10
 )
 
 // Folder is the files of one folder, all of one generation.
@@ -98,16 +98,38 @@ func readFolder(ctx context.Context, path string) (Folder, error) {
 	return nil, err
 }
 
+// errReplaced means that the generation which was being read is not the one in
+// force any more. It may have been removed in part meanwhile.
+var errReplaced = errors.New("the content was replaced while it was read")
+
+// readGeneration reads all files through the target that the link has now. The
+// kubelet moves the link before it removes the old generation, so what was read
+// is whole if the link has not moved.
 func readGeneration(path string) (Folder, error) {
-	// All files are read through the target of the link as it is now.
-	resolved, err := filepath.EvalSymlinks(filepath.Join(path, dataLink))
-	if errors.Is(err, fs.ErrNotExist) {
-		resolved, err = path, nil
-	}
+	target, err := generation(path)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(resolved)
+	folder, err := readAll(filepath.Join(path, target))
+	// What was not found because it was just removed is not missing.
+	if now, moved := generation(path); moved != nil || now != target {
+		return nil, errors.Join(errReplaced, moved)
+	}
+	return folder, err
+}
+
+// generation is the folder that the kubelet's link leads to, "." in a folder
+// that has no such link.
+func generation(path string) (string, error) {
+	target, err := os.Readlink(filepath.Join(path, dataLink))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ".", nil
+	}
+	return target, err
+}
+
+func readAll(path string) (Folder, error) {
+	entries, err := os.ReadDir(path)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +138,7 @@ func readGeneration(path string) (Folder, error) {
 		if strings.HasPrefix(entry.Name(), "..") {
 			continue
 		}
-		data, err := readFile(filepath.Join(resolved, entry.Name()))
+		data, err := readFile(filepath.Join(path, entry.Name()))
 		if err != nil {
 			return nil, err
 		}
