@@ -48,8 +48,15 @@ func TestNothingIsRecordedOfAConnectionBehindItsEnd(t *testing.T) {
 	r, _ := startBase(t, func(c *contract.Config) {
 		c.Audit = &contract.Audit{ProgressInterval: new(contract.Duration(5 * time.Millisecond))}
 	})
-	for range 3 {
-		wstest.Talk(t, r.dialer("public"), chatURL, 40, 5*time.Millisecond).Stop()
+	for round := range 3 {
+		talk := wstest.Talk(t, r.dialer("public"), chatURL, 40, 5*time.Millisecond)
+		until(t, func() string {
+			if len(r.audit.records(t, "progress")) <= round {
+				return "no progress was recorded"
+			}
+			return ""
+		})
+		talk.Stop()
 	}
 	r.end(t)
 	ended := map[any]bool{}
