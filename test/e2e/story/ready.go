@@ -39,7 +39,21 @@ func (w *World) becomesReady(ctx context.Context) (string, error) {
 	if !w.roots.AppendCertsFromPEM(secret.Data["tls.crt"]) {
 		return "", errors.New("the CA's Secret quickstart-ca holds no certificate")
 	}
+	// kube-proxy learns of ready pods when the operator does, and needs a moment
+	// of its own to open the node's port.
+	if err := until(ctx, 15*time.Second, w.reachable); err != nil {
+		return "", err
+	}
 	return "reachable at " + w.address, nil
+}
+
+func (w *World) reachable(ctx context.Context) error {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", w.address)
+	if err != nil {
+		return fmt.Errorf("connect to the node's port: %w", err)
+	}
+	return conn.Close()
 }
 
 // current answers nil when kstatus calls the gateway Current.
