@@ -54,7 +54,7 @@ func deployment(gw *wsv1alpha1.WebSocketGateway, options Options) *appsv1ac.Depl
 }
 
 func podSpec(gw *wsv1alpha1.WebSocketGateway, options Options) *corev1ac.PodSpecApplyConfiguration {
-	secrets := mountedSecrets(gw)
+	secrets := compile.MountedSecrets(gw)
 	spec := corev1ac.PodSpec().
 		WithServiceAccountName(compile.ObjectName(gw.Name)).
 		WithAutomountServiceAccountToken(false).

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"path"
-	"slices"
 	"strings"
 
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -24,35 +23,6 @@ const (
 	// fileMode lets the group of the pod read, and nobody write.
 	fileMode int32 = 0o440
 )
-
-// mountedSecrets names every Secret that a listener or policy refers to, sorted
-// and once each. No other Secret of the namespace is in a pod.
-func mountedSecrets(gw *wsv1alpha1.WebSocketGateway) []string {
-	var names []string
-	for i := range gw.Spec.Listeners {
-		source := gw.Spec.Listeners[i].TLS.Certificate
-		if source.SecretRef != nil {
-			names = append(names, source.SecretRef.Name)
-		} else {
-			names = append(names, compile.CertificateSecretName(gw.Name, gw.Spec.Listeners[i].Name))
-		}
-	}
-	for i := range gw.Spec.AuthPolicies {
-		for _, method := range gw.Spec.AuthPolicies[i].AnyOf {
-			if method.JWT != nil && method.JWT.JWKS.SecretRef != nil {
-				names = append(names, method.JWT.JWKS.SecretRef.Name)
-			}
-			if method.APIKey != nil {
-				names = append(names, method.APIKey.SecretRef.Name)
-			}
-			if method.Basic != nil {
-				names = append(names, method.Basic.SecretRef.Name)
-			}
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
 
 // volumes are all optional: a pod starts without them and reports what is
 // missing, instead of hanging where nobody but the kubelet knows why.
