@@ -217,14 +217,6 @@ func Accept(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// Dead is a loopback address on which nobody listens.
-func Dead(tb testing.TB) string {
-	tb.Helper()
-	u := Raw(tb, func(net.Conn) {})
-	u.Stop()
-	return u.Address
-}
-
 // responder lets the library's Upgrader answer on a bare connection.
 type responder struct {
 	conn   net.Conn

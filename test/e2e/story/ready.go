@@ -67,14 +67,10 @@ func (w *World) current(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("compute kstatus: %w", err)
 	}
-	switch result.Status {
-	case status.CurrentStatus:
-		return nil
-	case status.FailedStatus:
-		return fmt.Errorf("kstatus %s: %s", result.Status, result.Message)
-	default:
+	if result.Status != status.CurrentStatus {
 		return fmt.Errorf("kstatus %s: %s", result.Status, result.Message)
 	}
+	return nil
 }
 
 // findAddress takes the node's address and the port that the Service has there.

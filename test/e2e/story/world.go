@@ -119,8 +119,8 @@ func (w *World) pods(ctx context.Context, namespace string, labels client.Matchi
 	return pods, nil
 }
 
-// until polls check until it answers true, an error that wraps errGiveUp, or
-// the deadline passes; then the last answer's error says what was missing.
+// until polls check until it answers nil or the time is up; then the last answer
+// says what was missing.
 func until(ctx context.Context, limit time.Duration, check func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -129,8 +129,8 @@ func until(ctx context.Context, limit time.Duration, check func(context.Context)
 	var last error
 	for {
 		err := check(ctx)
-		if err == nil || errors.Is(err, errGiveUp) {
-			return err
+		if err == nil {
+			return nil
 		}
 		if ctx.Err() == nil || last == nil {
 			last = err
@@ -142,8 +142,6 @@ func until(ctx context.Context, limit time.Duration, check func(context.Context)
 		}
 	}
 }
-
-var errGiveUp = errors.New("waiting is useless")
 
 func ready(pod *corev1.Pod) bool {
 	for _, condition := range pod.Status.Conditions {
