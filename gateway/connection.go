@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
@@ -41,9 +42,11 @@ type visit struct {
 	// snapshot is the one by whose rules the caller is judged at the moment.
 	snapshot *snapshot
 	// rules is the number of the rules that the snapshot, or newer ones, has.
-	rules   uint64
-	conn    net.Conn
-	port    string
+	rules uint64
+	conn  net.Conn
+	port  string
+	// client is the address that the caller comes from.
+	client  netip.Addr
 	network netip.Prefix
 	begin   time.Time
 	attempt audit.Attempt
@@ -56,6 +59,7 @@ type visit struct {
 func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest func()) {
 	v := &visit{server: s, conn: conn, port: port, begin: s.options.Now(), snapshot: s.current.Load()}
 	v.attempt.ClientAddress = conn.RemoteAddr().String()
+	v.client = addressOf(v.attempt.ClientAddress)
 	if err := v.enter(); err != nil {
 		v.refused(asRefusal(err))
 		_ = conn.Close()
@@ -169,7 +173,7 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 		session: session.New(v.describe(secure, admission)), rules: v.rules, ends: admission.Ends, leave: admission.Leave,
 		standing: handshake.Standing{
 			Host: admission.Host, Path: admission.Path, Origin: v.attempt.Origin,
-			Proof: admission.Identity.Proof, ExpiresAt: admission.Identity.ExpiresAt,
+			Listener: v.attempt.Listener, Client: v.client, Identity: withoutClaims(admission.Identity),
 		},
 		client:   proxy.Replay(secure, early),
 		upstream: admission.Upstream, limits: v.snapshot.limits,
@@ -189,7 +193,7 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hell
 	if err := secure.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, outcome.Refuse(outcome.ClientGone, "connection ended before our answer")
 	}
-	caller := &handshake.Caller{Request: request, Listener: hello.Listener, ServedBy: v.servedBy, IP: hostOf(v.attempt.ClientAddress)}
+	caller := &handshake.Caller{Request: request, Listener: hello.Listener, ServedBy: v.servedBy, Client: v.client}
 	admission, err := v.decide(ctx, caller)
 	return admission, early, err
 }
@@ -320,10 +324,17 @@ func asRefusal(err error) *outcome.Refusal {
 	return outcome.Refuse(outcome.InternalError, "%v", err)
 }
 
-func hostOf(address string) string {
-	host, _, err := net.SplitHostPort(address)
+// addressOf is the IP address of an IP:PORT; the zero Addr, which is in no
+// network, when it is none.
+func addressOf(address string) netip.Addr {
+	parsed, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return address
+		return netip.Addr{}
 	}
-	return host
+	return parsed.Addr().Unmap()
+}
+
+func withoutClaims(identity authn.Identity) authn.Identity {
+	identity.Claims = nil
+	return identity
 }

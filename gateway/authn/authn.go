@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -52,6 +53,11 @@ type Request struct {
 	Subprotocols []string
 	// Query of the request target, as it was sent.
 	Query string
+	// Listener, Host and Path are what the request was matched by: Host without
+	// port, Path without query.
+	Listener, Host, Path string
+	// Client is the address that the caller comes from.
+	Client netip.Addr
 }
 
 // ErrNoCredential means that the request carries nothing that the asked method

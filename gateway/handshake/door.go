@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -89,8 +90,8 @@ type Caller struct {
 	Listener string
 	// ServedBy returns the listener of the same socket that serves a host name.
 	ServedBy func(host string) (listener string, ok bool)
-	// IP of the peer.
-	IP string
+	// Client is the address that the caller comes from.
+	Client netip.Addr
 }
 
 // Admission is a caller who is let in.
@@ -189,7 +190,7 @@ func (d *Door) judge(ctx context.Context, rules *Rules, c *Caller, attempt *audi
 	if err := checkOrigin(c.Request.Header.Values("Origin"), v.policy.Origins); err != nil {
 		return nil, err
 	}
-	if v.Identity, err = d.authenticate(ctx, v.policy, c.Request, v.upgrade.subprotocols); err != nil {
+	if v.Identity, err = d.authenticate(ctx, &v, c); err != nil {
 		return nil, err
 	}
 	v.Ends = v.policy.ends(v.Identity.ExpiresAt)
@@ -237,12 +238,16 @@ func (r *Rules) find(host, path string, attempt *audit.Attempt) (*contract.Route
 	return route, policy, nil
 }
 
-func (d *Door) authenticate(ctx context.Context, p Policy, r *http.Request, subprotocols []string) (authn.Identity, error) {
-	_, query, _ := strings.Cut(r.RequestURI, "?")
+func (d *Door) authenticate(ctx context.Context, v *verdict, c *Caller) (authn.Identity, error) {
+	p := v.policy
+	_, query, _ := strings.Cut(c.Request.RequestURI, "?")
 	ctx, cancel := context.WithTimeout(ctx, d.AuthenticateTimeout)
 	defer cancel()
 	begin := d.Now()
-	identity, err := p.Authenticator.Authenticate(ctx, &authn.Request{Header: r.Header, Subprotocols: subprotocols, Query: query})
+	identity, err := p.Authenticator.Authenticate(ctx, &authn.Request{
+		Header: c.Request.Header, Subprotocols: v.upgrade.subprotocols, Query: query,
+		Listener: c.Listener, Host: v.Host, Path: v.Path, Client: c.Client,
+	})
 	d.Took(metrics.PhaseAuthenticate, d.Now().Sub(begin))
 	if errors.Is(err, authn.ErrNoCredential) {
 		err = outcome.Refuse(outcome.NoCredential, "")
@@ -269,7 +274,7 @@ func (d *Door) connect(ctx context.Context, v *verdict, c *Caller) error {
 	upstream, err := d.Upstreams.Connect(ctx, v.Route.Backends, proxy.Handshake{
 		Target: p.Authenticator.StripTarget(c.Request.RequestURI),
 		Host:   c.Request.Host,
-		Header: forwardedHeader(header, p.Authenticator.IdentityHeaders(v.Identity), p.IdentityHeaders, c.IP, c.Request.Host),
+		Header: forwardedHeader(header, p.Authenticator.IdentityHeaders(v.Identity), p.IdentityHeaders, c.Client.String(), c.Request.Host),
 
 		Subprotocols: subprotocols,
 	})

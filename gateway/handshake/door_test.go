@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -137,7 +138,7 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 	}
 	s.attempt = audit.Attempt{}
 	a, err := door.Admit(t.Context(), rules, &handshake.Caller{
-		Request: request, Listener: "public", IP: "198.51.100.7",
+		Request: request, Listener: "public", Client: netip.MustParseAddr("198.51.100.7"),
 		ServedBy: func(host string) (string, bool) { return "public", host == "ws.example.com" },
 	}, &s.attempt)
 	if a != nil {

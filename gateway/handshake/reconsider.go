@@ -4,6 +4,7 @@
 package handshake
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
@@ -14,9 +15,12 @@ import (
 type Standing struct {
 	// Host and Path as they were matched, Origin empty for none.
 	Host, Path, Origin string
-	Proof              *authn.Proof
-	// ExpiresAt is that of the identity.
-	ExpiresAt time.Time
+	// Listener that the connection came in by, and the address that it came from.
+	Listener string
+	Client   netip.Addr
+	// Identity that was admitted, without its Claims: they would cost every
+	// connection more than all the rest.
+	Identity authn.Identity
 }
 
 // Reconsider asks the steps of Admit that other rules may answer otherwise: which
@@ -38,10 +42,10 @@ func (r *Rules) Reconsider(s *Standing) (ends time.Time, err error) {
 	if err := checkOrigin(origins(s.Origin), policy.Origins); err != nil {
 		return time.Time{}, err
 	}
-	if err := policy.Authenticator.Reconsider(s.Proof); err != nil {
+	if err := policy.Authenticator.Reconsider(s.Identity.Proof); err != nil {
 		return time.Time{}, err
 	}
-	return policy.ends(s.ExpiresAt), nil
+	return policy.ends(s.Identity.ExpiresAt), nil
 }
 
 // origins are the Origin headers of an admitted request: none or one.

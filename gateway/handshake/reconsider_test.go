@@ -54,7 +54,7 @@ func TestWhoWasAdmittedIsJudgedByTheRouteThatWouldServeThemNow(t *testing.T) {
 			t.Parallel()
 			rules := &handshake.Rules{Routes: match.NewRoutes(tt.routes), Policies: policies}
 			ends, err := rules.Reconsider(&handshake.Standing{
-				Host: "ws.example.com", Path: "/chat/room/5", Origin: tt.origin, ExpiresAt: expires,
+				Host: "ws.example.com", Path: "/chat/room/5", Origin: tt.origin, Identity: authn.Identity{ExpiresAt: expires},
 			})
 			var refusal *outcome.Refusal
 			if errors.As(err, &refusal) != (tt.want != "") || (refusal != nil && refusal.Reason != tt.want) {
