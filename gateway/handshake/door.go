@@ -5,11 +5,9 @@ package handshake
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
@@ -164,100 +162,6 @@ func (d *Door) Review(ctx context.Context, rules *Rules, c *Caller, a *Admission
 
 func samePerson(a, b authn.Identity) bool {
 	return a.Policy == b.Policy && a.Issuer == b.Issuer && a.Subject == b.Subject
-}
-
-// verdict is what a caller may do, before a backend is asked.
-type verdict struct {
-	Admission
-
-	policy  Policy
-	upgrade upgrade
-}
-
-// judge finds out what the caller wants, and whether they may.
-func (d *Door) judge(ctx context.Context, rules *Rules, c *Caller, attempt *audit.Attempt) (*verdict, error) {
-	var v verdict
-	var err error
-	if v.upgrade, err = checkUpgrade(c.Request); err != nil {
-		return nil, err
-	}
-	if v.Host, v.Path, err = locate(c, attempt); err != nil {
-		return nil, err
-	}
-	if v.Route, v.policy, err = rules.find(v.Host, v.Path, attempt); err != nil {
-		return nil, err
-	}
-	if err := checkOrigin(c.Request.Header.Values("Origin"), v.policy.Origins); err != nil {
-		return nil, err
-	}
-	if v.Identity, err = d.authenticate(ctx, &v, c); err != nil {
-		return nil, err
-	}
-	v.Ends = v.policy.ends(v.Identity.ExpiresAt)
-	return &v, nil
-}
-
-// locate finds out which host and path the caller wants, and that the host
-// belongs to the listener whose certificate and rules the caller has got.
-func locate(c *Caller, attempt *audit.Attempt) (host, path string, err error) {
-	if origins := c.Request.Header.Values("Origin"); len(origins) > 0 {
-		attempt.Origin = origins[0]
-	}
-	host, err = match.Host(c.Request.Host)
-	if err != nil {
-		return "", "", outcome.Refuse(outcome.BadRequest, "malformed Host")
-	}
-	attempt.Host = host
-	path, err = match.Target(c.Request.RequestURI)
-	if err != nil {
-		return "", "", outcome.Refuse(outcome.BadRequest, "%v", err)
-	}
-	attempt.Path = path
-	if listener, ok := c.ServedBy(host); !ok || listener != c.Listener {
-		return "", "", outcome.Refuse(outcome.Misdirected, "Host is not one of listener %q", c.Listener)
-	}
-	return host, path, nil
-}
-
-func (r *Rules) find(host, path string, attempt *audit.Attempt) (*contract.Route, Policy, error) {
-	route, ok := r.Routes.Lookup(host, path)
-	if !ok {
-		return nil, Policy{}, outcome.Refuse(outcome.NoRoute, "")
-	}
-	attempt.Route, attempt.Policy = route.Name, route.Policy
-	if route.Fault != "" {
-		return nil, Policy{}, outcome.Refuse(outcome.RouteUnavailable, "%s", route.Fault)
-	}
-	policy, ok := r.Policies[route.Policy]
-	switch {
-	case !ok:
-		return nil, Policy{}, outcome.Refuse(outcome.PolicyUnavailable, "%s", contract.FaultPolicyNotFound)
-	case policy.Fault != "":
-		return nil, Policy{}, outcome.Refuse(outcome.PolicyUnavailable, "%s", policy.Fault)
-	}
-	return route, policy, nil
-}
-
-func (d *Door) authenticate(ctx context.Context, v *verdict, c *Caller) (authn.Identity, error) {
-	p := v.policy
-	_, query, _ := strings.Cut(c.Request.RequestURI, "?")
-	ctx, cancel := context.WithTimeout(ctx, d.AuthenticateTimeout)
-	defer cancel()
-	begin := d.Now()
-	identity, err := p.Authenticator.Authenticate(ctx, &authn.Request{
-		Header: c.Request.Header, Subprotocols: v.upgrade.subprotocols, Query: query,
-		Listener: c.Listener, Host: v.Host, Path: v.Path, Client: c.Client,
-	})
-	d.Took(metrics.PhaseAuthenticate, d.Now().Sub(begin))
-	if errors.Is(err, authn.ErrNoCredential) {
-		err = outcome.Refuse(outcome.NoCredential, "")
-	}
-	if refusal, ok := errors.AsType[*outcome.Refusal](err); ok {
-		challenged := *refusal
-		challenged.Challenges = p.Authenticator.Challenges()
-		return authn.Identity{}, &challenged
-	}
-	return identity, err
 }
 
 // connect shakes hands with a backend and prepares our answer.

@@ -1,0 +1,153 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package handshake
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+// Step names a question that a caller has to stand.
+type Step string
+
+// The steps, in their order.
+const (
+	StepUpgrade      Step = "upgrade"
+	StepHost         Step = "host"
+	StepRoute        Step = "route"
+	StepOrigin       Step = "origin"
+	StepAuthenticate Step = "authenticate"
+)
+
+// verdict is what a caller may do, before a backend is asked. The steps fill it
+// in, and each may rely on what those before it have found.
+type verdict struct {
+	Admission
+
+	// rules and caller are what is judged; attempt is told what is learnt.
+	rules   *Rules
+	caller  *Caller
+	attempt *audit.Attempt
+
+	upgrade upgrade
+	policy  Policy
+}
+
+// step is one question. Its error is the *outcome.Refusal of whoever does not
+// stand it.
+type step struct {
+	name Step
+	// ofPolicy is true where the policy of the route gives the answer.
+	ofPolicy bool
+	take     func(d *Door, ctx context.Context, v *verdict) error
+}
+
+// steps are the whole decision, cheap and anonymous questions first. What judges
+// a caller belongs here and nowhere else: whatever runs the list, runs all of it.
+func steps() []step {
+	return []step{
+		{name: StepUpgrade, take: (*Door).readUpgrade},
+		{name: StepHost, take: (*Door).locate},
+		{name: StepRoute, take: (*Door).findRoute},
+		{name: StepOrigin, ofPolicy: true, take: (*Door).askOrigin},
+		{name: StepAuthenticate, ofPolicy: true, take: (*Door).authenticate},
+	}
+}
+
+// judge finds out what the caller wants, and whether they may.
+func (d *Door) judge(ctx context.Context, rules *Rules, c *Caller, attempt *audit.Attempt) (*verdict, error) {
+	v := &verdict{rules: rules, caller: c, attempt: attempt}
+	for _, s := range steps() {
+		if err := s.take(d, ctx, v); err != nil {
+			return nil, err
+		}
+	}
+	v.Ends = v.policy.ends(v.Identity.ExpiresAt)
+	return v, nil
+}
+
+func (d *Door) readUpgrade(_ context.Context, v *verdict) (err error) {
+	v.upgrade, err = checkUpgrade(v.caller.Request)
+	return err
+}
+
+// locate finds out which host and path the caller wants, and that the host
+// belongs to the listener whose certificate and rules the caller has got.
+func (d *Door) locate(_ context.Context, v *verdict) error {
+	c := v.caller
+	if origins := c.Request.Header.Values("Origin"); len(origins) > 0 {
+		v.attempt.Origin = origins[0]
+	}
+	host, err := match.Host(c.Request.Host)
+	if err != nil {
+		return outcome.Refuse(outcome.BadRequest, "malformed Host")
+	}
+	v.attempt.Host, v.Host = host, host
+	path, err := match.Target(c.Request.RequestURI)
+	if err != nil {
+		return outcome.Refuse(outcome.BadRequest, "%v", err)
+	}
+	v.attempt.Path, v.Path = path, path
+	if listener, ok := c.ServedBy(host); !ok || listener != c.Listener {
+		return outcome.Refuse(outcome.Misdirected, "Host is not one of listener %q", c.Listener)
+	}
+	return nil
+}
+
+// findRoute finds the route and the policy of the caller.
+func (d *Door) findRoute(_ context.Context, v *verdict) error {
+	route, ok := v.rules.Routes.Lookup(v.Host, v.Path)
+	if !ok {
+		return outcome.Refuse(outcome.NoRoute, "")
+	}
+	v.attempt.Route, v.attempt.Policy = route.Name, route.Policy
+	v.Route = route
+	if route.Fault != "" {
+		return outcome.Refuse(outcome.RouteUnavailable, "%s", route.Fault)
+	}
+	v.policy, ok = v.rules.Policies[route.Policy]
+	switch {
+	case !ok:
+		return outcome.Refuse(outcome.PolicyUnavailable, "%s", contract.FaultPolicyNotFound)
+	case v.policy.Fault != "":
+		return outcome.Refuse(outcome.PolicyUnavailable, "%s", v.policy.Fault)
+	}
+	return nil
+}
+
+func (d *Door) askOrigin(_ context.Context, v *verdict) error {
+	return checkOrigin(v.caller.Request.Header.Values("Origin"), v.policy.Origins)
+}
+
+// authenticate finds out who is asking.
+func (d *Door) authenticate(ctx context.Context, v *verdict) error {
+	c, authenticator := v.caller, v.policy.Authenticator
+	_, query, _ := strings.Cut(c.Request.RequestURI, "?")
+	ctx, cancel := context.WithTimeout(ctx, d.AuthenticateTimeout)
+	defer cancel()
+	begin := d.Now()
+	identity, err := authenticator.Authenticate(ctx, &authn.Request{
+		Header: c.Request.Header, Subprotocols: v.upgrade.subprotocols, Query: query,
+		Listener: c.Listener, Host: v.Host, Path: v.Path, Client: c.Client,
+	})
+	d.Took(metrics.PhaseAuthenticate, d.Now().Sub(begin))
+	if errors.Is(err, authn.ErrNoCredential) {
+		err = outcome.Refuse(outcome.NoCredential, "")
+	}
+	if refusal, ok := errors.AsType[*outcome.Refusal](err); ok {
+		challenged := *refusal
+		challenged.Challenges = authenticator.Challenges()
+		return &challenged
+	}
+	v.Identity = identity
+	return err
+}
