@@ -193,7 +193,10 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hell
 	if err := secure.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, outcome.Refuse(outcome.ClientGone, "connection ended before our answer")
 	}
-	caller := &handshake.Caller{Request: request, Listener: hello.Listener, ServedBy: v.servedBy, Client: v.client}
+	caller := &handshake.Caller{
+		Request: request, Listener: hello.Listener, ServedBy: v.servedBy, Client: v.client,
+		Paced: v.paced, Waits: v.waits,
+	}
 	admission, err := v.decide(ctx, caller)
 	return admission, early, err
 }
@@ -208,6 +211,7 @@ func (v *visit) decide(ctx context.Context, caller *handshake.Caller) (*handshak
 	v.rules = v.review.number.Load()
 	v.snapshot = v.current.Load()
 	admission, err := v.door.Admit(ctx, v.snapshot.rules, caller, &v.attempt)
+	v.remember(admission, err)
 	if err != nil {
 		return nil, err
 	}
@@ -295,7 +299,7 @@ func (v *visit) answer(conn net.Conn, data []byte) error {
 // sayNo answers a refused request and closes without destroying the answer.
 func (v *visit) sayNo(secure *tls.Conn, refusal *outcome.Refusal) {
 	defer func() { _ = secure.Close() }()
-	answer := handshake.Refuse(refusal)
+	answer := handshake.Refuse(refusal, random())
 	if answer == nil || v.answer(secure, answer) != nil || secure.CloseWrite() != nil {
 		return
 	}

@@ -18,7 +18,11 @@ func (v *visit) enter() error {
 	if !v.slots.Acquire() {
 		return outcome.Refuse(outcome.TooManyConnections, "%d connections are open", v.slots.Max())
 	}
-	v.network = limits.Network(v.attempt.ClientAddress)
+	v.network = limits.Network(v.client)
+	if err := v.hurried(); err != nil {
+		v.slots.Release()
+		return err
+	}
 	most := v.snapshot.limits.MaxConnectionsPerAddress
 	if !v.perAddress.Acquire(v.network, most) {
 		v.slots.Release()

@@ -31,14 +31,19 @@ type server struct {
 	// perAddress and perIdentity count the connections of each client.
 	perAddress  limits.Each[netip.Prefix]
 	perIdentity limits.Each[person]
-	sockets     *listener.Sockets
-	pool        *proxy.Pool
-	relay       proxy.Relay
-	sessions    *session.Registry
-	door        *handshake.Door
-	accounts    accounts
-	sweeper     sweeper
-	review      review
+	// pace and paces count the handshakes of the pod and of each client,
+	// failures those in a row of each client that a bad credential ended.
+	pace     limits.Rate
+	paces    limits.Rates
+	failures limits.Backoff
+	sockets  *listener.Sockets
+	pool     *proxy.Pool
+	relay    proxy.Relay
+	sessions *session.Registry
+	door     *handshake.Door
+	accounts accounts
+	sweeper  sweeper
+	review   review
 
 	// current is nil until the first configuration is in force.
 	current atomic.Pointer[snapshot]

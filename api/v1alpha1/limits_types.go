@@ -34,6 +34,24 @@ type Limits struct {
 	// +kubebuilder:validation:Maximum=1000000
 	MaxConnectionsPerAddress *int32 `json:"maxConnectionsPerAddress,omitempty"`
 
+	// handshakesPerSecond is the number of handshakes that one pod looks at; one
+	// more is answered 503 with Retry-After. A second's worth may come at once,
+	// and ten at least. Default: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	HandshakesPerSecond *int32 `json:"handshakesPerSecond,omitempty"`
+
+	// handshakesPerSecondPerAddress is the same for one client address, or /64
+	// network of IPv6: one more is closed before TLS, or answered 429 where the
+	// address is told by a header only. With it, an address that shows bad
+	// credentials five times in a row has to wait, up to a minute. Clients
+	// behind one NAT share an address. Default: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	HandshakesPerSecondPerAddress *int32 `json:"handshakesPerSecondPerAddress,omitempty"`
+
 	// maxMessageBytes is the size of the largest message in either direction; a
 	// larger one closes the connection with code 1009. Default 1048576.
 	// +optional

@@ -140,6 +140,12 @@ type EffectiveLimits struct {
 	// Absent: no limit.
 	// +optional
 	MaxConnectionsPerAddress int32 `json:"maxConnectionsPerAddress,omitempty"`
+	// Absent: no limit.
+	// +optional
+	HandshakesPerSecond int32 `json:"handshakesPerSecond,omitempty"`
+	// Absent: no limit.
+	// +optional
+	HandshakesPerSecondPerAddress int32 `json:"handshakesPerSecondPerAddress,omitempty"`
 	// +optional
 	MaxMessageBytes int64 `json:"maxMessageBytes,omitempty"`
 	// +optional

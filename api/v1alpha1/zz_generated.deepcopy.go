@@ -506,6 +506,16 @@ func (in *Limits) DeepCopyInto(out *Limits) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.HandshakesPerSecond != nil {
+		in, out := &in.HandshakesPerSecond, &out.HandshakesPerSecond
+		*out = new(int32)
+		**out = **in
+	}
+	if in.HandshakesPerSecondPerAddress != nil {
+		in, out := &in.HandshakesPerSecondPerAddress, &out.HandshakesPerSecondPerAddress
+		*out = new(int32)
+		**out = **in
+	}
 	if in.MaxMessageBytes != nil {
 		in, out := &in.MaxMessageBytes, &out.MaxMessageBytes
 		*out = new(int64)

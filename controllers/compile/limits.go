@@ -24,6 +24,9 @@ func limits(spec *wsv1alpha1.Limits) *contract.Limits {
 		MaxConnectionsPerIdentity: spec.MaxConnectionsPerIdentity,
 		MaxConnectionsPerAddress:  spec.MaxConnectionsPerAddress,
 
+		HandshakesPerSecond:           spec.HandshakesPerSecond,
+		HandshakesPerSecondPerAddress: spec.HandshakesPerSecondPerAddress,
+
 		MaxMessageBytes:    unlessDefault(spec.MaxMessageBytes, contract.DefaultMaxMessageBytes),
 		RequestHeaderBytes: unlessDefault(spec.RequestHeaderBytes, contract.DefaultRequestHeaderBytes),
 		HandshakeTimeout:   duration(spec.HandshakeTimeout, contract.DefaultHandshakeTimeout),

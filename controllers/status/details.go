@@ -184,6 +184,9 @@ func (p *pass) limits() *wsv1alpha1.EffectiveLimits {
 			MaxConnectionsPerIdentity: l.MaxConnectionsPerIdentity,
 			MaxConnectionsPerAddress:  l.MaxConnectionsPerAddress,
 
+			HandshakesPerSecond:           l.HandshakesPerSecond,
+			HandshakesPerSecondPerAddress: l.HandshakesPerSecondPerAddress,
+
 			MaxMessageBytes:    l.MaxMessageBytes,
 			RequestHeaderBytes: l.RequestHeaderBytes,
 			HandshakeTimeout:   duration(l.HandshakeTimeout),
@@ -198,6 +201,9 @@ func (p *pass) limits() *wsv1alpha1.EffectiveLimits {
 
 		MaxConnectionsPerIdentity: effective.MaxConnectionsPerIdentity,
 		MaxConnectionsPerAddress:  effective.MaxConnectionsPerAddress,
+
+		HandshakesPerSecond:           effective.HandshakesPerSecond,
+		HandshakesPerSecondPerAddress: effective.HandshakesPerSecondPerAddress,
 
 		MaxMessageBytes:    effective.MaxMessageBytes,
 		RequestHeaderBytes: effective.RequestHeaderBytes,

@@ -204,6 +204,10 @@ type Limits struct {
 	MaxConnectionsPerIdentity *int32 `json:"maxConnectionsPerIdentity,omitempty"`
 	MaxConnectionsPerAddress  *int32 `json:"maxConnectionsPerAddress,omitempty"`
 
+	// Absent means no limit.
+	HandshakesPerSecond           *int32 `json:"handshakesPerSecond,omitempty"`
+	HandshakesPerSecondPerAddress *int32 `json:"handshakesPerSecondPerAddress,omitempty"`
+
 	RequestHeaderBytes *int32    `json:"requestHeaderBytes,omitempty"`
 	HandshakeTimeout   *Duration `json:"handshakeTimeout,omitempty"`
 	IdleTimeout        *Duration `json:"idleTimeout,omitempty"`
@@ -237,6 +241,9 @@ type EffectiveLimits struct {
 	MaxConnectionsPerIdentity int32
 	MaxConnectionsPerAddress  int32
 
+	HandshakesPerSecond           int32
+	HandshakesPerSecondPerAddress int32
+
 	MaxMessageBytes    int64
 	RequestHeaderBytes int32
 	HandshakeTimeout   time.Duration
@@ -255,6 +262,9 @@ func (l *Limits) WithDefaults() EffectiveLimits {
 
 		MaxConnectionsPerIdentity: or(l.MaxConnectionsPerIdentity, 0),
 		MaxConnectionsPerAddress:  or(l.MaxConnectionsPerAddress, 0),
+
+		HandshakesPerSecond:           or(l.HandshakesPerSecond, 0),
+		HandshakesPerSecondPerAddress: or(l.HandshakesPerSecondPerAddress, 0),
 
 		MaxMessageBytes:    or(l.MaxMessageBytes, DefaultMaxMessageBytes),
 		RequestHeaderBytes: or(l.RequestHeaderBytes, DefaultRequestHeaderBytes),

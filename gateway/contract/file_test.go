@@ -66,6 +66,7 @@ func fullConfig() contract.Config {
 		},
 		Limits: &contract.Limits{
 			MaxConnectionsPerIdentity: new(int32(3)), MaxConnectionsPerAddress: new(int32(4)),
+			HandshakesPerSecond: new(int32(70)), HandshakesPerSecondPerAddress: new(int32(8)),
 			MaxConnections: new(int32(5)), MaxMessageBytes: new(int64(6)), RequestHeaderBytes: new(int32(2048)),
 			HandshakeTimeout: new(contract.Duration(time.Second)), IdleTimeout: new(contract.Duration(time.Hour)),
 			PingInterval: new(contract.Duration(time.Minute)), PongTimeout: new(contract.Duration(90 * time.Second)),
@@ -145,6 +146,8 @@ func TestAConfigThatCannotBeReadFullyIsRefused(t *testing.T) {
 		"clock skew below zero":        strings.Replace(good, `"clockSkew":"0s"`, `"clockSkew":"-1s"`, 1),
 		"claim without values":         strings.Replace(good, `"org":["acme"]`, `"org":[]`, 1),
 		"claim without a name":         strings.Replace(good, `"org":["acme"]`, `"":["acme"]`, 1),
+		"rate of nothing":              strings.Replace(good, `"handshakesPerSecond":70`, `"handshakesPerSecond":0`, 1),
+		"rate below nothing":           strings.Replace(good, `"handshakesPerSecondPerAddress":8`, `"handshakesPerSecondPerAddress":-8`, 1),
 		"origin of anybody":            strings.Replace(good, `"https://*.example.com"`, `"https://*"`, 1),
 		"star alone as an origin":      strings.Replace(good, `"https://*.example.com"`, `"*"`, 1),
 		"two stars in an origin":       strings.Replace(good, `"https://*.example.com"`, `"https://*.*.example.com"`, 1),

@@ -32,7 +32,21 @@ func (c *Config) validate() error {
 		route := &c.Routes[i]
 		problems = append(problems, unique(routes, "route", route.Name), route.validate(policies))
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, c.Limits.validate())...)
+}
+
+// validate refuses a rate of nothing: whoever wrote it meant something else than
+// no limit, which is what 0 means further on.
+func (l *Limits) validate() error {
+	if l == nil {
+		return nil
+	}
+	for _, perSecond := range []*int32{l.HandshakesPerSecond, l.HandshakesPerSecondPerAddress} {
+		if perSecond != nil && *perSecond < 1 {
+			return fmt.Errorf("limits: %d handshakes per second: a rate is at least 1, or absent for no limit", *perSecond)
+		}
+	}
+	return nil
 }
 
 func unique(seen map[string]bool, kind, name string) error {

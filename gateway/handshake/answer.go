@@ -6,16 +6,29 @@ package handshake
 import (
 	"crypto/sha1" //nolint:gosec // RFC 6455 section 4.2.2 says SHA-1; it proves understanding, not identity.
 	"encoding/base64"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
-// retryAfterSeconds is short: what is asked to come back later usually finds
+// retryAfterDefault is short: what is asked to come back later usually finds
 // another pod, or this one recovered.
-const retryAfterSeconds = "5"
+const retryAfterDefault = 5 * time.Second
+
+// retryAfter is the value of Retry-After in whole seconds (RFC 9110 section
+// 10.2.3): at least wait, which 0 leaves to us, and up to twice that. Clients
+// that were refused together would otherwise come back together.
+func retryAfter(wait time.Duration, spread float64) string {
+	if wait <= 0 {
+		wait = retryAfterDefault
+	}
+	seconds := math.Ceil(wait.Seconds())
+	return strconv.Itoa(int(seconds + math.Floor(spread*(seconds+1))))
+}
 
 // switching is our 101 answer.
 func switching(key, subprotocol string) []byte {
@@ -33,8 +46,9 @@ func switching(key, subprotocol string) []byte {
 }
 
 // Refuse returns the HTTP answer to a refused request, nil where there is none
-// to give. The connection is to be closed after it.
-func Refuse(refusal *outcome.Refusal) []byte {
+// to give. The connection is to be closed after it. spread is random, at least 0
+// and less than 1, and spreads the times at which clients come back.
+func Refuse(refusal *outcome.Refusal, spread float64) []byte {
 	answer := refusal.Answer()
 	if answer.Status == 0 {
 		return nil
@@ -70,7 +84,7 @@ func Refuse(refusal *outcome.Refusal) []byte {
 		}
 	}
 	if answer.RetryAfter {
-		line("Retry-After: ", retryAfterSeconds)
+		line("Retry-After: ", retryAfter(refusal.Wait, spread))
 	}
 	line("Cache-Control: no-store")
 	line("Content-Type: text/plain; charset=utf-8")

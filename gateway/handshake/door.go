@@ -90,6 +90,10 @@ type Caller struct {
 	ServedBy func(host string) (listener string, ok bool)
 	// Client is the address that the caller comes from.
 	Client netip.Addr
+	// Paced counts the request against the rate of the pod, and Waits tells
+	// whether the caller's address has to wait after failed attempts. Their
+	// errors are an *outcome.Refusal. nil is neither.
+	Paced, Waits func() error
 }
 
 // Admission is a caller who is let in.
@@ -124,6 +128,9 @@ func (d *Door) Admit(ctx context.Context, rules *Rules, c *Caller, attempt *audi
 	if d.Draining() {
 		return nil, outcome.Refuse(outcome.Draining, "")
 	}
+	if err := ask(c.Paced); err != nil {
+		return nil, err
+	}
 	found, err := d.judge(ctx, rules, c, attempt)
 	if err != nil {
 		return nil, err
@@ -148,7 +155,9 @@ func (d *Door) Admit(ctx context.Context, rules *Rules, c *Caller, attempt *audi
 // backend was asked. After an error the caller must not be let in. The error is
 // an *outcome.Refusal.
 func (d *Door) Review(ctx context.Context, rules *Rules, c *Caller, a *Admission, attempt *audit.Attempt) error {
-	found, err := d.judge(ctx, rules, c, attempt)
+	again := *c
+	again.Waits = nil // it has shown its credential already
+	found, err := d.judge(ctx, rules, &again, attempt)
 	if err != nil {
 		return err
 	}

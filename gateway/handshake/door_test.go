@@ -102,6 +102,9 @@ type scene struct {
 	draining bool
 	seats    seats
 	attempt  audit.Attempt
+	methods  []contract.Method
+	// paced and waits are those of the caller.
+	paced, waits func() error
 }
 
 func newScene() *scene {
@@ -130,7 +133,7 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 		Routes: match.NewRoutes([]contract.Route{s.route}),
 		Policies: map[string]handshake.Policy{"users": {
 			Policy: &contract.Policy{
-				Name: "users", Origins: s.origins,
+				Name: "users", Origins: s.origins, Methods: s.methods,
 				IdentityHeaders: []contract.IdentityHeader{{Name: "X-User", Claim: "sub"}, {Name: "User-Agent", Claim: "agent"}},
 			},
 			Authenticator: &s.policy,
@@ -140,6 +143,7 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 	a, err := door.Admit(t.Context(), rules, &handshake.Caller{
 		Request: request, Listener: "public", Client: netip.MustParseAddr("198.51.100.7"),
 		ServedBy: func(host string) (string, bool) { return "public", host == "ws.example.com" },
+		Paced:    s.paced, Waits: s.waits,
 	}, &s.attempt)
 	if a != nil {
 		t.Cleanup(a.Upstream.Release)
@@ -284,7 +288,7 @@ func TestEveryRefusalHasAnAnswerThatTellsNoDetail(t *testing.T) {
 	t.Parallel()
 	for _, r := range outcome.Refusals() {
 		refusal := outcome.Refuse(r, "inner-detail")
-		answer := handshake.Refuse(refusal)
+		answer := handshake.Refuse(refusal, 0.5)
 		if refusal.Answer().Status == 0 {
 			if answer != nil {
 				t.Errorf("%s: an answer to nobody: %q", r, answer)
@@ -310,7 +314,7 @@ func TestAnAnswerShowsEachChallenge(t *testing.T) {
 	t.Parallel()
 	refusal := outcome.Refuse(outcome.BadCredential, "")
 	refusal.Challenges = []string{"Bearer", `Basic realm="websocket"`}
-	response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(string(handshake.Refuse(refusal)))), nil)
+	response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(string(handshake.Refuse(refusal, 0)))), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

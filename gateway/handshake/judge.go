@@ -6,6 +6,7 @@ package handshake
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
@@ -25,6 +26,7 @@ const (
 	StepHost         Step = "host"
 	StepRoute        Step = "route"
 	StepOrigin       Step = "origin"
+	StepWait         Step = "wait"
 	StepAuthenticate Step = "authenticate"
 )
 
@@ -59,6 +61,7 @@ func steps() []step {
 		{name: StepHost, take: (*Door).locate},
 		{name: StepRoute, take: (*Door).findRoute},
 		{name: StepOrigin, ofPolicy: true, take: (*Door).askOrigin},
+		{name: StepWait, take: (*Door).askWait},
 		{name: StepAuthenticate, ofPolicy: true, take: (*Door).authenticate},
 	}
 }
@@ -126,6 +129,24 @@ func (d *Door) findRoute(_ context.Context, v *verdict) error {
 
 func (d *Door) askOrigin(_ context.Context, v *verdict) error {
 	return checkOrigin(v.caller.Request.Header.Values("Origin"), v.policy.Origins)
+}
+
+// askWait sends somebody away who failed too often, before anything is computed:
+// a password costs a tenth of a second. Where everybody is let in there is
+// nothing to try, and nobody waits.
+func (d *Door) askWait(_ context.Context, v *verdict) error {
+	if !slices.ContainsFunc(v.policy.Methods, func(m contract.Method) bool { return m.Anonymous == nil }) {
+		return nil
+	}
+	return ask(v.caller.Waits)
+}
+
+// ask is for questions that a caller need not be asked.
+func ask(refuses func() error) error {
+	if refuses == nil {
+		return nil
+	}
+	return refuses()
 }
 
 // authenticate finds out who is asking.

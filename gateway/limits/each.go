@@ -49,23 +49,15 @@ func (e *Each[K]) Len() int {
 	return len(e.open)
 }
 
-// Network is what one client can be told by from an address, IP or IP:PORT: the
-// address, or the /64 of IPv6, of which a client has as many addresses as it
-// likes. What is no address is one client.
-func Network(address string) netip.Prefix {
-	ip, err := netip.ParseAddr(address)
-	if err != nil {
-		port, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return netip.Prefix{}
-		}
-		ip = port.Addr()
-	}
-	ip = ip.Unmap().WithZone("")
-	bits := ip.BitLen()
-	if ip.Is6() {
+// Network is what one client can be told by from an address: the address, or the
+// /64 of IPv6, of which a client has as many addresses as it likes. What is no
+// address is the zero Prefix.
+func Network(address netip.Addr) netip.Prefix {
+	address = address.Unmap().WithZone("")
+	bits := address.BitLen()
+	if address.Is6() {
 		bits = 64
 	}
-	network, _ := ip.Prefix(bits)
+	network, _ := address.Prefix(bits)
 	return network
 }

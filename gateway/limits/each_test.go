@@ -4,6 +4,7 @@
 package limits_test
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,16 +67,18 @@ func TestNoClientHasMoreThanItsPlacesHoweverManyAskAtOnce(t *testing.T) {
 func TestAnAddressStandsForItsClient(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
-		"192.0.2.7:50123":              "192.0.2.7/32",
-		"192.0.2.7":                    "192.0.2.7/32",
-		"[::ffff:192.0.2.7]:443":       "192.0.2.7/32",
-		"[2001:db8:1:2:3:4:5:6]:50123": "2001:db8:1:2::/64",
-		"2001:db8:1:2:ffff::1":         "2001:db8:1:2::/64",
-		"[fe80::1%eth0]:50123":         "fe80::/64",
-		"@":                            "invalid Prefix",
+		"192.0.2.7":                 "192.0.2.7/32",
+		"::ffff:192.0.2.7":          "192.0.2.7/32",
+		"2001:db8:1:2:3:4:5:6":      "2001:db8:1:2::/64",
+		"2001:db8:1:2:ffff::1":      "2001:db8:1:2::/64",
+		"2001:db8:1:2:ffff::1%eth0": "2001:db8:1:2::/64",
+		"fe80::1%eth0":              "fe80::/64",
 	} {
-		if got := limits.Network(address).String(); got != want {
+		if got := limits.Network(netip.MustParseAddr(address)).String(); got != want {
 			t.Errorf("%s is of %s, want %s", address, got, want)
 		}
+	}
+	if got := limits.Network(netip.Addr{}); got.IsValid() {
+		t.Errorf("no address is of %s", got)
 	}
 }

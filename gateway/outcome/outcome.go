@@ -10,6 +10,7 @@ package outcome
 import (
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Reason names one way to end. It is the audit record's reason and the metric
@@ -26,6 +27,11 @@ type Refusal struct {
 	// Challenges of an answer that has some: values of WWW-Authenticate. None
 	// means Bearer.
 	Challenges []string
+	// Wait is how long the client should stay away where the answer says so; 0
+	// leaves that to whoever writes the answer.
+	Wait time.Duration
+	// Silent is true when nobody can be told, because there is no TLS yet.
+	Silent bool
 }
 
 // Error makes a Refusal an error, so that steps can return it.
@@ -41,11 +47,21 @@ func Refuse(reason Reason, format string, args ...any) *Refusal {
 	return &Refusal{Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }
 
+// RefuseSilently is Refuse before there is a way to answer.
+func RefuseSilently(reason Reason, format string, args ...any) *Refusal {
+	refusal := Refuse(reason, format, args...)
+	refusal.Silent = true
+	return refusal
+}
+
 // The refusals.
 const (
 	TooManyConnections  Reason = "too_many_connections"
 	TooManyOfAddress    Reason = "too_many_connections_of_address"
 	TooManyOfIdentity   Reason = "too_many_connections_of_identity"
+	RateOfAddress       Reason = "handshake_rate_of_address"
+	RateOfPod           Reason = "handshake_rate"
+	TooManyFailures     Reason = "too_many_failures"
 	HandshakeTimeout    Reason = "handshake_timeout"
 	TLSHandshakeFailed  Reason = "tls_handshake_failed"
 	UnknownServerName   Reason = "unknown_server_name"
@@ -106,6 +122,10 @@ func handshakeRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusBadRequest, Text: "malformed request"}, true
 	case HeaderTooLarge:
 		return Answer{Status: http.StatusRequestHeaderFieldsTooLarge, Text: "request too large"}, true
+	case RateOfAddress:
+		return Answer{Status: http.StatusTooManyRequests, Text: "too many handshakes", RetryAfter: true}, true
+	case RateOfPod:
+		return Answer{Status: http.StatusServiceUnavailable, Text: "too busy", RetryAfter: true}, true
 	case Draining:
 		return Answer{Status: http.StatusServiceUnavailable, Text: "restarting", RetryAfter: true}, true
 	case NotWebSocket:
@@ -133,6 +153,8 @@ func accessRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusUnauthorized, Text: "authentication required", Challenge: true}, true
 	case BadCredential:
 		return Answer{Status: http.StatusUnauthorized, Text: "authentication failed", Challenge: true}, true
+	case TooManyFailures:
+		return Answer{Status: http.StatusTooManyRequests, Text: "too many failed attempts", RetryAfter: true}, true
 	case AuthUnavailable:
 		return Answer{Status: http.StatusServiceUnavailable, Text: "authentication not available", RetryAfter: true}, true
 	case TooManyOfIdentity:
@@ -162,10 +184,10 @@ func upstreamRefusals(reason Reason) (Answer, bool) {
 // Refusals lists every reason for a refusal, in the order of the handshake.
 func Refusals() []Reason {
 	return []Reason{
-		TooManyConnections, TooManyOfAddress, TLSHandshakeFailed, UnknownServerName, NoCertificate,
-		HandshakeTimeout, HeaderTooLarge, BadRequest, Draining,
+		TooManyConnections, RateOfAddress, TooManyOfAddress, TLSHandshakeFailed, UnknownServerName, NoCertificate,
+		HandshakeTimeout, HeaderTooLarge, BadRequest, Draining, RateOfPod,
 		MethodNotAllowed, NotWebSocket, UnsupportedVersion, Misdirected, NoRoute, RouteUnavailable,
-		PolicyUnavailable, OriginNotAllowed, NoCredential, BadCredential, AuthUnavailable, TooManyOfIdentity,
+		PolicyUnavailable, OriginNotAllowed, TooManyFailures, NoCredential, BadCredential, AuthUnavailable, TooManyOfIdentity,
 		SubprotocolMismatch, UpstreamUnreachable, UpstreamRefused, UpstreamTimeout,
 		ClientGone, InternalError,
 	}
@@ -174,6 +196,9 @@ func Refusals() []Reason {
 // Answer returns what the client is told. A reason that is not in the table is
 // a bug of ours and answers 500.
 func (r *Refusal) Answer() Answer {
+	if r.Silent {
+		return Answer{}
+	}
 	answer, ok := refusals(r.Reason)
 	if !ok {
 		answer, _ = refusals(InternalError)

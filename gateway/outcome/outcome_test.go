@@ -100,6 +100,17 @@ func TestEveryRefusalHasAnAnswer(t *testing.T) {
 	}
 }
 
+// A record must not say that a client was answered who was not.
+func TestARefusalBeforeTLSHasNoAnswer(t *testing.T) {
+	t.Parallel()
+	for _, reason := range outcome.Refusals() {
+		refusal := outcome.RefuseSilently(reason, "%d times", 3)
+		if answer := refusal.Answer(); answer != (outcome.Answer{}) || refusal.Reason != reason || refusal.Detail != "3 times" {
+			t.Errorf("%s: %+v, answer %+v", reason, refusal, answer)
+		}
+	}
+}
+
 func TestUnknownRefusalIsAMistakeOfOurs(t *testing.T) {
 	t.Parallel()
 	answer := (&outcome.Refusal{Reason: "never heard of", Detail: "secret"}).Answer()

@@ -165,6 +165,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: handshakeTimeout
       type:
         scalar: string
+    - name: handshakesPerSecond
+      type:
+        scalar: numeric
+    - name: handshakesPerSecondPerAddress
+      type:
+        scalar: numeric
     - name: idleTimeout
       type:
         scalar: string
@@ -315,6 +321,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: handshakeTimeout
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: handshakesPerSecond
+      type:
+        scalar: numeric
+    - name: handshakesPerSecondPerAddress
+      type:
+        scalar: numeric
     - name: idleTimeout
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration

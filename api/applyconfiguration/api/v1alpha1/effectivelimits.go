@@ -14,13 +14,17 @@ type EffectiveLimitsApplyConfiguration struct {
 	// Absent: no limit.
 	MaxConnectionsPerIdentity *int32 `json:"maxConnectionsPerIdentity,omitempty"`
 	// Absent: no limit.
-	MaxConnectionsPerAddress *int32  `json:"maxConnectionsPerAddress,omitempty"`
-	MaxMessageBytes          *int64  `json:"maxMessageBytes,omitempty"`
-	RequestHeaderBytes       *int32  `json:"requestHeaderBytes,omitempty"`
-	HandshakeTimeout         *string `json:"handshakeTimeout,omitempty"`
-	IdleTimeout              *string `json:"idleTimeout,omitempty"`
-	PingInterval             *string `json:"pingInterval,omitempty"`
-	PongTimeout              *string `json:"pongTimeout,omitempty"`
+	MaxConnectionsPerAddress *int32 `json:"maxConnectionsPerAddress,omitempty"`
+	// Absent: no limit.
+	HandshakesPerSecond *int32 `json:"handshakesPerSecond,omitempty"`
+	// Absent: no limit.
+	HandshakesPerSecondPerAddress *int32  `json:"handshakesPerSecondPerAddress,omitempty"`
+	MaxMessageBytes               *int64  `json:"maxMessageBytes,omitempty"`
+	RequestHeaderBytes            *int32  `json:"requestHeaderBytes,omitempty"`
+	HandshakeTimeout              *string `json:"handshakeTimeout,omitempty"`
+	IdleTimeout                   *string `json:"idleTimeout,omitempty"`
+	PingInterval                  *string `json:"pingInterval,omitempty"`
+	PongTimeout                   *string `json:"pongTimeout,omitempty"`
 }
 
 // EffectiveLimitsApplyConfiguration constructs a declarative configuration of the EffectiveLimits type for use with
@@ -50,6 +54,22 @@ func (b *EffectiveLimitsApplyConfiguration) WithMaxConnectionsPerIdentity(value 
 // If called multiple times, the MaxConnectionsPerAddress field is set to the value of the last call.
 func (b *EffectiveLimitsApplyConfiguration) WithMaxConnectionsPerAddress(value int32) *EffectiveLimitsApplyConfiguration {
 	b.MaxConnectionsPerAddress = &value
+	return b
+}
+
+// WithHandshakesPerSecond sets the HandshakesPerSecond field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HandshakesPerSecond field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithHandshakesPerSecond(value int32) *EffectiveLimitsApplyConfiguration {
+	b.HandshakesPerSecond = &value
+	return b
+}
+
+// WithHandshakesPerSecondPerAddress sets the HandshakesPerSecondPerAddress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HandshakesPerSecondPerAddress field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithHandshakesPerSecondPerAddress(value int32) *EffectiveLimitsApplyConfiguration {
+	b.HandshakesPerSecondPerAddress = &value
 	return b
 }
 

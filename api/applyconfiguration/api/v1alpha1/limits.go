@@ -29,6 +29,16 @@ type LimitsApplyConfiguration struct {
 	// and behind a proxy or with externalTrafficPolicy Cluster all clients may.
 	// Default: no limit.
 	MaxConnectionsPerAddress *int32 `json:"maxConnectionsPerAddress,omitempty"`
+	// handshakesPerSecond is the number of handshakes that one pod looks at; one
+	// more is answered 503 with Retry-After. A second's worth may come at once,
+	// and ten at least. Default: no limit.
+	HandshakesPerSecond *int32 `json:"handshakesPerSecond,omitempty"`
+	// handshakesPerSecondPerAddress is the same for one client address, or /64
+	// network of IPv6: one more is closed before TLS, or answered 429 where the
+	// address is told by a header only. With it, an address that shows bad
+	// credentials five times in a row has to wait, up to a minute. Clients
+	// behind one NAT share an address. Default: no limit.
+	HandshakesPerSecondPerAddress *int32 `json:"handshakesPerSecondPerAddress,omitempty"`
 	// maxMessageBytes is the size of the largest message in either direction; a
 	// larger one closes the connection with code 1009. Default 1048576.
 	MaxMessageBytes *int64 `json:"maxMessageBytes,omitempty"`
@@ -77,6 +87,22 @@ func (b *LimitsApplyConfiguration) WithMaxConnectionsPerIdentity(value int32) *L
 // If called multiple times, the MaxConnectionsPerAddress field is set to the value of the last call.
 func (b *LimitsApplyConfiguration) WithMaxConnectionsPerAddress(value int32) *LimitsApplyConfiguration {
 	b.MaxConnectionsPerAddress = &value
+	return b
+}
+
+// WithHandshakesPerSecond sets the HandshakesPerSecond field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HandshakesPerSecond field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithHandshakesPerSecond(value int32) *LimitsApplyConfiguration {
+	b.HandshakesPerSecond = &value
+	return b
+}
+
+// WithHandshakesPerSecondPerAddress sets the HandshakesPerSecondPerAddress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HandshakesPerSecondPerAddress field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithHandshakesPerSecondPerAddress(value int32) *LimitsApplyConfiguration {
+	b.HandshakesPerSecondPerAddress = &value
 	return b
 }
 

@@ -1,0 +1,60 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+// hurried refuses a client whose handshakes come too fast. It is asked before
+// TLS, which is what costs most of a handshake.
+func (v *visit) hurried() error {
+	most := v.snapshot.limits.HandshakesPerSecondPerAddress
+	if v.paces.Allow(v.network, most, v.options.Now()) {
+		return nil
+	}
+	return outcome.RefuseSilently(outcome.RateOfAddress, "more than %d handshakes per second from %s", most, v.network)
+}
+
+// paced refuses a request when the pod has enough of them. It comes after the
+// rate of the address, so that those who are refused there use up nothing here.
+func (v *visit) paced() error {
+	most := v.snapshot.limits.HandshakesPerSecond
+	if v.pace.Allow(most, v.options.Now()) {
+		return nil
+	}
+	return outcome.Refuse(outcome.RateOfPod, "more than %d handshakes per second", most)
+}
+
+// waits refuses a client that failed too often. Only where addresses are told
+// apart at all: otherwise one bad client would lock out everybody behind its NAT.
+func (v *visit) waits() error {
+	if v.snapshot.limits.HandshakesPerSecondPerAddress == 0 {
+		return nil
+	}
+	wait := v.failures.Wait(v.network, v.options.Now())
+	if wait == 0 {
+		return nil
+	}
+	refusal := outcome.Refuse(outcome.TooManyFailures, "bad credentials again and again from %s", v.network)
+	refusal.Wait = wait
+	return refusal
+}
+
+// remember counts bad credentials, and forgets them after a good one. Whoever is
+// let in without one has proven nothing: otherwise a policy that also admits
+// anonymous callers would let anybody try passwords for ever.
+func (v *visit) remember(admission *handshake.Admission, err error) {
+	switch {
+	case v.snapshot.limits.HandshakesPerSecondPerAddress == 0:
+	case err == nil:
+		if admission.Identity.Method != authn.MethodAnonymous {
+			v.failures.Succeeded(v.network)
+		}
+	case asRefusal(err).Reason == outcome.BadCredential:
+		v.failures.Failed(v.network, v.options.Now())
+	}
+}
