@@ -4,9 +4,11 @@
 package gateway_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
-	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,44 +19,99 @@ import (
 )
 
 // startDraining is startBase with times of its own.
-func startDraining(t *testing.T, accept, window time.Duration) *running {
+func startDraining(t *testing.T, accept, window time.Duration, change ...func(*gateway.Options)) *running {
 	t.Helper()
 	echo, ca, root := wstest.Echo(t), wstest.NewCA(t), wstest.NewRoot(t)
 	root.TLSSecret(t, "public-tls", ca.Issue(t, "ws.example.com", "*.chat.example.com"))
 	root.Config(t, baseConfig(), endpoints(echo.Address))
-	return start(t, root, ca, func(o *gateway.Options) { o.AcceptAfterStop, o.DrainWindow = accept, window })
+	return start(t, root, ca, func(o *gateway.Options) {
+		o.AcceptAfterStop, o.DrainWindow = accept, window
+		for _, more := range change {
+			more(o)
+		}
+	})
+}
+
+// turns is a clock and a pacer in one: who waits for a turn is let go at once and
+// finds that its time has come, but not before the clients have seen every close
+// of the turns before. So each close is tied to its turn, however slow the
+// machine is.
+type turns struct {
+	// ended gets the end of each client's connection.
+	ended chan error
+	// ahead is how far the clock is before the system's.
+	ahead atomic.Int64
+
+	// What follows belongs to whoever waits, until the gateway has ended.
+	at   []time.Time
+	ends []error
+}
+
+func (c *turns) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *turns) wait(ctx context.Context, d time.Duration) error {
+	if err := c.collect(); err != nil {
+		return err
+	}
+	c.ahead.Add(int64(max(d, 0)))
+	c.at = append(c.at, c.now())
+	return ctx.Err()
+}
+
+// collect waits until as many connections have ended as had a turn.
+func (c *turns) collect() error {
+	for len(c.ends) < len(c.at) {
+		select {
+		case err := <-c.ended:
+			c.ends = append(c.ends, err)
+		case <-time.After(20 * time.Second):
+			return fmt.Errorf("%d turns, but %d connections ended", len(c.at), len(c.ends))
+		}
+	}
+	if more := len(c.ended); more > 0 {
+		return fmt.Errorf("%d connections ended before their turn", more)
+	}
+	return nil
 }
 
 func TestDrainClosesEverythingWith1012EvenlyOverTheWindow(t *testing.T) {
-	const connections, window = 100, 2 * time.Second
-	r := startDraining(t, -1, window)
-	talkers := wstest.Talk(t, r.dialer("public"), chatURL, connections, 50*time.Millisecond)
-	begin := time.Now()
-	r.stop()
-	talkers.Wait()
-	reasons, at := talkers.Ended()
-	if len(reasons) != connections {
-		t.Fatalf("%d of %d ended", len(reasons), connections)
+	// Long against what a slow machine may take, short against idleTimeout.
+	const connections, window = 100, 5 * time.Minute
+	turns := &turns{ended: make(chan error, connections)}
+	r := startDraining(t, -1, window, func(o *gateway.Options) { o.Now, o.Wait = turns.now, turns.wait })
+	for range connections {
+		conn := r.dialer("public").MustDial(t, chatURL)
+		go func() {
+			_, _, err := conn.ReadMessage()
+			_ = conn.Close()
+			turns.ended <- err
+		}()
 	}
-	for i, err := range reasons {
+	began := time.Now()
+	begin := turns.now()
+	r.end(t)
+	slow := time.Since(began)
+	if err := turns.collect(); err != nil {
+		t.Fatal(err)
+	}
+	if len(turns.at) != connections {
+		t.Fatalf("%d turns for %d connections", len(turns.at), connections)
+	}
+	for i, err := range turns.ends {
 		if !websocket.IsCloseError(err, websocket.CloseServiceRestart) {
 			t.Fatalf("connection %d: %v", i, err)
 		}
-	}
-	slices.SortFunc(at, time.Time.Compare)
-	// A quarter of the window may hold no more than half of the ends: they are
-	// spread, whatever the machine is doing besides.
-	for i := range connections / 2 {
-		if gap := at[i+connections/2].Sub(at[i]); gap < window/4 {
-			t.Errorf("%d connections ended within %v", connections/2, gap)
+		// The i-th turn lies in the i-th of equal parts of the window, but for the
+		// time that the machine itself took.
+		const part = window / connections
+		from, to := time.Duration(i)*part, time.Duration(i+1)*part+slow
+		if at := turns.at[i].Sub(begin); at < from || at > to {
+			t.Errorf("end %d came after %v, want within %v and %v", i, at, from, to)
 		}
 	}
-	r.end(t)
-	t.Logf("ends from %v to %v, all over after %v", at[0].Sub(begin), at[connections-1].Sub(begin), time.Since(begin))
+	t.Logf("ends from %v to %v", turns.at[0].Sub(begin), turns.at[connections-1].Sub(begin))
 	closed := r.audit.records(t, "closed")
-	ids := map[any]bool{}
 	for _, record := range closed {
-		ids[record["id"]] = true
 		if record["reason"] != "draining" {
 			t.Fatalf("record %v", record)
 		}

@@ -35,10 +35,10 @@ func TestTheEndOfAConnectionIsAlsoTheEndOfTCP(t *testing.T) {
 			if _, err := io.ReadAll(conn); err != nil {
 				t.Fatalf("end of TLS: %v", err)
 			}
-			begin := time.Now()
-			_, err := conn.NetConn().Read(make([]byte, 1))
-			if took := time.Since(begin); !errors.Is(err, io.EOF) || took > 300*time.Millisecond {
-				t.Errorf("end of TCP: %v, %v after that of TLS", err, took)
+			// The gateway goes on, so it is not its own end that ends this.
+			_ = conn.NetConn().SetReadDeadline(time.Now().Add(4 * time.Second))
+			if _, err := conn.NetConn().Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+				t.Errorf("end of TCP: %v", err)
 			}
 		})
 	}

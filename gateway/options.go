@@ -4,6 +4,7 @@
 package gateway
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"time"
@@ -62,6 +63,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock. nil means the system's.
 	Now func() time.Time
+	// Wait is what closings that are spread over a time wait for their turn
+	// with; see session.Options. nil means a timer.
+	Wait func(ctx context.Context, d time.Duration) error
 	// OnReady, if not nil, is called once, from a goroutine of Run, when a
 	// configuration is in force and all of its listeners accept: with the bound
 	// address of each listener by name, and with those of the admin and the

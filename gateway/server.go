@@ -75,7 +75,7 @@ func newServer(o Options, own []netip.Addr) *server {
 		slots:   limits.NewConnections(limits.MaxConnections(0)),
 		relay:   proxy.NewMessages(proxy.MessagesOptions{Now: o.Now, Random: random}),
 
-		sessions: session.NewRegistry(session.Options{Now: o.Now, Random: random}),
+		sessions: session.NewRegistry(session.Options{Now: o.Now, Random: random, Wait: o.Wait}),
 		files:    newFileStates(),
 		extra:    map[string]string{},
 	}

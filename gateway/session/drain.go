@@ -145,10 +145,15 @@ func (p *pacer) wait(ctx context.Context, left int) error {
 	length := max(p.end.Sub(p.slot), 0) / time.Duration(left)
 	turn := p.slot.Add(time.Duration(p.options.Random() * float64(length)))
 	p.slot = p.slot.Add(length)
-	if !turn.After(now) {
+	return p.options.Wait(ctx, turn.Sub(now))
+}
+
+// wait blocks for the duration; it returns ctx's error when ctx is done before.
+func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(turn.Sub(now))
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

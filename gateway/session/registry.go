@@ -17,13 +17,17 @@ import (
 // ErrDraining means that a drain is at work already.
 var ErrDraining = errors.New("session: a drain is at work already")
 
-// Options configure NewRegistry. Both are required.
+// Options configure NewRegistry.
 type Options struct {
-	// Now is the clock.
+	// Now is the clock. Required.
 	Now func() time.Time
 	// Random returns numbers in [0, 1). It spreads closings and needs no
-	// secrecy. It must be safe for concurrent use.
+	// secrecy. It must be safe for concurrent use. Required.
 	Random func() float64
+	// Wait is called before each of a series of spread closings, with the time
+	// until its turn: zero or less when it is late. It returns at the turn, or
+	// with ctx's error when ctx is done before. nil means a timer.
+	Wait func(ctx context.Context, d time.Duration) error
 }
 
 // Registry is the set of open sessions. Its methods are safe for concurrent
@@ -47,6 +51,9 @@ type Registry struct {
 
 // NewRegistry returns an empty registry.
 func NewRegistry(o Options) *Registry {
+	if o.Wait == nil {
+		o.Wait = wait
+	}
 	return &Registry{options: o, sessions: map[string]*Session{}, sooner: make(chan struct{}, 1)}
 }
 
