@@ -48,6 +48,9 @@ func checkUpgrade(r *http.Request) (upgrade, error) {
 	if !ok {
 		return upgrade{}, outcome.Refuse(outcome.BadRequest, "Sec-WebSocket-Protocol is no list of different tokens")
 	}
+	if !extensionsWellFormed(r.Header.Values("Sec-Websocket-Extensions")) {
+		return upgrade{}, outcome.Refuse(outcome.BadRequest, "Sec-WebSocket-Extensions is no list of extensions")
+	}
 	return upgrade{key: key[0], subprotocols: subprotocols}, nil
 }
 

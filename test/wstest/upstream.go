@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ import (
 type Upstream struct {
 	// Address is 127.0.0.1:PORT.
 	Address string
+
+	accepted atomic.Int64
 
 	mu       sync.Mutex
 	requests []*http.Request
@@ -38,6 +41,9 @@ func (u *Upstream) Requests() []*http.Request {
 	defer u.mu.Unlock()
 	return append([]*http.Request(nil), u.requests...)
 }
+
+// Accepted counts the connections so far, whatever came over them.
+func (u *Upstream) Accepted() int64 { return u.accepted.Load() }
 
 // Open counts the connections that are open now.
 func (u *Upstream) Open() int {
@@ -91,6 +97,7 @@ func (u *Upstream) accept(handle func(net.Conn)) {
 		if err != nil {
 			return
 		}
+		u.accepted.Add(1)
 		u.mu.Lock()
 		if u.stopped {
 			u.mu.Unlock()

@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package handshake_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+func TestExtensionsMustBeWellFormedAndAreNotPassedOn(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]outcome.Reason{
+		"permessage-deflate":                            "",
+		" permessage-deflate ; client_max_window_bits ": "",
+		`a;b=c;d = "e" , f`:                             "",
+		"a; b=7; b=7":                                   "",
+		strings.Repeat("a,", 63) + "a":                  "",
+		"a" + strings.Repeat(";b", 64):                  "",
+		"":                                              outcome.BadRequest,
+		",":                                             outcome.BadRequest,
+		"a,":                                            outcome.BadRequest,
+		"a,,b":                                          outcome.BadRequest,
+		"a;":                                            outcome.BadRequest,
+		"a;;b":                                          outcome.BadRequest,
+		"a;=b":                                          outcome.BadRequest,
+		"a;b=":                                          outcome.BadRequest,
+		"a=b":                                           outcome.BadRequest,
+		"a b":                                           outcome.BadRequest,
+		"a;b c":                                         outcome.BadRequest,
+		`a;b="`:                                         outcome.BadRequest,
+		`a;b=""`:                                        outcome.BadRequest,
+		`a;b="c d"`:                                     outcome.BadRequest,
+		`a;b="c\"d"`:                                    outcome.BadRequest,
+		`a;b="c"d`:                                      outcome.BadRequest,
+		`a;b="c" "d"`:                                   outcome.BadRequest,
+		`"a"`:                                           outcome.BadRequest,
+		"a/b":                                           outcome.BadRequest,
+		"é":                                             outcome.BadRequest,
+		strings.Repeat("a,", 64) + "a":                  outcome.BadRequest,
+		"a" + strings.Repeat(";b", 65):                  outcome.BadRequest,
+		"a\r\nSec-WebSocket-Extensions: b;c":            "",
+		"a\r\nSec-WebSocket-Extensions: b;":             outcome.BadRequest,
+		"a" + strings.Repeat("\r\nSec-WebSocket-Extensions: a", 64): outcome.BadRequest,
+	} {
+		s := newScene()
+		a, err := s.admit(t, "Sec-WebSocket-Extensions: "+value)
+		if reason(err) != want {
+			t.Errorf("%.60q: %v, want %q", value, err, want)
+		}
+		if want == "" && (strings.Contains(string(a.Answer), "Extensions") || s.backend.asked[0].Header.Get("Sec-Websocket-Extensions") != "") {
+			t.Errorf("%.60q: passed on", value)
+		}
+	}
+}
+
+func FuzzExtensions(f *testing.F) {
+	for _, seed := range []string{"permessage-deflate; client_max_window_bits", `a;b="c", d`, `a;b="`, ",;=", "a\tb"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if strings.ContainsAny(value, "\r\n") || strings.IndexFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) >= 0 {
+			t.Skip("the parser of heads refuses control characters")
+		}
+		s := newScene()
+		_, err := s.admit(t, "Sec-WebSocket-Extensions: "+value)
+		if err == nil && strings.Count(value, `"`)%2 == 1 {
+			t.Fatalf("%q was let in", value)
+		}
+		if err != nil && reason(err) != outcome.BadRequest {
+			t.Fatalf("%q: %v", value, err)
+		}
+	})
+}
