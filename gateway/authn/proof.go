@@ -7,8 +7,6 @@ import (
 	"crypto/sha256"
 	"slices"
 
-	"github.com/lestrrat-go/jwx/v3/jwt"
-
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
@@ -33,8 +31,8 @@ type Proof struct {
 	key [sha256.Size]byte
 }
 
-func proofOfToken(t *token, verified jwt.Token, key verificationKey, source contract.Source) *Proof {
-	audiences, _ := verified.Audience()
+func proofOfToken(t *token, key verificationKey, source contract.Source) *Proof {
+	audiences, _ := t.audiences()
 	return &Proof{
 		method: MethodJWT, source: source, issuer: t.issuer(), audiences: audiences,
 		algorithm: t.algorithm, keyID: t.keyID, key: key.fingerprint, claims: printClaims(t.claims),

@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
+	"time"
 )
 
 // maxKeyIDBytes bounds kid, which is only ever looked up in a map.
@@ -24,12 +26,31 @@ type token struct {
 	algorithm string
 	keyID     string
 	claims    map[string]any
+	// expiry is a whole second, rounded down. notBefore and issuedAt are rounded
+	// up, and zero where the token does not say.
+	expiry, notBefore, issuedAt time.Time
 }
 
 // issuer is the unverified iss claim; empty when there is none.
 func (t *token) issuer() string {
 	issuer, _ := t.claims["iss"].(string)
 	return issuer
+}
+
+// audiences are those of aud, which is a string or a list of strings (RFC 7519
+// section 4.1.3); false if it is anything else.
+func (t *token) audiences() ([]string, bool) {
+	if one, ok := t.claims["aud"].(string); ok {
+		return []string{one}, true
+	}
+	items, ok := t.claims["aud"].([]any)
+	audiences := make([]string, 0, len(items))
+	for _, item := range items {
+		audience, isString := item.(string)
+		ok = ok && isString
+		audiences = append(audiences, audience)
+	}
+	return audiences, ok
 }
 
 // parseToken takes a compact JWS apart (RFC 7515 section 7.1). It works in
@@ -59,7 +80,7 @@ func parseToken(raw string) (*token, error) {
 	if err := t.readHeader(header); err != nil {
 		return nil, fmt.Errorf("token header: %w", err)
 	}
-	if err := t.checkTimes(); err != nil {
+	if err := t.readTimes(); err != nil {
 		return nil, fmt.Errorf("token claims: %w", err)
 	}
 	return t, nil
@@ -69,9 +90,14 @@ func parseToken(raw string) (*token, error) {
 // the token bring or point to the key that it is checked with.
 func (t *token) readHeader(header map[string]any) error {
 	// RFC 7515 section 4.1.11: extensions that are marked critical must be
-	// understood, and we understand none. It also rules out b64 (RFC 7797).
+	// understood, and we understand none.
 	if _, present := header["crit"]; present {
 		return errors.New("critical extensions are not supported")
+	}
+	// RFC 7797 section 6 wants it to be critical; a reader who knows it would see
+	// other claims than we do.
+	if _, present := header["b64"]; present {
+		return errors.New("b64 is not supported")
 	}
 	algorithm, ok := header["alg"].(string)
 	if !ok {
@@ -88,26 +114,43 @@ func (t *token) readHeader(header map[string]any) error {
 	return nil
 }
 
-// checkTimes wants plain numbers. Libraries differ in what they make of
+// readTimes wants plain numbers. Libraries differ in what they make of
 // strings, exponents and numbers beyond any calendar.
-func (t *token) checkTimes() error {
-	if _, present := t.claims["exp"]; !present {
+func (t *token) readTimes() error {
+	expiry, present, err := t.seconds("exp")
+	switch {
+	case err != nil:
+		return err
+	case !present:
 		return errors.New("no exp")
 	}
-	for _, name := range []string{"exp", "nbf", "iat"} {
-		value, present := t.claims[name]
-		if !present {
-			continue
+	t.expiry = time.Unix(int64(math.Floor(expiry)), 0).UTC()
+	for name, moment := range map[string]*time.Time{"nbf": &t.notBefore, "iat": &t.issuedAt} {
+		begin, present, err := t.seconds(name)
+		if err != nil {
+			return err
 		}
-		number, ok := value.(json.Number)
-		if !ok || strings.ContainsAny(number.String(), "-+eE") {
-			return fmt.Errorf("%s is not a plain number", name)
-		}
-		if seconds, err := number.Float64(); err != nil || seconds > latestTime {
-			return fmt.Errorf("%s is beyond the year 9999", name)
+		if present {
+			*moment = time.Unix(int64(math.Ceil(begin)), 0).UTC()
 		}
 	}
 	return nil
+}
+
+// seconds is a NumericDate (RFC 7519 section 2).
+func (t *token) seconds(name string) (seconds float64, present bool, err error) {
+	value, present := t.claims[name]
+	if !present {
+		return 0, false, nil
+	}
+	number, ok := value.(json.Number)
+	if !ok || strings.ContainsAny(number.String(), "-+eE") {
+		return 0, true, fmt.Errorf("%s is not a plain number", name)
+	}
+	if seconds, err = number.Float64(); err != nil || seconds > latestTime {
+		return 0, true, fmt.Errorf("%s is beyond the year 9999", name)
+	}
+	return seconds, true, nil
 }
 
 func decodePart(part string) (map[string]any, error) {
