@@ -159,8 +159,9 @@ type ClaimValues []string
 // +kubebuilder:validation:XValidation:rule="(has(self.uri) ? 1 : 0) + (has(self.configMapRef) ? 1 : 0) + (has(self.secretRef) ? 1 : 0) == 1",message="exactly one of uri, configMapRef and secretRef must be set"
 // +kubebuilder:validation:XValidation:rule="!has(self.caRef) || has(self.uri)",message="caRef belongs to uri: it says which CA the key server's certificate is checked against"
 type KeySetSource struct {
-	// uri is the https address of the key set. It is fetched by the pods,
-	// cached, and refreshed in the background.
+	// uri is the https address of the key set. The pods fetch it, and again every
+	// five minutes. While that fails, the keys that they have go on to count, for
+	// 24 hours at most.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:Pattern=`^https://[^\s/?#@]+(/[^\s#]*)?$`

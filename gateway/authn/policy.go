@@ -57,16 +57,24 @@ func (p *Policy) Challenges() []string { return slices.Clone(p.challenges) }
 func (p *Policy) Problems() []contract.ReportProblem {
 	problems := slices.Clone(p.problems)
 	for _, remote := range p.remotes {
-		has, failure := remote.state()
+		admits, failure := remote.state()
 		if failure == nil {
 			continue
 		}
 		problems = append(problems, contract.ReportProblem{
-			Policy: p.name, Reason: contract.ProblemKeySetUnavailable, Serving: has,
-			Message: fmt.Sprintf("key set of %s: %v: check the address, its server and its CA", publicAddress(remote.address), failure),
+			Policy: p.name, Reason: contract.ProblemKeySetUnavailable, Serving: admits,
+			Message: fmt.Sprintf("key set of %s: %v: check the address, its server and its CA", publicAddress(remote.address), failure) + outdated(remote, admits),
 		})
 	}
 	return problems
+}
+
+// outdated is what is to be added where keys are there but do not count any more.
+func outdated(remote *remoteSet, admits bool) string {
+	if admits || remote.known() == nil {
+		return ""
+	}
+	return fmt.Sprintf("; its keys are older than %v and admit nobody new", MaxKeySetAge)
 }
 
 // Authenticate tells who is asking. The error is always an *outcome.Refusal:

@@ -13,7 +13,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
-// How often an issuer is asked for its keys.
+// How often an issuer is asked for its keys, and how long its answer counts.
 const (
 	// refreshInterval is how long a key that the issuer has withdrawn is still
 	// believed at most.
@@ -24,6 +24,10 @@ const (
 	// After a failure: 1 s, doubling up to a minute.
 	firstRetry = time.Second
 	lastRetry  = time.Minute
+	// MaxKeySetAge is how long a key set is believed that cannot be fetched
+	// again. An issuer that is down for a night must not lock everybody out; but
+	// whoever keeps us from the issuer must not keep a withdrawn key alive.
+	MaxKeySetAge = 24 * time.Hour
 )
 
 // remoteSet is the key set behind one address. One goroutine fetches; the last
@@ -41,7 +45,11 @@ type remoteSet struct {
 	// mu guards the fields below.
 	mu      sync.Mutex
 	current *keySet
+	// fetched is when the fetch began that gave current.
+	fetched time.Time
 	failure error
+	// outdated is true once it was logged that current is too old.
+	outdated bool
 	// round is closed when the fetch that is wanted or under way has ended; nil
 	// when there is none.
 	round chan struct{}
@@ -148,32 +156,54 @@ func (s *remoteSet) ended(set *keySet, err error) {
 		s.failure = err
 	}
 	if set != nil {
-		s.current = set
+		s.current, s.fetched = set, s.asked
 	}
 	if s.round != nil {
 		close(s.round)
 		s.round = nil
 	}
+	s.log(before)
+}
+
+// log tells what has changed since the fetch before, which failed with before;
+// mu is held.
+func (s *remoteSet) log(before error) {
+	address, log := publicAddress(s.address), s.options.Logger
 	switch {
 	case s.failure != nil && before == nil:
-		s.options.Logger.Warn("key set cannot be fetched", "address", publicAddress(s.address), "error", s.failure.Error(), "has_keys", s.current != nil)
+		log.Warn("key set cannot be fetched", "address", address, "error", s.failure.Error(), "has_keys", s.current != nil)
 	case s.failure == nil && before != nil:
-		s.options.Logger.Info("key set can be fetched again", "address", publicAddress(s.address))
+		log.Info("key set can be fetched again", "address", address)
+	}
+	if outdated := s.current != nil && !s.fresh(); outdated != s.outdated {
+		if s.outdated = outdated; outdated {
+			log.Error("key set is too old to be believed: nobody new is admitted by it", "address", address, "fetched", s.fetched, "max_age", MaxKeySetAge)
+		}
 	}
 }
 
-// keys implements keySource. While the first fetch is under way it waits.
+// fresh tells whether the current set may admit; mu is held.
+func (s *remoteSet) fresh() bool {
+	return s.current != nil && s.options.Now().Sub(s.fetched) < MaxKeySetAge
+}
+
+// keys implements keySource. While the first fetch is under way it waits, and
+// while keys that have become too old are fetched again.
 func (s *remoteSet) keys(ctx context.Context) (*keySet, error) {
 	s.mu.Lock()
-	current, round := s.current, s.round
+	current, round, fresh := s.current, s.round, s.fresh()
 	s.mu.Unlock()
-	if current != nil {
+	switch {
+	case fresh:
 		return current, nil
+	case current != nil:
+		return s.renewed(ctx)
 	}
 	return s.wait(ctx, round)
 }
 
-// known implements keySource.
+// known implements keySource. It does not ask how old the keys are: that an
+// issuer cannot be reached says nothing about those whom it vouched for.
 func (s *remoteSet) known() *keySet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,16 +237,19 @@ func (s *remoteSet) wait(ctx context.Context, round <-chan struct{}) (*keySet, e
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current == nil {
+	switch {
+	case s.current == nil:
 		return nil, outcome.Refuse(outcome.AuthUnavailable, "key set of %s was never fetched", publicAddress(s.address))
+	case !s.fresh():
+		return nil, outcome.Refuse(outcome.AuthUnavailable, "key set of %s could not be fetched for %v", publicAddress(s.address), MaxKeySetAge)
 	}
 	return s.current, nil
 }
 
-// state tells whether there are keys in force, and why the last fetch failed;
+// state tells whether there are keys that admit, and why the last fetch failed;
 // nil if it did not.
-func (s *remoteSet) state() (has bool, failure error) {
+func (s *remoteSet) state() (admits bool, failure error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.current != nil, s.failure
+	return s.fresh(), s.failure
 }

@@ -10,8 +10,9 @@ package v1alpha1
 //
 // KeySetSource is exactly one source of a JSON Web Key Set (RFC 7517).
 type KeySetSourceApplyConfiguration struct {
-	// uri is the https address of the key set. It is fetched by the pods,
-	// cached, and refreshed in the background.
+	// uri is the https address of the key set. The pods fetch it, and again every
+	// five minutes. While that fails, the keys that they have go on to count, for
+	// 24 hours at most.
 	URI *string `json:"uri,omitempty"`
 	// caRef is a ConfigMap with the CA bundle for uri. Default: the public CAs.
 	CARef *LocalKeyReferenceApplyConfiguration `json:"caRef,omitempty"`
