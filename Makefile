@@ -92,6 +92,10 @@ test-api: ## Test the packages that start a real API server (built once, then ca
 fuzz: ## Fuzz every target for FUZZTIME (5s).
 	@FUZZTIME=$(FUZZTIME) hack/fuzz.sh
 
+.PHONY: bench
+bench: ## Measure what a token adds to the cost of a connection; it has a bound.
+	@go test ./gateway -run='^$$' -bench=HandshakeWithToken -benchtime=1x -count=3
+
 .PHONY: e2e
 e2e: ## Test the whole on a real node with real cert-manager; needs root on Linux.
 	@hack/need.sh ip nft containerd runc cni

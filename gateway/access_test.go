@@ -24,7 +24,7 @@ import (
 // issuer signs tokens.
 type issuer struct{ key *ecdsa.PrivateKey }
 
-func newIssuer(t *testing.T) *issuer {
+func newIssuer(t testing.TB) *issuer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -34,7 +34,7 @@ func newIssuer(t *testing.T) *issuer {
 }
 
 // keySet is the public half.
-func (i *issuer) keySet(t *testing.T) string {
+func (i *issuer) keySet(t testing.TB) string {
 	t.Helper()
 	point, err := i.key.PublicKey.Bytes()
 	if err != nil {

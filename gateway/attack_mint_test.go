@@ -31,7 +31,7 @@ type mint struct {
 	expiry            int64
 }
 
-func newMint(t *testing.T) *mint {
+func newMint(t testing.TB) *mint {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -55,7 +55,7 @@ func joined(header, claims string) string {
 
 // keySet is the document that the gateway has; with the symmetric key, it must
 // be in a Secret.
-func (m *mint) keySet(t *testing.T, symmetric bool) string {
+func (m *mint) keySet(t testing.TB, symmetric bool) string {
 	t.Helper()
 	keys := strings.TrimSuffix(m.elliptic.keySet(t), "]}") + fmt.Sprintf(`,{"kty":"RSA","kid":"r1","n":"%s","e":"AQAB"}`, encoded(m.rsaKey.N.Bytes()))
 	if symmetric {
@@ -74,24 +74,24 @@ func (m *mint) except(old, replacement string) string {
 	return strings.Replace(m.claims(""), old, replacement, 1)
 }
 
-func (m *mint) good(t *testing.T) string {
+func (m *mint) good(t testing.TB) string {
 	t.Helper()
 	return m.ecdsa(t, goodHeader, m.claims(""))
 }
 
 const goodHeader = `{"alg":"ES256","kid":"k1"}`
 
-func (m *mint) ecdsa(t *testing.T, header, claims string) string {
+func (m *mint) ecdsa(t testing.TB, header, claims string) string {
 	t.Helper()
 	return signed(t, m.elliptic.key, header, claims)
 }
 
-func (m *mint) stranger(t *testing.T, header string) string {
+func (m *mint) stranger(t testing.TB, header string) string {
 	t.Helper()
 	return signed(t, m.foreign.key, header, m.claims(""))
 }
 
-func signed(t *testing.T, key *ecdsa.PrivateKey, header, claims string) string {
+func signed(t testing.TB, key *ecdsa.PrivateKey, header, claims string) string {
 	t.Helper()
 	text := joined(header, claims)
 	sum := sha256.Sum256([]byte(text))
@@ -107,7 +107,7 @@ func concatenated(r, s *big.Int) []byte {
 	return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
 }
 
-func (m *mint) rsa(t *testing.T, header, claims string) string {
+func (m *mint) rsa(t testing.TB, header, claims string) string {
 	t.Helper()
 	text := joined(header, claims)
 	sum := sha256.Sum256([]byte(text))
@@ -127,7 +127,7 @@ func (m *mint) hmac(header, claims string, secret []byte) string {
 
 // publicForms are the spellings of a public key that a careless server might
 // take for an HMAC secret.
-func publicForms(t *testing.T, key crypto.PublicKey, document string) map[string][]byte {
+func publicForms(t testing.TB, key crypto.PublicKey, document string) map[string][]byte {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
