@@ -17,6 +17,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
@@ -193,9 +194,11 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hell
 	if err := secure.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, outcome.Refuse(outcome.ClientGone, "connection ended before our answer")
 	}
+	state := secure.ConnectionState()
 	caller := &handshake.Caller{
 		Request: request, Listener: hello.Listener, ServedBy: v.servedBy, Client: v.client,
 		Paced: v.paced, Waits: v.waits,
+		Certificate: clientcert.Of(&state),
 	}
 	admission, err := v.decide(ctx, caller)
 	return admission, early, err

@@ -5,6 +5,7 @@ package authn
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -35,6 +36,10 @@ type Identity struct {
 	// KeyID is the kid of the key in our key set that verified a token (empty
 	// when that key has none), or the identifier of an API key.
 	KeyID string
+	// CertificateSerial is the serial number of the client certificate that the
+	// caller showed in TLS, in lower-case hexadecimal without leading zeros; empty
+	// where there was none. It is set whatever the method was.
+	CertificateSerial string
 	// Claims of a token as its JSON says, numbers as json.Number; an API key and
 	// a user have the claim sub. Nobody may change the map.
 	Claims map[string]any
@@ -58,6 +63,9 @@ type Request struct {
 	Listener, Host, Path string
 	// Client is the address that the caller comes from.
 	Client netip.Addr
+	// Certificate is the client certificate of the TLS connection, verified by the
+	// CAs of its listener; nil when the client showed none.
+	Certificate *x509.Certificate
 }
 
 // ErrNoCredential means that the request carries nothing that the asked method

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
@@ -94,6 +95,8 @@ type Caller struct {
 	// whether the caller's address has to wait after failed attempts. Their
 	// errors are an *outcome.Refusal. nil is neither.
 	Paced, Waits func() error
+	// Certificate that the caller showed in TLS; nil for none.
+	Certificate *clientcert.Certificate
 }
 
 // Admission is a caller who is let in.

@@ -159,6 +159,7 @@ func (d *Door) authenticate(ctx context.Context, v *verdict) error {
 	identity, err := authenticator.Authenticate(ctx, &authn.Request{
 		Header: c.Request.Header, Subprotocols: v.upgrade.subprotocols, Query: query,
 		Listener: c.Listener, Host: v.Host, Path: v.Path, Client: c.Client,
+		Certificate: c.Certificate.Leaf(),
 	})
 	d.Took(metrics.PhaseAuthenticate, d.Now().Sub(begin))
 	if errors.Is(err, authn.ErrNoCredential) {
@@ -169,6 +170,7 @@ func (d *Door) authenticate(ctx context.Context, v *verdict) error {
 		challenged.Challenges = authenticator.Challenges()
 		return &challenged
 	}
+	identity.CertificateSerial = c.Certificate.Serial()
 	v.Identity = identity
 	return err
 }

@@ -121,21 +121,22 @@ var ground = []string{"gateway/contract", "gateway/filewatch", "gateway/metrics"
 // the ground. Parts do not know each other: the root wires them, and each name
 // in a line here is an exception that was thought about.
 var parts = map[string][]string{
-	"gateway":           {"gateway/..."},
-	"gateway/admin":     nil,
-	"gateway/audit":     nil,
-	"gateway/authn":     nil,
-	"gateway/certs":     nil,
-	"gateway/contract":  nil,
-	"gateway/filewatch": nil,
-	"gateway/handshake": {"gateway/audit", "gateway/authn", "gateway/match", "gateway/metrics", "gateway/proxy"}, // it is the order of the parts
-	"gateway/limits":    nil,
-	"gateway/listener":  {"gateway/match"}, // the server name selects the listener by the same rules as the Host
-	"gateway/match":     nil,
-	"gateway/metrics":   nil,
-	"gateway/outcome":   nil,
-	"gateway/proxy":     {"gateway/session"}, // a relay is what a session closes
-	"gateway/session":   {"gateway/audit"},   // a session's life is what the audit record tells
+	"gateway":            {"gateway/..."},
+	"gateway/admin":      nil,
+	"gateway/audit":      nil,
+	"gateway/authn":      nil,
+	"gateway/certs":      nil,
+	"gateway/clientcert": nil,
+	"gateway/contract":   nil,
+	"gateway/filewatch":  nil,
+	"gateway/handshake":  {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/proxy"}, // it is the order of the parts
+	"gateway/limits":     nil,
+	"gateway/listener":   {"gateway/match"}, // the server name selects the listener by the same rules as the Host
+	"gateway/match":      nil,
+	"gateway/metrics":    nil,
+	"gateway/outcome":    nil,
+	"gateway/proxy":      {"gateway/session"}, // a relay is what a session closes
+	"gateway/session":    {"gateway/audit"},   // a session's life is what the audit record tells
 }
 
 func TestImports(t *testing.T) {
