@@ -11,6 +11,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
 )
 
@@ -29,15 +30,45 @@ type account struct {
 	standing handshake.Standing
 	counted  audit.Traffic
 	reported time.Time
+	// wouldEnd is when a policy in dry run would end the connection, zero for
+	// never; spared is true once it would have, or would not have let it in.
+	wouldEnd time.Time
+	spared   bool
 }
 
-func (a *accounts) open(one *session.Session, standing handshake.Standing) {
+func (a *accounts) open(one *session.Session, standing handshake.Standing, ruling *handshake.Ruling) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.live == nil {
 		a.live = map[*session.Session]*account{}
 	}
-	a.live[one] = &account{standing: standing, reported: one.Connection().OpenedAt}
+	a.live[one] = &account{
+		standing: standing, reported: one.Connection().OpenedAt,
+		wouldEnd: ruling.WouldEnd, spared: ruling.WouldRefuse != nil,
+	}
+}
+
+// rule notes what a policy says now, and counts a connection that only its dry
+// run leaves open.
+func (a *accounts) rule(one *session.Session, ruling *handshake.Ruling, set *metrics.Set) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	account := a.live[one]
+	if account == nil {
+		return
+	}
+	account.wouldEnd = ruling.WouldEnd
+	if ruling.WouldRefuse != nil {
+		account.spare(outcome.AccessRevoked, set)
+	}
+}
+
+// spare counts a connection once: in force, the policy would have ended it once.
+func (a *account) spare(reason outcome.Reason, set *metrics.Set) {
+	if !a.spared {
+		a.spared = true
+		set.WouldClose(reason)
+	}
 }
 
 // standing is what a connection was admitted by; false when it has gone.
@@ -76,6 +107,9 @@ func (a *accounts) tick(now time.Time, every time.Duration, set *metrics.Set, pr
 	defer a.mu.Unlock()
 	for one, account := range a.live {
 		account.count(one, set)
+		if !account.wouldEnd.IsZero() && !now.Before(account.wouldEnd) {
+			account.spare(outcome.CredentialExpired, set)
+		}
 		if now.Sub(account.reported) >= every {
 			account.reported = now
 			progress(one)

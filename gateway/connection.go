@@ -148,7 +148,7 @@ type admitted struct {
 	session  *session.Session
 	standing handshake.Standing
 	rules    uint64
-	ends     time.Time
+	ruling   handshake.Ruling
 	leave    func()
 	client   net.Conn
 	upstream *proxy.Upstream
@@ -171,7 +171,7 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 	}
 	v.metrics.Handshake(metrics.PhaseTotal, v.options.Now().Sub(v.begin))
 	return &admitted{
-		session: session.New(v.describe(secure, admission)), rules: v.rules, ends: admission.Ends, leave: admission.Leave,
+		session: session.New(v.describe(secure, admission)), rules: v.rules, ruling: admission.Ruling, leave: admission.Leave,
 		standing: handshake.Standing{
 			Host: admission.Host, Path: admission.Path, Origin: v.attempt.Origin,
 			Listener: v.attempt.Listener, Client: v.client, Identity: withoutClaims(admission.Identity),
@@ -239,7 +239,7 @@ func (v *visit) servedBy(host string) (name string, ok bool) {
 
 func (v *visit) describe(secure *tls.Conn, a *handshake.Admission) *audit.Connection {
 	state := secure.ConnectionState()
-	return &audit.Connection{
+	c := &audit.Connection{
 		ID:       v.bootID[:8] + "-" + strconv.FormatUint(v.connections.Add(1), 10),
 		Listener: v.attempt.Listener, Route: a.Route.Name, Policy: a.Identity.Policy,
 		Method: a.Identity.Method, Issuer: a.Identity.Issuer, Subject: a.Identity.Subject, KeyID: a.Identity.KeyID,
@@ -249,6 +249,10 @@ func (v *visit) describe(secure *tls.Conn, a *handshake.Admission) *audit.Connec
 		Group: state.CurveID.String(), Resumed: state.DidResume,
 		Upstream: a.Upstream.Backend + " " + a.Upstream.Address, OpenedAt: v.options.Now(),
 	}
+	if would := a.WouldRefuse; would != nil {
+		c.WouldRefuse, c.WouldRefuseDetail = would.Reason, would.Detail
+	}
+	return c
 }
 
 // relayed is the connection from our 101 to its end.
@@ -258,10 +262,13 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	one, c := a.session, a.session.Connection()
 	s.audit.Opened(c)
 	s.metrics.Opened(c.Route)
-	s.accounts.open(one, a.standing)
+	if c.WouldRefuse != "" {
+		s.metrics.WouldRefuse(c.WouldRefuse)
+	}
+	s.accounts.open(one, a.standing, &a.ruling)
 	s.sessions.Add(one)
 	s.asking.Add(-1)
-	s.sessions.SetExpiry(one, a.ends)
+	s.sessions.SetExpiry(one, a.ruling.Ends)
 	// A sweep or a review of this moment may have looked before it was there.
 	if s.review.number.Load() != a.rules {
 		s.reconsiderLate(one)

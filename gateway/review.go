@@ -81,12 +81,13 @@ func (s *server) reconsider(one *session.Session) *outcome.Closure {
 	if !ok {
 		return nil
 	}
-	ends, err := current.rules.Reconsider(&standing)
+	ruling, err := current.rules.Reconsider(&standing)
 	if err != nil {
 		return outcome.Close(outcome.AccessRevoked, outcome.ByGateway, err.Error())
 	}
-	if !ends.IsZero() {
-		s.sessions.SetExpiry(one, ends)
+	if ruling.DryRun || !ruling.Ends.IsZero() {
+		s.sessions.SetExpiry(one, ruling.Ends)
+		s.accounts.rule(one, &ruling, s.metrics)
 	}
 	return nil
 }

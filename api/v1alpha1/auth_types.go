@@ -19,6 +19,12 @@ type AuthPolicy struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
 
+	// mode is Enforce, the default, or DryRun to try the policy: it decides as
+	// always, but whom it refuses is let in, counted and named in the audit log.
+	// A DryRun policy protects nothing.
+	// +optional
+	Mode PolicyMode `json:"mode,omitempty"`
+
 	// anyOf are the accepted methods, asked in order. The first one that finds
 	// its credential decides: a bad credential ends the handshake, only "none
 	// shown" goes on to the next method.
@@ -43,6 +49,17 @@ type AuthPolicy struct {
 	// +optional
 	ForwardIdentity *ForwardIdentity `json:"forwardIdentity,omitempty"`
 }
+
+// PolicyMode says whether a policy is in force.
+//
+// +kubebuilder:validation:Enum=Enforce;DryRun
+type PolicyMode string
+
+// The modes of a policy.
+const (
+	PolicyModeEnforce PolicyMode = "Enforce"
+	PolicyModeDryRun  PolicyMode = "DryRun"
+)
 
 // OnExpiry bounds how long a connection outlives its credential.
 type OnExpiry struct {

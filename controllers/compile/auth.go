@@ -35,6 +35,7 @@ func (c *compiler) policy(spec *wsv1alpha1.AuthPolicy) contract.Policy {
 	c.checkOrigins(spec)
 	policy := contract.Policy{
 		Name:            spec.Name,
+		DryRun:          spec.Mode == wsv1alpha1.PolicyModeDryRun,
 		Origins:         origins(spec.Origins),
 		IdentityHeaders: identityHeaders(spec.ForwardIdentity),
 		ExpiryGrace:     expiryGrace(spec.OnExpiry),

@@ -21,11 +21,26 @@ func (p *pass) warnings() []string {
 	if len(p.gw.Spec.Routes) == 0 {
 		found = append(found, "spec.routes is empty: every handshake is answered 404.")
 	}
+	found = append(found, p.dryRuns()...)
 	found = append(found, p.queries()...)
 	found = append(found, p.unmanaged()...)
 	found = append(found, p.renewals()...)
 	found = append(found, p.keySets()...)
 	return found[:min(len(found), maxItems)]
+}
+
+// dryRuns protect nothing, which must not be forgotten. They come early: the list
+// has an end.
+func (p *pass) dryRuns() []string {
+	var found []string
+	for i := range p.gw.Spec.AuthPolicies {
+		if policy := &p.gw.Spec.AuthPolicies[i]; policy.Mode == wsv1alpha1.PolicyModeDryRun {
+			found = append(found, fmt.Sprintf(
+				"policy %q is in DryRun and refuses nobody: whom it would refuse is in the audit records with would_refuse. Set mode to Enforce when those are the right ones.",
+				policy.Name))
+		}
+	}
+	return found
 }
 
 // queries that carry credentials: we keep them out of our records, but nobody

@@ -143,6 +143,7 @@ func TestEveryFieldIsOnThePage(t *testing.T) {
 		log := newLog(out, now)
 		long := exampleConnection()
 		long.Path, long.Resumed = strings.Repeat("/x", 1000), true
+		long.WouldRefuse, long.WouldRefuseDetail = outcome.BadCredential, "token expired"
 		closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "why")
 		log.Opened(long)
 		log.Progress(long, audit.Traffic{})

@@ -107,17 +107,21 @@ type gapRecord struct {
 type connection struct {
 	ConnectionID string `json:"connection_id"`
 	request
-	AuthMethod  string    `json:"auth_method,omitempty"`
-	Issuer      string    `json:"issuer,omitempty"`
-	Subject     string    `json:"subject,omitempty"`
-	KeyID       string    `json:"key_id,omitempty"`
-	Subprotocol string    `json:"subprotocol,omitempty"`
-	TLSVersion  string    `json:"tls_version,omitempty"`
-	TLSCipher   string    `json:"tls_cipher,omitempty"`
-	TLSGroup    string    `json:"tls_group,omitempty"`
-	TLSResumed  bool      `json:"tls_resumed,omitempty"`
-	Upstream    string    `json:"upstream,omitempty"`
-	OpenedAt    time.Time `json:"opened_at"`
+	AuthMethod  string `json:"auth_method,omitempty"`
+	Issuer      string `json:"issuer,omitempty"`
+	Subject     string `json:"subject,omitempty"`
+	KeyID       string `json:"key_id,omitempty"`
+	Subprotocol string `json:"subprotocol,omitempty"`
+	TLSVersion  string `json:"tls_version,omitempty"`
+	TLSCipher   string `json:"tls_cipher,omitempty"`
+	TLSGroup    string `json:"tls_group,omitempty"`
+	TLSResumed  bool   `json:"tls_resumed,omitempty"`
+	Upstream    string `json:"upstream,omitempty"`
+
+	WouldRefuse       outcome.Reason `json:"would_refuse,omitempty"`
+	WouldRefuseDetail string         `json:"would_refuse_detail,omitempty"`
+
+	OpenedAt time.Time `json:"opened_at"`
 }
 
 type request struct {
@@ -219,7 +223,11 @@ func (c *cleaner) connection(from *Connection) connection {
 		TLSGroup:    c.text("tls_group", from.Group),
 		TLSResumed:  from.Resumed,
 		Upstream:    c.text("upstream", from.Upstream),
-		OpenedAt:    stamp(from.OpenedAt),
+
+		WouldRefuse:       from.WouldRefuse,
+		WouldRefuseDetail: c.text("would_refuse_detail", from.WouldRefuseDetail),
+
+		OpenedAt: stamp(from.OpenedAt),
 	}
 }
 

@@ -104,7 +104,7 @@ func FuzzRecord(f *testing.F) {
 		c := &audit.Connection{
 			ID: text, Listener: other, Route: text, Policy: other, Method: text, Issuer: other, Subject: text, KeyID: other,
 			ClientAddress: text, ServerName: other, Host: text, Path: other, Origin: text, Subprotocol: other,
-			TLSVersion: text, Cipher: other, Group: text, Upstream: other,
+			TLSVersion: text, Cipher: other, Group: text, Upstream: other, WouldRefuseDetail: text,
 		}
 		traffic := audit.Traffic{MessagesFromClient: n, BytesToClient: ^n}
 		for _, use := range []func(*audit.Log){

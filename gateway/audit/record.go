@@ -3,7 +3,11 @@
 
 package audit
 
-import "time"
+import (
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
 
 // Connection is what is known of a connection from its 101 answer on. It does
 // not change during the connection's life.
@@ -32,6 +36,10 @@ type Connection struct {
 	Cipher      string
 	Group       string
 	Resumed     bool
+	// WouldRefuse is the refusal that the policy, which is in dry run, keeps to
+	// itself; empty for none. WouldRefuseDetail is its detail.
+	WouldRefuse       outcome.Reason
+	WouldRefuseDetail string
 	// Upstream is the backend and the address that was dialled.
 	Upstream string
 	OpenedAt time.Time

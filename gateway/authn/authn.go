@@ -18,6 +18,8 @@ const (
 	MethodAPIKey    = "apiKey"
 	MethodBasic     = "basic"
 	MethodAnonymous = "anonymous"
+	// MethodNone is that of callers whom a policy in dry run would have refused.
+	MethodNone = "none"
 )
 
 // Identity says who was let in, and by what. Policy, Issuer and Subject

@@ -39,6 +39,17 @@ func proofOfToken(t *token, key verificationKey, source contract.Source) *Proof 
 	}
 }
 
+// Unproven is the identity of a caller whom a policy in dry run would have refused
+// for that reason. It has no claims, and no policy in force takes it for that of
+// an anonymous caller if a credential was shown.
+func Unproven(policy string, reason outcome.Reason) Identity {
+	identity := Identity{Policy: policy, Method: MethodNone}
+	if reason != outcome.NoCredential {
+		identity.Proof = &Proof{method: MethodNone}
+	}
+	return identity
+}
+
 func proofOfAPIKey(key apiKey, source contract.Source) *Proof {
 	return &Proof{method: MethodAPIKey, source: source, id: key.id, key: key.hash}
 }
@@ -68,6 +79,10 @@ type judge interface {
 func (p *Policy) Reconsider(proof *Proof) error {
 	if p.unavailable != "" {
 		return nil
+	}
+	if proof != nil && proof.method == MethodNone {
+		// What was shown is not known any more: it was not good then.
+		return outcome.Refuse(outcome.BadCredential, "let in by a dry run, without a good credential")
 	}
 	read := false
 	for _, method := range p.methods {

@@ -190,3 +190,35 @@ func TestAKeySetThatChangesBehindItsAddressSaysSo(t *testing.T) {
 		t.Errorf("token of the withdrawn key: %q", got)
 	}
 }
+
+func TestWhoWasLetInByADryRunHasNoProof(t *testing.T) {
+	t.Parallel()
+	key := ecKey(t, "k1")
+	anonymous := contract.Method{Anonymous: &contract.Anonymous{}}
+	tokens, either := methods(jwtMethod(jwks(key.jwk()), nil)), methods(jwtMethod(jwks(key.jwk()), nil), anonymous)
+	for name, tt := range map[string]struct {
+		policy contract.Policy
+		reason outcome.Reason
+		want   outcome.Reason
+	}{
+		"nothing shown, tokens":              {tokens, outcome.NoCredential, outcome.NoCredential},
+		"nothing shown, tokens or nobody":    {either, outcome.NoCredential, ""},
+		"a bad token, tokens":                {tokens, outcome.BadCredential, outcome.BadCredential},
+		"a bad token, tokens or nobody":      {either, outcome.BadCredential, outcome.BadCredential},
+		"not checked, tokens or nobody":      {either, outcome.AuthUnavailable, outcome.BadCredential},
+		"a bad token, a policy with a fault": {contract.Policy{Name: "users", Fault: contract.FaultPolicyInvalid}, outcome.BadCredential, ""},
+	} {
+		identity := authn.Unproven("users", tt.reason)
+		policy, _ := authn.NewPolicy(&tt.policy, nil, secrets{}, keySets(t))
+		var got outcome.Reason
+		if err := policy.Reconsider(identity.Proof); err != nil {
+			got = reason(t, err)
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+		if header := policy.IdentityHeaders(identity); len(header) > 0 {
+			t.Errorf("%s: headers %v for nobody", name, header)
+		}
+	}
+}

@@ -52,7 +52,11 @@ type SecretKey struct {
 
 // Policy says who may connect.
 type Policy struct {
-	Name    string   `json:"name"`
+	Name string `json:"name"`
+	// DryRun lets those in whom the policy refuses, and has it counted. It does
+	// not reach a policy with a Fault, and nothing that is not the policy's to
+	// decide.
+	DryRun  bool     `json:"dryRun,omitempty"`
 	Methods []Method `json:"methods,omitempty"`
 	// Origins absent: a request with an Origin header is refused.
 	Origins         *Origins         `json:"origins,omitempty"`

@@ -103,9 +103,7 @@ type Caller struct {
 type Admission struct {
 	Route    *contract.Route
 	Identity authn.Identity
-	// Ends is when the connection must end, because its credential has expired
-	// and the policy's grace is over; zero when it does not expire.
-	Ends time.Time
+	Ruling
 	// Upstream has answered its handshake, and Leave gives back the place that
 	// Seat took. Whoever gets an Admission sees to both.
 	Upstream *proxy.Upstream
@@ -168,7 +166,7 @@ func (d *Door) Review(ctx context.Context, rules *Rules, c *Caller, a *Admission
 		// The backend was chosen by the old route and told of the old identity.
 		return outcome.Refuse(outcome.RouteUnavailable, "the route or the identity has changed during the handshake")
 	}
-	a.Identity, a.Ends = found.Identity, found.Ends
+	a.Identity, a.Ruling = found.Identity, found.Ruling
 	return nil
 }
 

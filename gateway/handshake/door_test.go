@@ -99,6 +99,7 @@ type scene struct {
 	policy   bearer
 	route    contract.Route
 	origins  *contract.Origins
+	dryRun   bool
 	draining bool
 	seats    seats
 	attempt  audit.Attempt
@@ -129,18 +130,8 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 		Upstreams: &s.backend, Draining: func() bool { return s.draining }, Seat: s.seat, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
 		AuthenticateTimeout: 100 * time.Millisecond, UpstreamTimeout: time.Second,
 	}
-	rules := &handshake.Rules{
-		Routes: match.NewRoutes([]contract.Route{s.route}),
-		Policies: map[string]handshake.Policy{"users": {
-			Policy: &contract.Policy{
-				Name: "users", Origins: s.origins, Methods: s.methods,
-				IdentityHeaders: []contract.IdentityHeader{{Name: "X-User", Claim: "sub"}, {Name: "User-Agent", Claim: "agent"}},
-			},
-			Authenticator: &s.policy,
-		}},
-	}
 	s.attempt = audit.Attempt{}
-	a, err := door.Admit(t.Context(), rules, &handshake.Caller{
+	a, err := door.Admit(t.Context(), s.rules(), &handshake.Caller{
 		Request: request, Listener: "public", Client: netip.MustParseAddr("198.51.100.7"),
 		ServedBy: func(host string) (string, bool) { return "public", host == "ws.example.com" },
 		Paced:    s.paced, Waits: s.waits,
@@ -149,6 +140,20 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 		t.Cleanup(a.Upstream.Release)
 	}
 	return a, err
+}
+
+// rules are the scene's.
+func (s *scene) rules() *handshake.Rules {
+	return &handshake.Rules{
+		Routes: match.NewRoutes([]contract.Route{s.route}),
+		Policies: map[string]handshake.Policy{"users": {
+			Policy: &contract.Policy{
+				Name: "users", DryRun: s.dryRun, Origins: s.origins, Methods: s.methods,
+				IdentityHeaders: []contract.IdentityHeader{{Name: "X-User", Claim: "sub"}, {Name: "User-Agent", Claim: "agent"}},
+			},
+			Authenticator: &s.policy,
+		}},
+	}
 }
 
 func reason(err error) outcome.Reason {

@@ -48,9 +48,7 @@ type verdict struct {
 // stand it.
 type step struct {
 	name Step
-	// ofPolicy is true where the policy of the route gives the answer.
-	ofPolicy bool
-	take     func(d *Door, ctx context.Context, v *verdict) error
+	take func(d *Door, ctx context.Context, v *verdict) error
 }
 
 // steps are the whole decision, cheap and anonymous questions first. What judges
@@ -60,9 +58,9 @@ func steps() []step {
 		{name: StepUpgrade, take: (*Door).readUpgrade},
 		{name: StepHost, take: (*Door).locate},
 		{name: StepRoute, take: (*Door).findRoute},
-		{name: StepOrigin, ofPolicy: true, take: (*Door).askOrigin},
+		{name: StepOrigin, take: (*Door).askOrigin},
 		{name: StepWait, take: (*Door).askWait},
-		{name: StepAuthenticate, ofPolicy: true, take: (*Door).authenticate},
+		{name: StepAuthenticate, take: (*Door).authenticate},
 	}
 }
 
@@ -70,12 +68,26 @@ func steps() []step {
 func (d *Door) judge(ctx context.Context, rules *Rules, c *Caller, attempt *audit.Attempt) (*verdict, error) {
 	v := &verdict{rules: rules, caller: c, attempt: attempt}
 	for _, s := range steps() {
-		if err := s.take(d, ctx, v); err != nil {
+		if err := v.tolerate(s.take(d, ctx, v)); err != nil {
 			return nil, err
 		}
 	}
-	v.Ends = v.policy.ends(v.Identity.ExpiresAt)
+	v.Ruling = v.policy.rule(v.Identity.ExpiresAt, v.WouldRefuse)
 	return v, nil
+}
+
+// tolerate takes note of a decision of a policy in dry run. The first one is what
+// the caller would have been told. The steps after it are taken all the same: who
+// is asking is still to be found out.
+func (v *verdict) tolerate(err error) error {
+	refusal := v.policy.tolerated(err)
+	if refusal == nil {
+		return err
+	}
+	if v.WouldRefuse == nil {
+		v.WouldRefuse = refusal
+	}
+	return nil
 }
 
 func (d *Door) readUpgrade(_ context.Context, v *verdict) (err error) {
@@ -87,9 +99,7 @@ func (d *Door) readUpgrade(_ context.Context, v *verdict) (err error) {
 // belongs to the listener whose certificate and rules the caller has got.
 func (d *Door) locate(_ context.Context, v *verdict) error {
 	c := v.caller
-	if origins := c.Request.Header.Values("Origin"); len(origins) > 0 {
-		v.attempt.Origin = origins[0]
-	}
+	v.attempt.Origin = toldOrigin(c.Request.Header.Values("Origin"))
 	host, err := match.Host(c.Request.Host)
 	if err != nil {
 		return outcome.Refuse(outcome.BadRequest, "malformed Host")
@@ -166,6 +176,7 @@ func (d *Door) authenticate(ctx context.Context, v *verdict) error {
 		err = outcome.Refuse(outcome.NoCredential, "")
 	}
 	if refusal, ok := errors.AsType[*outcome.Refusal](err); ok {
+		v.Identity = authn.Unproven(v.policy.Name, refusal.Reason)
 		challenged := *refusal
 		challenged.Challenges = authenticator.Challenges()
 		return &challenged

@@ -28,6 +28,16 @@ func checkOrigin(sent []string, origins *contract.Origins) error {
 	return nil
 }
 
+// toldOrigin is what is remembered of the Origin headers of a request. More than
+// one, and an empty one, become what is in no list: whoever a dry run lets in with
+// them must not be taken for somebody with one, or none, later.
+func toldOrigin(sent []string) string {
+	if len(sent) == 1 && sent[0] == "" {
+		return "(empty)"
+	}
+	return strings.Join(sent, ", ")
+}
+
 // listed never finds "null": it is what sandboxed frames, files and redirects
 // send, so everybody can have it.
 func listed(origin string, allowed []string) bool {

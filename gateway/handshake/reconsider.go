@@ -25,30 +25,36 @@ type Standing struct {
 
 // Reconsider asks the steps of Admit that other rules may answer otherwise: which
 // route is it, may this page connect, does the policy accept this caller? The
-// error is the *outcome.Refusal that a handshake would get; else ends is when the
-// connection ends, zero where nothing is to be changed about that.
+// error is the *outcome.Refusal that a handshake would get.
 //
 // A host and path without a route, and a route or policy with a fault, are no
 // refusal here: who comes has to wait, who is there has done nothing.
-func (r *Rules) Reconsider(s *Standing) (ends time.Time, err error) {
+func (r *Rules) Reconsider(s *Standing) (Ruling, error) {
 	route, ok := r.Routes.Lookup(s.Host, s.Path)
 	if !ok || route.Fault != "" {
-		return time.Time{}, nil
+		return Ruling{}, nil
 	}
 	policy, ok := r.Policies[route.Policy]
 	if !ok || policy.Fault != "" {
-		return time.Time{}, nil
+		return Ruling{}, nil
 	}
-	if err := checkOrigin(origins(s.Origin), policy.Origins); err != nil {
-		return time.Time{}, err
+	err := policy.reconsider(s)
+	refusal := policy.tolerated(err)
+	if err != nil && refusal == nil {
+		return Ruling{}, err
 	}
-	if err := policy.Authenticator.Reconsider(s.Identity.Proof); err != nil {
-		return time.Time{}, err
-	}
-	return policy.ends(s.Identity.ExpiresAt), nil
+	return policy.rule(s.Identity.ExpiresAt, refusal), nil
 }
 
-// origins are the Origin headers of an admitted request: none or one.
+// reconsider returns the refusal of the policy.
+func (p *Policy) reconsider(s *Standing) error {
+	if err := checkOrigin(origins(s.Origin), p.Origins); err != nil {
+		return err
+	}
+	return p.Authenticator.Reconsider(s.Identity.Proof)
+}
+
+// origins are the Origin headers of an admitted request, as toldOrigin has them.
 func origins(origin string) []string {
 	if origin == "" {
 		return nil

@@ -53,15 +53,15 @@ func TestWhoWasAdmittedIsJudgedByTheRouteThatWouldServeThemNow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rules := &handshake.Rules{Routes: match.NewRoutes(tt.routes), Policies: policies}
-			ends, err := rules.Reconsider(&handshake.Standing{
+			ruling, err := rules.Reconsider(&handshake.Standing{
 				Host: "ws.example.com", Path: "/chat/room/5", Origin: tt.origin, Identity: authn.Identity{ExpiresAt: expires},
 			})
 			var refusal *outcome.Refusal
 			if errors.As(err, &refusal) != (tt.want != "") || (refusal != nil && refusal.Reason != tt.want) {
 				t.Errorf("Reconsider() = %v, want %q", err, tt.want)
 			}
-			if !ends.Equal(tt.ends) {
-				t.Errorf("ends %v, want %v", ends, tt.ends)
+			if !ruling.Ends.Equal(tt.ends) {
+				t.Errorf("ends %v, want %v", ruling.Ends, tt.ends)
 			}
 		})
 	}

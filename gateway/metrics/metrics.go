@@ -52,12 +52,15 @@ type Set struct {
 	registry *prometheus.Registry
 	routes   *routes
 
-	closed     *prometheus.CounterVec
-	lifetime   prometheus.Summary
-	refused    *prometheus.CounterVec
-	handshakes *prometheus.HistogramVec
-	messages   *prometheus.CounterVec
-	bytes      *prometheus.CounterVec
+	closed   *prometheus.CounterVec
+	lifetime prometheus.Summary
+	refused  *prometheus.CounterVec
+	// wouldRefuse and wouldClose count what policies in dry run keep to themselves.
+	wouldRefuse *prometheus.CounterVec
+	wouldClose  *prometheus.CounterVec
+	handshakes  *prometheus.HistogramVec
+	messages    *prometheus.CounterVec
+	bytes       *prometheus.CounterVec
 
 	fileLoads    *prometheus.CounterVec
 	fileInForce  *prometheus.GaugeVec
@@ -82,6 +85,10 @@ func New() *Set {
 		}),
 		refused: counters("handshakes_refused_total",
 			"Handshakes that ended without a connection, by the reason in the audit log.", "reason"),
+		wouldRefuse: counters("handshakes_would_refuse_total",
+			"Connections that were opened only because their policy is in dry run, by the reason in the audit log.", "reason"),
+		wouldClose: counters("connections_would_close_total",
+			"Connections that are open, or were to their end, only because their policy is in dry run.", "reason"),
 		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: name("handshake_duration_seconds"), Help: "How long the phases of handshakes took.",
 			Buckets: []float64{0.005, 0.025, 0.1, 0.5, 2.5},
@@ -103,7 +110,7 @@ func New() *Set {
 			Name: name("draining"), Help: "1 while the gateway ends its connections before it stops.",
 		}),
 	}
-	s.registry.MustRegister(s.routes, s.certificates, s.closed, s.lifetime, s.refused, s.handshakes, s.messages, s.bytes,
+	s.registry.MustRegister(s.routes, s.certificates, s.closed, s.lifetime, s.refused, s.wouldRefuse, s.wouldClose, s.handshakes, s.messages, s.bytes,
 		s.fileLoads, s.fileInForce, s.dialFailures, s.keySets, s.problems, s.draining)
 	s.zero()
 	return s
@@ -115,6 +122,12 @@ func (s *Set) zero() {
 	}
 	for _, reason := range outcome.Closures() {
 		s.closed.WithLabelValues(string(reason))
+	}
+	for _, reason := range outcome.OfPolicy() {
+		s.wouldRefuse.WithLabelValues(string(reason))
+	}
+	for _, reason := range []outcome.Reason{outcome.CredentialExpired, outcome.AccessRevoked} {
+		s.wouldClose.WithLabelValues(string(reason))
 	}
 	for _, phase := range []Phase{PhaseTLS, PhaseAuthenticate, PhaseUpstream, PhaseTotal} {
 		s.handshakes.WithLabelValues(string(phase))
@@ -148,6 +161,16 @@ func (s *Set) Closed(route string, reason outcome.Reason, lifetime time.Duration
 
 // Refused counts a refused handshake.
 func (s *Set) Refused(reason outcome.Reason) { s.refused.WithLabelValues(string(reason)).Inc() }
+
+// WouldRefuse counts a connection that was opened although its policy, which is in
+// dry run, refuses it.
+func (s *Set) WouldRefuse(reason outcome.Reason) {
+	s.wouldRefuse.WithLabelValues(string(reason)).Inc()
+}
+
+// WouldClose counts a connection that its policy, which is in dry run, would have
+// ended; once each.
+func (s *Set) WouldClose(reason outcome.Reason) { s.wouldClose.WithLabelValues(string(reason)).Inc() }
 
 // Handshake records how long a phase of a handshake took.
 func (s *Set) Handshake(phase Phase, took time.Duration) {

@@ -114,8 +114,8 @@ func TestSeriesAreFew(t *testing.T) {
 		set.FileLoaded(file, true, time.Unix(1, 0))
 	}
 	names := series(scrape(t, set))
-	if len(names) > 100 {
-		t.Errorf("%d series besides routes and listeners, want at most 100", len(names))
+	if len(names) > 150 {
+		t.Errorf("%d series besides routes and listeners, want at most 150", len(names))
 	}
 	for name := range names {
 		if !strings.HasPrefix(name, "wsgateway_") {

@@ -193,6 +193,13 @@ func Refusals() []Reason {
 	}
 }
 
+// OfPolicy lists the refusals by which a policy decides about a caller, which a
+// policy in dry run keeps to itself. That nobody can decide (PolicyUnavailable) is
+// not among them, nor is what listeners, routes and limits refuse.
+func OfPolicy() []Reason {
+	return []Reason{OriginNotAllowed, NoCredential, BadCredential, AuthUnavailable}
+}
+
 // Answer returns what the client is told. A reason that is not in the table is
 // a bug of ours and answers 500.
 func (r *Refusal) Answer() Answer {

@@ -85,6 +85,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: forwardIdentity
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ForwardIdentity
+    - name: mode
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PolicyMode
     - name: name
       type:
         scalar: string
@@ -457,6 +460,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PolicyChange
+  scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PolicyMode
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PrivateKey
   map:

@@ -5,6 +5,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+)
+
 // AuthPolicyApplyConfiguration represents a declarative configuration of the AuthPolicy type for use
 // with apply.
 //
@@ -12,6 +16,10 @@ package v1alpha1
 type AuthPolicyApplyConfiguration struct {
 	// name of the policy, unique in the gateway.
 	Name *string `json:"name,omitempty"`
+	// mode is Enforce, the default, or DryRun to try the policy: it decides as
+	// always, but whom it refuses is let in, counted and named in the audit log.
+	// A DryRun policy protects nothing.
+	Mode *apiv1alpha1.PolicyMode `json:"mode,omitempty"`
 	// anyOf are the accepted methods, asked in order. The first one that finds
 	// its credential decides: a bad credential ends the handshake, only "none
 	// shown" goes on to the next method.
@@ -38,6 +46,14 @@ func AuthPolicy() *AuthPolicyApplyConfiguration {
 // If called multiple times, the Name field is set to the value of the last call.
 func (b *AuthPolicyApplyConfiguration) WithName(value string) *AuthPolicyApplyConfiguration {
 	b.Name = &value
+	return b
+}
+
+// WithMode sets the Mode field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Mode field is set to the value of the last call.
+func (b *AuthPolicyApplyConfiguration) WithMode(value apiv1alpha1.PolicyMode) *AuthPolicyApplyConfiguration {
+	b.Mode = &value
 	return b
 }
 
