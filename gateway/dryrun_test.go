@@ -192,3 +192,43 @@ func TestADryRunGoesOnWithoutItsKeyServer(t *testing.T) {
 	}
 	r.counted(t, `wsgateway_handshakes_would_refuse_total{reason="auth_unavailable"} 1`)
 }
+
+// What is tried at a dry run counts neither for nor against an address: else it
+// would lock out those who come by other policies, or let them guess for ever.
+func TestADryRunNeitherCountsNorForgetsFailures(t *testing.T) {
+	r, _ := startBase(t, func(c *contract.Config) {
+		withTokens(t, newIssuer(t))(c)
+		c.Limits = &contract.Limits{HandshakesPerSecondPerAddress: new(int32(1000))}
+		trial, tried := c.Policies[0], c.Routes[0]
+		trial.Name, trial.DryRun = "trial", true
+		tried.Name, tried.Policy, tried.Path = "trial", "trial", contract.Path{Prefix: "/trial"}
+		c.Policies, c.Routes = append(c.Policies, trial), append(c.Routes, tried)
+	})
+	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte(aKey)})
+	until(t, func() string {
+		if len(r.report(t).Problems) > 0 {
+			return "the keys are not there"
+		}
+		return ""
+	})
+	bad := strings.Repeat("0", 32)
+	for i, step := range []struct {
+		path, key string
+		times     int
+		want      int
+	}{
+		{"/trial", bad, 10, 101}, {"/chat", bad, 4, 401}, {"/trial", bad, 1, 101}, {"/chat", bad, 1, 401}, {"/chat", aKey, 1, 429},
+	} {
+		for range step.times {
+			d := r.dialer("public")
+			d.Header = keyHeader(step.key)
+			conn, response, err := d.Dial(t.Context(), "wss://ws.example.com"+step.path)
+			if response == nil || response.StatusCode != step.want {
+				t.Fatalf("step %d: %v %v, want %d", i, response, err, step.want)
+			}
+			if conn != nil {
+				_ = conn.Close()
+			}
+		}
+	}
+}

@@ -4,7 +4,6 @@
 package gateway
 
 import (
-	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
@@ -51,7 +50,7 @@ func (v *visit) remember(admission *handshake.Admission, err error) {
 	switch {
 	case v.snapshot.limits.HandshakesPerSecondPerAddress == 0:
 	case err == nil:
-		if admission.Identity.Method != authn.MethodAnonymous {
+		if admission.Identity.Proven() {
 			v.failures.Succeeded(v.network)
 		}
 	case asRefusal(err).Reason == outcome.BadCredential:

@@ -44,7 +44,7 @@ func (v *visit) leave() {
 // seat takes a place of an identity, which leave gives back. Whoever is anonymous
 // has none, and needs none; so have those whom only a dry run lets in.
 func (s *server) seat(identity *authn.Identity) (leave func(), err error) {
-	if identity.Method == authn.MethodAnonymous || identity.Method == authn.MethodNone {
+	if !identity.Proven() {
 		return func() {}, nil
 	}
 	who := person{policy: identity.Policy, issuer: identity.Issuer, subject: identity.Subject}

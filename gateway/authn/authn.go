@@ -52,6 +52,11 @@ type Identity struct {
 	Proof *Proof
 }
 
+// Proven tells whether the caller has shown a good credential.
+func (i *Identity) Proven() bool {
+	return i.Method != MethodAnonymous && i.Method != MethodNone
+}
+
 // Request is everything that an authenticator may look at.
 type Request struct {
 	// Header of the handshake request, keys in canonical form.
