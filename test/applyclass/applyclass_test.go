@@ -54,6 +54,7 @@ spec:
     - basic: {secretRef: {name: htpasswd, key: users}}
     - anonymous: {}
     origins: {allow: ["https://app.example.com"], missing: Allow}
+    mode: DryRun
     onExpiry: {grace: 1m}
     forwardIdentity: {headers: [{name: X-User, claim: sub}]}
   routes:
