@@ -136,21 +136,28 @@ func (o *output) await(t *testing.T, n int, texts ...string) {
 
 // process is a running wsgw.
 type process struct {
-	cmd         *exec.Cmd
-	out, err    *output
-	ended       chan error
-	readyAfter  time.Duration
-	addresses   map[string]string
-	readingDone sync.WaitGroup
+	cmd        *exec.Cmd
+	out, err   *output
+	ended      chan error
+	readyAfter time.Duration
+	// ran is the processor's time of that, starved the time for which threads
+	// of the program and of the test had to wait for a processor.
+	ran, starved time.Duration
+	addresses    map[string]string
+	readingDone  sync.WaitGroup
 }
 
 // launch runs a program and waits for "ready".
 func launch(t *testing.T, path string, args ...string) *process {
 	t.Helper()
+	_, before := scheduled(os.Getpid())
 	started := time.Now()
 	p := begin(t, path, nil, args...)
 	p.out.await(t, 1, "ready")
 	p.readyAfter = time.Since(started)
+	_, after := scheduled(os.Getpid())
+	p.ran, p.starved = scheduled(p.cmd.Process.Pid)
+	p.starved += after - before
 	p.addresses = map[string]string{}
 	for _, field := range strings.Fields(p.out.find("ready")[0])[1:] {
 		name, address, _ := strings.Cut(field, "=")

@@ -25,18 +25,20 @@ const (
 	origin = "https://app.example.com"
 )
 
+// What a busy machine keeps the program waiting for a processor does not count,
+// what the program itself does with one always does.
 func TestReadyWithinASecond(t *testing.T) {
 	var best time.Duration
 	for i := range 5 {
 		p := launch(t, plainProgram, "run", "-f", sample, "--port", "public=0")
-		if i == 0 || p.readyAfter < best {
-			best = p.readyAfter
+		t.Logf("ready after %v: ran for %v, waited for a processor for %v", p.readyAfter, p.ran, p.starved)
+		if took := max(p.ran, p.readyAfter-p.starved); i == 0 || took < best {
+			best = took
 		}
 		if err := p.stop(t); err != nil {
 			t.Fatalf("end: %v\n%s", err, p.err.all())
 		}
 	}
-	t.Logf("ready after %v", best)
 	if best > time.Second {
 		t.Errorf("the fastest of five runs was ready after %v, want at most one second", best)
 	}
