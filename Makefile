@@ -92,6 +92,11 @@ test-api: ## Test the packages that start a real API server (built once, then ca
 fuzz: ## Fuzz every target for FUZZTIME (5s).
 	@FUZZTIME=$(FUZZTIME) hack/fuzz.sh
 
+.PHONY: test-browser
+test-browser: ## Test with a real browser, Chromium without a window.
+	@hack/need.sh chromium
+	go test -tags e2e -count=1 -timeout=10m ./test/browser
+
 .PHONY: bench
 bench: ## Measure what a token adds to the cost of a connection; it has a bound.
 	@go test ./gateway -run='^$$' -bench=HandshakeWithToken -benchtime=1x -count=3
