@@ -47,6 +47,14 @@ func (i *issuer) keySet(t testing.TB) string {
 
 func (i *issuer) token(t *testing.T, lifetime time.Duration) string {
 	t.Helper()
+	return i.sign(t, map[string]any{
+		"iss": "https://id.example.com", "aud": "chat", "sub": "ann", "exp": time.Now().Add(lifetime).Unix(),
+	})
+}
+
+// sign makes a token of these claims.
+func (i *issuer) sign(t *testing.T, claims map[string]any) string {
+	t.Helper()
 	part := func(value map[string]any) string {
 		data, err := json.Marshal(value)
 		if err != nil {
@@ -54,9 +62,7 @@ func (i *issuer) token(t *testing.T, lifetime time.Duration) string {
 		}
 		return base64.RawURLEncoding.EncodeToString(data)
 	}
-	text := part(map[string]any{"alg": "ES256", "kid": "k1", "typ": "JWT"}) + "." + part(map[string]any{
-		"iss": "https://id.example.com", "aud": "chat", "sub": "ann", "exp": time.Now().Add(lifetime).Unix(),
-	})
+	text := part(map[string]any{"alg": "ES256", "kid": "k1", "typ": "JWT"}) + "." + part(claims)
 	sum := sha256.Sum256([]byte(text))
 	r, s, err := ecdsa.Sign(rand.Reader, i.key, sum[:])
 	if err != nil {

@@ -20,10 +20,12 @@
 //     repaired (listener): 400, 408, 431.
 //  4. draining: 503 (handshake).
 //  5. is it a WebSocket handshake: 405, 426, 400 (handshake).
-//  6. listener and route: a Host of another listener is 421, no route 404, a
-//     route that cannot be served 503 (handshake, match).
+//  6. listener and route: a Host of another listener is 421, a network that is
+//     locked out 403, no route 404, a route that cannot be served 503 (handshake,
+//     revocation, match).
 //  7. may a page of this origin ask: 403 (handshake).
-//  8. who is it: 401, or 503 when that cannot be found out (authn).
+//  8. who is it, and are they locked out: 401, or 503 when that cannot be found
+//     out (authn, revocation).
 //  9. the backend's handshake, verified before ours is answered, so that its
 //     failure is still an HTTP answer: 502, 504 (proxy).
 //  10. our 101; the session is registered and the audit record "opened"

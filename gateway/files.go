@@ -82,6 +82,20 @@ func (f *fileStates) enforce(name string) (digest string) {
 	return state.InForce
 }
 
+// enforceDigest notes that a file is in force that was accepted some time ago:
+// another may have been seen meanwhile. It returns false if that was known.
+func (f *fileStates) enforceDigest(name, digest string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	state := f.states[name]
+	if state.InForce == digest {
+		return false
+	}
+	state.InForce = digest
+	f.states[name] = state
+	return true
+}
+
 // bounded keeps a report small: a bad file can have many problems.
 func bounded(message string) string {
 	const most = 1000

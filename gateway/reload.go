@@ -30,6 +30,7 @@ func (s *server) reload(ctx context.Context) {
 	if config == nil {
 		return
 	}
+	// The tree holds revocations.json too: another one makes another snapshot.
 	fingerprint := tree.Fingerprint()
 	if replaced || fingerprint != s.lastTree || s.troubled() {
 		s.lastTree = fingerprint
@@ -76,15 +77,6 @@ func (s *server) loadEndpoints(tree *filewatch.Tree) {
 	}
 }
 
-func (s *server) loadRevocations(tree *filewatch.Tree) {
-	if s.load(tree, contract.RevocationsFile, func(data []byte) error {
-		_, err := contract.ParseRevocations(data)
-		return err
-	}) {
-		s.inForce(contract.RevocationsFile)
-	}
-}
-
 // load tells whether a file is new and can be brought into force.
 func (s *server) load(tree *filewatch.Tree, name string, parse func([]byte) error) bool {
 	data, exists := tree.Config(name)
@@ -98,8 +90,9 @@ func (s *server) load(tree *filewatch.Tree, name string, parse func([]byte) erro
 
 // inForce says that a file that was accepted is what counts from now on. Nobody
 // must hear of it earlier: they would rely on rules that are not applied yet.
-func (s *server) inForce(name string) {
-	digest := s.files.enforce(name)
+func (s *server) inForce(name string) { s.tellInForce(name, s.files.enforce(name)) }
+
+func (s *server) tellInForce(name, digest string) {
 	s.metrics.FileLoaded(name, true, s.options.Now())
 	s.options.Logger.Info("file is in force", "file", name, "digest", digest)
 }
@@ -115,9 +108,13 @@ func (s *server) troubled() bool {
 func (s *server) swap(ctx context.Context, config contract.Config, tree *filewatch.Tree, replaced bool) {
 	previous := s.current.Load()
 	next := build(config, source{
-		files: tree, keySets: s.keySets, now: s.options.Now(), ports: s.options.portsOf, previous: previous,
+		files: tree, keySets: s.keySets, lockout: s.lockout, now: s.options.Now(), ports: s.options.portsOf, previous: previous,
 	})
 	s.current.Store(next)
+	s.lockouts.keep(next.lockout.list.IDs())
+	if previous == nil || previous.lockout.digest != next.lockout.digest {
+		s.lockOut(next)
+	}
 	s.review.want()
 	s.slots.SetMax(limits.MaxConnections(next.limits.MaxConnections))
 

@@ -54,48 +54,82 @@ func (s *server) reviewAll(ctx context.Context) {
 	}
 }
 
-// endRefused ends the connections that the rules in force would refuse.
+// endRefused ends the connections that the rules in force would refuse. Those
+// that are locked out come first: somebody waits for that.
 func (s *server) endRefused(ctx context.Context) {
-	refused := map[*session.Session]*outcome.Closure{}
+	current := s.current.Load()
+	revoked, refused := map[*session.Session]sentence{}, map[*session.Session]sentence{}
 	for _, one := range s.sessions.List() {
-		if closure := s.reconsider(one); closure != nil {
-			refused[one] = closure
+		switch found := s.reconsider(one); {
+		case found.closure == nil:
+		case found.revocation != "":
+			revoked[one] = found
+		default:
+			refused[one] = found
 		}
 	}
-	if len(refused) == 0 {
+	s.end(ctx, revoked)
+	if current != nil && ctx.Err() == nil {
+		s.lockedOut(current)
+	}
+	s.end(ctx, refused)
+}
+
+// end carries out what was found, at the pace of security.
+func (s *server) end(ctx context.Context, found map[*session.Session]sentence) {
+	if len(found) == 0 {
 		return
 	}
-	ended := s.sessions.CloseWhere(ctx, time.Duration(len(refused))*session.SecurityPace,
-		func(one *session.Session) *outcome.Closure { return refused[one] })
+	ended := s.sessions.CloseWhere(ctx, time.Duration(len(found))*session.SecurityPace,
+		func(one *session.Session) *outcome.Closure { return found[one].closure })
+	for one, verdict := range found {
+		if one.Ending() == verdict.closure {
+			s.lockouts.count(verdict.revocation)
+		}
+	}
 	s.options.Logger.Info("ended connections that would be refused now", "connections", ended)
 }
 
-// reconsider returns the closure of a connection that would be refused now, nil
-// if it may stay. Its end moves with the policy's grace.
-func (s *server) reconsider(one *session.Session) *outcome.Closure {
+// sentence is the end of a connection that would be refused now; the zero value
+// lets it stay.
+type sentence struct {
+	closure *outcome.Closure
+	// revocation that locks it out; empty when it is something else.
+	revocation string
+}
+
+// reconsider judges an open connection. Its end moves with the policy's grace.
+// A revocation counts whatever the gateway does about changed policies.
+func (s *server) reconsider(one *session.Session) sentence {
 	current := s.current.Load()
-	if current == nil || current.config.KeepAdmitted {
-		return nil
+	if current == nil {
+		return sentence{}
 	}
 	standing, ok := s.accounts.standing(one)
 	if !ok {
-		return nil
+		return sentence{}
+	}
+	if match, ok := current.rules.RevokedBy(&standing); ok {
+		return sentence{closure: outcome.Close(outcome.CredentialRevoked, outcome.ByGateway, match.String()), revocation: match.ID}
+	}
+	if current.config.KeepAdmitted {
+		return sentence{}
 	}
 	ruling, err := current.rules.Reconsider(&standing)
 	if err != nil {
-		return outcome.Close(outcome.AccessRevoked, outcome.ByGateway, err.Error())
+		return sentence{closure: outcome.Close(outcome.AccessRevoked, outcome.ByGateway, err.Error())}
 	}
 	if ruling.DryRun || !ruling.Ends.IsZero() {
 		s.sessions.SetExpiry(one, ruling.Ends)
 		s.accounts.rule(one, &ruling, s.metrics)
 	}
-	return nil
+	return sentence{}
 }
 
 // reconsiderLate is for a connection whose handshake was under way when the rules
 // changed: the review may have come before it was registered.
 func (s *server) reconsiderLate(one *session.Session) {
-	if closure := s.reconsider(one); closure != nil {
-		one.End(closure)
+	if found := s.reconsider(one); found.closure != nil && one.End(found.closure) {
+		s.lockouts.count(found.revocation)
 	}
 }

@@ -44,10 +44,13 @@ type server struct {
 	accounts accounts
 	sweeper  sweeper
 	review   review
+	lockouts lockouts
 
 	// current is nil until the first configuration is in force.
 	current atomic.Pointer[snapshot]
 	files   *fileStates
+	// lockout is what revocations.json says. Only reload uses it.
+	lockout lockout
 	// lastTree is what the snapshot in force was built from. Only reload, which
 	// runs in one goroutine, uses it.
 	lastTree [sha256.Size]byte

@@ -29,6 +29,7 @@ type snapshot struct {
 	served   map[string]*certs.Served
 	policies map[string]*authn.Policy
 	rules    *handshake.Rules
+	lockout  lockout
 	// problems of certificates; those of policies are asked for anew each time.
 	problems []contract.ReportProblem
 }
@@ -37,6 +38,7 @@ type snapshot struct {
 type source struct {
 	files    certs.Files
 	keySets  *authn.KeySets
+	lockout  lockout
 	now      time.Time
 	ports    func(contract.Config) ports
 	previous *snapshot
@@ -67,7 +69,8 @@ func build(config contract.Config, from source) *snapshot {
 		}
 	}
 	s.fronts = s.buildFronts()
-	s.rules = &handshake.Rules{Routes: match.NewRoutes(config.Routes), Policies: map[string]handshake.Policy{}}
+	s.rules = &handshake.Rules{Routes: match.NewRoutes(config.Routes), Policies: map[string]handshake.Policy{}, Revocations: from.lockout.list}
+	s.lockout = from.lockout
 	for i := range config.Policies {
 		p := &config.Policies[i]
 		if p.Fault != "" {

@@ -38,6 +38,9 @@ type Identity struct {
 	// KeyID is the kid of the key in our key set that verified a token (empty
 	// when that key has none), or the identifier of an API key.
 	KeyID string
+	// TokenID is the jti claim of a token; empty when it has none, or one that is
+	// no string of at most 256 bytes.
+	TokenID string
 	// CertificateSerial is the serial number of the client certificate that the
 	// caller showed in TLS, in lower-case hexadecimal without leading zeros; empty
 	// where there was none. It is set whatever the method was.

@@ -131,7 +131,7 @@ func (m *jwtMethod) identity(t *token, keyID string) (Identity, error) {
 		return Identity{}, outcome.Refuse(outcome.BadCredential, "token without a required value of claim %q", name)
 	}
 	return Identity{
-		Policy: m.policy, Method: MethodJWT, Issuer: m.issuer, Subject: subject, KeyID: keyID,
+		Policy: m.policy, Method: MethodJWT, Issuer: m.issuer, Subject: subject, KeyID: keyID, TokenID: t.id(),
 		Claims: t.claims, ExpiresAt: t.expiry.Add(m.skew),
 	}, nil
 }

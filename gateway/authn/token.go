@@ -16,6 +16,9 @@ import (
 // maxKeyIDBytes bounds kid, which is only ever looked up in a map.
 const maxKeyIDBytes = 256
 
+// maxTokenIDBytes bounds jti.
+const maxTokenIDBytes = 256
+
 // latestTime is the last second of the year 9999, beyond which times cannot be
 // written in RFC 3339 any more.
 const latestTime = 253402300799
@@ -51,6 +54,17 @@ func (t *token) audiences() ([]string, bool) {
 		audiences = append(audiences, audience)
 	}
 	return audiences, ok
+}
+
+// id is the jti claim, by which one token can be revoked; empty when there is
+// none. It is remembered as long as the connection lives, so a long one is left
+// out.
+func (t *token) id() string {
+	id, _ := t.claims["jti"].(string)
+	if len(id) > maxTokenIDBytes {
+		return ""
+	}
+	return id
 }
 
 // parseToken takes a compact JWS apart (RFC 7515 section 7.1). It works in

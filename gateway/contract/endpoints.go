@@ -21,9 +21,3 @@ type BackendEndpoints struct {
 	// Services.
 	Service string `json:"service,omitempty"`
 }
-
-// Revocations lists identities to close and refuse. The entries belong to a
-// later version; the file exists so that every pod reads it from the start.
-type Revocations struct {
-	Version int `json:"version"`
-}

@@ -54,6 +54,14 @@ const (
 	MaxInlineBytes = 512 << 10
 )
 
+// MaxRevocations bounds the revocations of one gateway: a report has a count for
+// each of them. MaxRevocationsBytes bounds their file, which shares a ConfigMap
+// with the two others.
+const (
+	MaxRevocations      = 256
+	MaxRevocationsBytes = 512 << 10
+)
+
 // SecretPath is where a key of a Secret lies below the root.
 func SecretPath(root, secret, key string) string {
 	return path.Join(root, SecretsFolder, secret, key)
@@ -125,6 +133,9 @@ func ParseRevocations(data []byte) (Revocations, error) {
 	}
 	if revocations.Version != Version {
 		return Revocations{}, fmt.Errorf("%s: %w: %d", RevocationsFile, ErrVersion, revocations.Version)
+	}
+	if err := revocations.validate(); err != nil {
+		return Revocations{}, fmt.Errorf("%s: %w", RevocationsFile, err)
 	}
 	return revocations, nil
 }

@@ -27,13 +27,19 @@ type Report struct {
 	// Connections counts what is open now. It is left out of the ETag, so that
 	// traffic alone changes no answer.
 	Connections int64 `json:"connections"`
+	// Revoked counts, by Revocation.ID, the connections that were told to end
+	// because of each revocation in revocations.json as it was read last. It has
+	// no entry where there were none, and begins anew with the process.
+	Revoked map[string]int64 `json:"revoked,omitempty"`
 }
 
 // FileState says what became of one file.
 type FileState struct {
 	// Seen is the digest of the file as last read; empty when it is missing.
 	Seen string `json:"seen,omitempty"`
-	// InForce is the digest of the last file that could be used.
+	// InForce is the digest of the last file that could be used. Of
+	// revocations.json that means that the connections that it matches were told
+	// to end.
 	InForce string `json:"inForce,omitempty"`
 	// Error says why Seen is not in force.
 	Error string `json:"error,omitempty"`

@@ -18,6 +18,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/revocation"
 )
 
 // Time limits of the steps that wait for somebody else.
@@ -58,6 +59,8 @@ type Policy struct {
 type Rules struct {
 	Routes   *match.Routes
 	Policies map[string]Policy
+	// Revocations that are in force; nil for none.
+	Revocations *revocation.List
 }
 
 // Connector reaches backends; *proxy.Pool is one.

@@ -27,6 +27,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/revocation"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -106,6 +107,7 @@ type scene struct {
 	methods  []contract.Method
 	// paced and waits are those of the caller.
 	paced, waits func() error
+	revoked      *revocation.List
 }
 
 func newScene() *scene {
@@ -145,7 +147,7 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 // rules are the scene's.
 func (s *scene) rules() *handshake.Rules {
 	return &handshake.Rules{
-		Routes: match.NewRoutes([]contract.Route{s.route}),
+		Routes: match.NewRoutes([]contract.Route{s.route}), Revocations: s.revoked,
 		Policies: map[string]handshake.Policy{"users": {
 			Policy: &contract.Policy{
 				Name: "users", DryRun: s.dryRun, Origins: s.origins, Methods: s.methods,

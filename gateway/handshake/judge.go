@@ -24,10 +24,12 @@ type Step string
 const (
 	StepUpgrade      Step = "upgrade"
 	StepHost         Step = "host"
+	StepNetwork      Step = "network"
 	StepRoute        Step = "route"
 	StepOrigin       Step = "origin"
 	StepWait         Step = "wait"
 	StepAuthenticate Step = "authenticate"
+	StepRevocation   Step = "revocation"
 )
 
 // verdict is what a caller may do, before a backend is asked. The steps fill it
@@ -57,10 +59,12 @@ func steps() []step {
 	return []step{
 		{name: StepUpgrade, take: (*Door).readUpgrade},
 		{name: StepHost, take: (*Door).locate},
+		{name: StepNetwork, take: (*Door).askNetwork},
 		{name: StepRoute, take: (*Door).findRoute},
 		{name: StepOrigin, take: (*Door).askOrigin},
 		{name: StepWait, take: (*Door).askWait},
 		{name: StepAuthenticate, take: (*Door).authenticate},
+		{name: StepRevocation, take: (*Door).askRevocations},
 	}
 }
 
@@ -176,12 +180,9 @@ func (d *Door) authenticate(ctx context.Context, v *verdict) error {
 		err = outcome.Refuse(outcome.NoCredential, "")
 	}
 	if refusal, ok := errors.AsType[*outcome.Refusal](err); ok {
-		v.Identity = authn.Unproven(v.policy.Name, refusal.Reason)
-		challenged := *refusal
-		challenged.Challenges = authenticator.Challenges()
-		return &challenged
+		identity = authn.Unproven(v.policy.Name, refusal.Reason)
 	}
 	identity.CertificateSerial = c.Certificate.Serial()
 	v.Identity = identity
-	return err
+	return challenged(err, authenticator)
 }

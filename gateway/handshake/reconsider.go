@@ -4,6 +4,7 @@
 package handshake
 
 import (
+	"errors"
 	"net/netip"
 	"time"
 
@@ -23,13 +24,16 @@ type Standing struct {
 	Identity authn.Identity
 }
 
-// Reconsider asks the steps of Admit that other rules may answer otherwise: which
-// route is it, may this page connect, does the policy accept this caller? The
-// error is the *outcome.Refusal that a handshake would get.
+// Reconsider asks the steps of Admit that other rules may answer otherwise: is the
+// caller locked out, which route is it, may this page connect, does the policy
+// accept this caller? The error is the *outcome.Refusal that a handshake would get.
 //
 // A host and path without a route, and a route or policy with a fault, are no
 // refusal here: who comes has to wait, who is there has done nothing.
 func (r *Rules) Reconsider(s *Standing) (Ruling, error) {
+	if err := errors.Join(r.checkClient(s.Client), r.checkIdentity(&s.Identity)); err != nil {
+		return Ruling{}, err
+	}
 	route, ok := r.Routes.Lookup(s.Host, s.Path)
 	if !ok || route.Fault != "" {
 		return Ruling{}, nil

@@ -28,6 +28,7 @@ const (
 	InvalidUTF8       Reason = "invalid_utf8"
 	RouteRemoved      Reason = "route_removed"
 	CredentialExpired Reason = "credential_expired"
+	CredentialRevoked Reason = "credential_revoked"
 	AccessRevoked     Reason = "access_revoked"
 	DrainingClosure   Reason = "draining"
 	Shutdown          Reason = "shutdown"
@@ -109,7 +110,7 @@ func closeCode(reason Reason) (int, bool) {
 		return CodeProtocolError, true
 	case InvalidUTF8:
 		return CodeInvalidPayload, true
-	case CredentialExpired:
+	case CredentialExpired, CredentialRevoked:
 		return CodeUnauthorized, true
 	case AccessRevoked:
 		return CodeForbidden, true
@@ -124,6 +125,6 @@ func closeCode(reason Reason) (int, bool) {
 func Closures() []Reason {
 	return []Reason{
 		ClientClosed, ClientLost, UpstreamClosed, UpstreamLost, IdleTimeout, PongTimeout, MessageTooBig,
-		ProtocolError, InvalidUTF8, RouteRemoved, CredentialExpired, AccessRevoked, DrainingClosure, Shutdown, RelayFailed,
+		ProtocolError, InvalidUTF8, RouteRemoved, CredentialExpired, CredentialRevoked, AccessRevoked, DrainingClosure, Shutdown, RelayFailed,
 	}
 }

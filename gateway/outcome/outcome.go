@@ -73,6 +73,7 @@ const (
 	MethodNotAllowed    Reason = "method_not_allowed"
 	UnsupportedVersion  Reason = "unsupported_version"
 	Misdirected         Reason = "misdirected"
+	AddressRevoked      Reason = "address_revoked"
 	NoRoute             Reason = "no_route"
 	RouteUnavailable    Reason = "route_unavailable"
 	PolicyUnavailable   Reason = "policy_unavailable"
@@ -80,6 +81,7 @@ const (
 	NoCredential        Reason = "no_credential"
 	BadCredential       Reason = "bad_credential"
 	AuthUnavailable     Reason = "auth_unavailable"
+	IdentityRevoked     Reason = "identity_revoked"
 	SubprotocolMismatch Reason = "subprotocol_not_allowed"
 	UpstreamUnreachable Reason = "upstream_unreachable"
 	UpstreamRefused     Reason = "upstream_refused"
@@ -147,11 +149,14 @@ func accessRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusNotFound, Text: "no route"}, true
 	case RouteUnavailable, PolicyUnavailable:
 		return Answer{Status: http.StatusServiceUnavailable, Text: "route not available"}, true
+	case AddressRevoked:
+		return Answer{Status: http.StatusForbidden, Text: "not allowed"}, true
 	case OriginNotAllowed:
 		return Answer{Status: http.StatusForbidden, Text: "origin not allowed"}, true
 	case NoCredential:
 		return Answer{Status: http.StatusUnauthorized, Text: "authentication required", Challenge: true}, true
-	case BadCredential:
+	case BadCredential, IdentityRevoked:
+		// Whoever holds a stolen credential shall not learn that it was good.
 		return Answer{Status: http.StatusUnauthorized, Text: "authentication failed", Challenge: true}, true
 	case TooManyFailures:
 		return Answer{Status: http.StatusTooManyRequests, Text: "too many failed attempts", RetryAfter: true}, true
@@ -186,8 +191,9 @@ func Refusals() []Reason {
 	return []Reason{
 		TooManyConnections, RateOfAddress, TooManyOfAddress, TLSHandshakeFailed, UnknownServerName, NoCertificate,
 		HandshakeTimeout, HeaderTooLarge, BadRequest, Draining, RateOfPod,
-		MethodNotAllowed, NotWebSocket, UnsupportedVersion, Misdirected, NoRoute, RouteUnavailable,
-		PolicyUnavailable, OriginNotAllowed, TooManyFailures, NoCredential, BadCredential, AuthUnavailable, TooManyOfIdentity,
+		MethodNotAllowed, NotWebSocket, UnsupportedVersion, Misdirected, AddressRevoked, NoRoute, RouteUnavailable,
+		PolicyUnavailable, OriginNotAllowed, TooManyFailures, NoCredential, BadCredential, AuthUnavailable, IdentityRevoked,
+		TooManyOfIdentity,
 		SubprotocolMismatch, UpstreamUnreachable, UpstreamRefused, UpstreamTimeout,
 		ClientGone, InternalError,
 	}

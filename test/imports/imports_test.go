@@ -129,13 +129,14 @@ var parts = map[string][]string{
 	"gateway/clientcert": nil,
 	"gateway/contract":   nil,
 	"gateway/filewatch":  nil,
-	"gateway/handshake":  {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/proxy"}, // it is the order of the parts
+	"gateway/handshake":  {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/proxy", "gateway/revocation"}, // it is the order of the parts
 	"gateway/limits":     nil,
 	"gateway/listener":   {"gateway/match"}, // the server name selects the listener by the same rules as the Host
 	"gateway/match":      nil,
 	"gateway/metrics":    nil,
 	"gateway/outcome":    nil,
 	"gateway/proxy":      {"gateway/session"}, // a relay is what a session closes
+	"gateway/revocation": {"gateway/authn"},   // what is revoked is an identity
 	"gateway/session":    {"gateway/audit"},   // a session's life is what the audit record tells
 }
 

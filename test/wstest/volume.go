@@ -29,14 +29,19 @@ func NewRoot(t testing.TB) *Root {
 	return r
 }
 
-// Config writes a configuration and its endpoints.
+// Config writes a configuration and its endpoints, and that nobody is locked out.
 func (r *Root) Config(t testing.TB, config contract.Config, endpoints contract.Endpoints) {
 	t.Helper()
-	config.Version, endpoints.Version = contract.Version, contract.Version
+	r.Contract(t, config, endpoints, contract.Revocations{})
+}
+
+// Contract writes all three files.
+func (r *Root) Contract(t testing.TB, config contract.Config, endpoints contract.Endpoints, revocations contract.Revocations) {
+	t.Helper()
+	config.Version, endpoints.Version, revocations.Version = contract.Version, contract.Version, contract.Version
 	files := map[string][]byte{}
 	for name, file := range map[string]any{
-		contract.ConfigFile: config, contract.EndpointsFile: endpoints,
-		contract.RevocationsFile: contract.Revocations{Version: contract.Version},
+		contract.ConfigFile: config, contract.EndpointsFile: endpoints, contract.RevocationsFile: revocations,
 	} {
 		data, err := contract.Encode(file)
 		must(t, err)
