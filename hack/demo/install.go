@@ -26,13 +26,15 @@ const (
 // images maps the names in chart and quick start to the programs in them.
 func images(tag string) map[string]string {
 	return map[string]string{
-		"ghcr.io/wsgateway/manager:" + tag:  "cmd/manager",
-		"ghcr.io/wsgateway/gateway:" + tag:  "cmd/gateway",
-		"ghcr.io/wsgateway/echo:" + echoTag: "test/echo",
+		"ghcr.io/wsgateway/manager:" + tag:       "cmd/manager",
+		"ghcr.io/wsgateway/gateway:" + tag:       "cmd/gateway",
+		"ghcr.io/wsgateway/echo:" + testTag:      "test/echo",
+		"ghcr.io/wsgateway/keyserver:" + testTag: "test/keyserver",
 	}
 }
 
-const echoTag = "0.1.0"
+// testTag is that of the programs that are only there to try the product with.
+const testTag = "0.1.0"
 
 // install brings a machine from nothing to an applied quick start.
 func (d *demo) install(ctx context.Context) (*story.World, error) {
@@ -102,7 +104,10 @@ func loadImages(ctx context.Context) (string, error) {
 	}
 	defer func() { _ = os.RemoveAll(bin) }()
 	env := append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
-	args := []string{"build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", bin + "/", "./cmd/manager", "./cmd/gateway", "./test/echo"}
+	args := []string{"build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", bin + "/"}
+	for _, program := range images("") {
+		args = append(args, "./"+program)
+	}
 	if err := show(ctx, env, "go", args...); err != nil {
 		return "", err
 	}

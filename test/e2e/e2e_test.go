@@ -30,6 +30,9 @@ func TestOnARealNode(t *testing.T) {
 	run(t, "A gateway image that is not there stops nobody", world.MissingImage)
 	run(t, "A renewed certificate is served by every pod at once", world.RenewOften)
 	run(t, "A changed spec is in force in every pod at once", world.ChangeOften)
+	for _, step := range world.DoorSteps() {
+		run(t, step.Name, step.Run)
+	}
 	run(t, "The operator writes nothing while nothing changes", func(ctx context.Context) (string, error) {
 		return world.Quiet(ctx, auditLog(t), quiet(t))
 	})

@@ -147,24 +147,29 @@ func (w *World) removeRoute(ctx context.Context) error {
 	return nil
 }
 
-// programmed answers nil once the condition Programmed is True for a generation.
+// programmed answers nil once the condition Programmed of the quick start's
+// gateway is True for a generation.
 func (w *World) programmed(generation int64) func(context.Context) error {
 	return func(ctx context.Context) error {
 		gw, err := w.Gateway(ctx)
 		if err != nil {
 			return err
 		}
-		condition := apimeta.FindStatusCondition(gw.Status.Conditions, wsv1alpha1.ConditionProgrammed)
-		if condition == nil || condition.ObservedGeneration < generation || condition.Status != metav1.ConditionTrue {
-			return fmt.Errorf("not programmed: %+v", condition)
-		}
-		return nil
+		return programmed(gw, generation)
 	}
+}
+
+func programmed(gw *wsv1alpha1.WebSocketGateway, generation int64) error {
+	condition := apimeta.FindStatusCondition(gw.Status.Conditions, wsv1alpha1.ConditionProgrammed)
+	if condition == nil || condition.ObservedGeneration < generation || condition.Status != metav1.ConditionTrue {
+		return fmt.Errorf("not programmed: %+v", condition)
+	}
+	return nil
 }
 
 // restartOperator deletes the operator's pods and waits for new ones.
 func (w *World) restartOperator(ctx context.Context) error {
-	labels := client.MatchingLabels{"app.kubernetes.io/name": "websocket-gateway-operator"}
+	labels := operatorLabels()
 	old, err := w.pods(ctx, OperatorSpace, labels)
 	if err != nil {
 		return err

@@ -6,8 +6,10 @@ package story
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"time"
@@ -23,24 +25,37 @@ type attempt struct {
 	origin       string // default Origin; "-" sends none
 	token        string
 	subprotocols []string
+	// header has what else is sent.
+	header http.Header
+	// to is the gateway; default the quick start's.
+	to *target
+}
+
+// target is a gateway, or one pod of it, as a client sees it.
+type target struct {
+	address string
+	roots   *x509.CertPool
+	// admitted counts the handshakes that were answered with 101.
+	admitted *counter
 }
 
 // dial makes the handshake. The response is there whenever the gateway
 // answered, also when it refused.
 func (w *World) dial(ctx context.Context, a attempt) (*websocket.Conn, *http.Response, error) {
-	a = a.withDefaults()
+	a = w.withDefaults(a)
 	dialer := websocket.Dialer{
 		NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
-			return d.DialContext(ctx, "tcp", w.address)
+			return d.DialContext(ctx, "tcp", a.to.address)
 		},
-		TLSClientConfig:  &tls.Config{ServerName: a.serverName, RootCAs: w.roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:  &tls.Config{ServerName: a.serverName, RootCAs: a.to.roots, MinVersion: tls.VersionTLS12},
 		HandshakeTimeout: 15 * time.Second,
 		Subprotocols:     a.subprotocols,
 		ReadBufferSize:   1024,
 		WriteBufferSize:  1024,
 	}
 	header := http.Header{}
+	maps.Copy(header, a.header)
 	if a.origin != "-" {
 		header.Set("Origin", a.origin)
 	}
@@ -49,12 +64,15 @@ func (w *World) dial(ctx context.Context, a attempt) (*websocket.Conn, *http.Res
 	}
 	conn, response, err := dialer.DialContext(ctx, "wss://"+a.host+a.path, header)
 	if err == nil {
-		w.admitted.add()
+		a.to.admitted.add()
 	}
 	return conn, response, err
 }
 
-func (a attempt) withDefaults() attempt {
+func (w *World) withDefaults(a attempt) attempt {
+	if a.to == nil {
+		a.to = &target{address: w.address, roots: w.roots, admitted: &w.admitted}
+	}
 	if a.serverName == "" {
 		a.serverName = PublicHost
 	}

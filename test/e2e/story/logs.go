@@ -15,25 +15,28 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// podLogs follows the logs of every gateway pod from the beginning of the story,
-// so that what a deleted pod wrote is not lost.
+// podLogs follows the logs of some pods from the beginning of the story, so that
+// what a deleted pod wrote is not lost.
 type podLogs struct {
-	since  metav1.Time
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	namespace string
+	labels    client.MatchingLabels
+	since     metav1.Time
+	cancel    context.CancelFunc
+	done      sync.WaitGroup
 
 	mu       sync.Mutex
 	followed map[string]bool
 	lines    []string
 }
 
-// followLogs starts to collect. The context bounds the collecting.
-func (w *World) followLogs(ctx context.Context) {
+// follow starts to collect. The context bounds the collecting, as does Close.
+func (w *World) follow(ctx context.Context, namespace string, labels client.MatchingLabels) *podLogs {
 	ctx, cancel := context.WithCancel(ctx)
-	logs := &podLogs{since: metav1.Now(), cancel: cancel, followed: map[string]bool{}}
-	w.logs = logs
+	logs := &podLogs{namespace: namespace, labels: labels, since: metav1.Now(), cancel: cancel, followed: map[string]bool{}}
+	w.collected = append(w.collected, logs)
 	logs.done.Go(func() {
 		ticker := time.NewTicker(200 * time.Millisecond)
 		defer ticker.Stop()
@@ -46,10 +49,11 @@ func (w *World) followLogs(ctx context.Context) {
 			}
 		}
 	})
+	return logs
 }
 
 func (l *podLogs) discover(ctx context.Context, w *World) {
-	pods, err := w.GatewayPods(ctx)
+	pods, err := w.pods(ctx, l.namespace, l.labels)
 	if err != nil {
 		return // The next tick asks again.
 	}
@@ -61,14 +65,14 @@ func (l *podLogs) discover(ctx context.Context, w *World) {
 		l.followed[pod.Name] = known || running
 		l.mu.Unlock()
 		if running && !known {
-			l.done.Go(func() { l.follow(ctx, w, pod.Name) })
+			l.done.Go(func() { l.read(ctx, w, pod.Name) })
 		}
 	}
 }
 
-func (l *podLogs) follow(ctx context.Context, w *World, pod string) {
+func (l *podLogs) read(ctx context.Context, w *World, pod string) {
 	options := &corev1.PodLogOptions{Follow: true, SinceTime: &l.since}
-	request := w.Clientset.CoreV1().Pods(Namespace).GetLogs(pod, options)
+	request := w.Clientset.CoreV1().Pods(l.namespace).GetLogs(pod, options)
 	stream, err := request.Stream(ctx)
 	if err != nil {
 		l.add(fmt.Sprintf("cannot follow the log of pod %s: %v", pod, err))
@@ -108,6 +112,7 @@ type auditRecord struct {
 	Sequence     uint64 `json:"sequence"`
 	ConnectionID string `json:"connection_id"`
 	Lost         uint64 `json:"lost"`
+	Reason       string `json:"reason"`
 }
 
 // records returns the audit records among the lines.

@@ -24,7 +24,7 @@ import (
 // becomesReady waits as Helm and Flux would, then finds out what a client needs
 // to know: where to connect and which CA to trust.
 func (w *World) becomesReady(ctx context.Context) (string, error) {
-	w.followLogs(context.WithoutCancel(ctx))
+	w.logs = w.follow(context.WithoutCancel(ctx), Namespace, ofGateway(Gateway))
 	if err := until(ctx, 2*time.Minute, w.current); err != nil {
 		return "", err
 	}
@@ -56,11 +56,15 @@ func (w *World) reachable(ctx context.Context) error {
 	return conn.Close()
 }
 
-// current answers nil when kstatus calls the gateway Current.
+// current answers nil when kstatus calls the quick start's gateway Current.
 func (w *World) current(ctx context.Context) error {
+	return w.isCurrent(ctx, client.ObjectKey{Namespace: Namespace, Name: Gateway})
+}
+
+func (w *World) isCurrent(ctx context.Context, gateway client.ObjectKey) error {
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(wsv1alpha1.SchemeGroupVersion.WithKind(wsv1alpha1.KindWebSocketGateway))
-	if err := w.Client.Get(ctx, client.ObjectKey{Namespace: Namespace, Name: Gateway}, object); err != nil {
+	if err := w.Client.Get(ctx, gateway, object); err != nil {
 		return fmt.Errorf("get gateway: %w", err)
 	}
 	result, err := status.Compute(object)

@@ -43,8 +43,8 @@ func (w *World) Steps() []Step {
 
 // Close ends what the story left running.
 func (w *World) Close() {
-	if w.logs != nil {
-		w.logs.stop()
+	for _, logs := range w.collected {
+		logs.stop()
 	}
 }
 

@@ -73,35 +73,60 @@ func makeKey(file string) (*ecdsa.PrivateKey, error) {
 
 // KeySet is the public half of key as a JSON Web Key Set.
 func KeySet(key *ecdsa.PrivateKey) ([]byte, error) {
-	public, err := jwk.Import(key.Public())
-	if err != nil {
-		return nil, fmt.Errorf("publish key: %w", err)
-	}
-	set := jwk.NewSet()
-	err = errors.Join(public.Set(jwk.KeyIDKey, keyID), public.Set(jwk.AlgorithmKey, jwa.ES256()), set.AddKey(public))
-	if err != nil {
-		return nil, fmt.Errorf("publish key: %w", err)
-	}
-	return json.MarshalIndent(set, "", "  ")
+	return keySet(&signer{key: key, id: keyID})
 }
 
 // Token signs a token of the quick start's issuer.
 func Token(key *ecdsa.PrivateKey, subject string, lifetime time.Duration) (string, error) {
-	now := time.Now()
-	token, err := jwt.NewBuilder().Issuer(Issuer).Audience([]string{Audience}).Subject(subject).
-		IssuedAt(now.Add(-time.Hour)).Expiration(now.Add(lifetime)).Build()
+	s := &signer{key: key, id: keyID}
+	return s.sign(Issuer, subject, time.Now().Add(lifetime))
+}
+
+// signer is one key of an issuer.
+type signer struct {
+	key *ecdsa.PrivateKey
+	id  string
+}
+
+func newSigner(id string) (*signer, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make signing key %s: %w", id, err)
+	}
+	return &signer{key: key, id: id}, nil
+}
+
+// sign makes a token. Its expiry has whole seconds.
+func (s *signer) sign(issuer, subject string, expires time.Time) (string, error) {
+	token, err := jwt.NewBuilder().Issuer(issuer).Audience([]string{Audience}).Subject(subject).
+		IssuedAt(time.Now().Add(-time.Hour)).Expiration(expires).Build()
 	if err != nil {
 		return "", fmt.Errorf("build token: %w", err)
 	}
 	headers := jws.NewHeaders()
-	if err := headers.Set(jws.KeyIDKey, keyID); err != nil {
+	if err := headers.Set(jws.KeyIDKey, s.id); err != nil {
 		return "", fmt.Errorf("build token: %w", err)
 	}
-	signed, err := jwt.Sign(token, jwt.WithKey(jwa.ES256(), key, jws.WithProtectedHeaders(headers)))
+	signed, err := jwt.Sign(token, jwt.WithKey(jwa.ES256(), s.key, jws.WithProtectedHeaders(headers)))
 	if err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
 	}
 	return string(signed), nil
+}
+
+// keySet is the public halves of keys as a JSON Web Key Set.
+func keySet(signers ...*signer) ([]byte, error) {
+	set := jwk.NewSet()
+	for _, s := range signers {
+		public, err := jwk.Import(s.key.Public())
+		if err == nil {
+			err = errors.Join(public.Set(jwk.KeyIDKey, s.id), public.Set(jwk.AlgorithmKey, jwa.ES256()), set.AddKey(public))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("publish key %s: %w", s.id, err)
+		}
+	}
+	return json.MarshalIndent(set, "", "  ")
 }
 
 // token signs a token and remembers it for the search through the logs.

@@ -176,8 +176,7 @@ func (w *World) tryImage(ctx context.Context, image string) (string, error) {
 // setGatewayImage changes the operator's flag and returns the old image.
 func (w *World) setGatewayImage(ctx context.Context, image string) (string, error) {
 	list := &appsv1.DeploymentList{}
-	labels := client.MatchingLabels{"app.kubernetes.io/name": "websocket-gateway-operator"}
-	if err := w.Client.List(ctx, list, client.InNamespace(OperatorSpace), labels); err != nil || len(list.Items) != 1 {
+	if err := w.Client.List(ctx, list, client.InNamespace(OperatorSpace), operatorLabels()); err != nil || len(list.Items) != 1 {
 		return "", fmt.Errorf("find the operator's Deployment: %d found: %w", len(list.Items), err)
 	}
 	changed := list.Items[0].DeepCopy()

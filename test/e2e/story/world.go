@@ -54,7 +54,9 @@ type World struct {
 	// address of the gateway for a client outside of the cluster.
 	address string
 	roots   *x509.CertPool
-	logs    *podLogs
+	// logs are those of the quick start's gateway, collected all that are.
+	logs      *podLogs
+	collected []*podLogs
 	// tokens that were shown to the gateway; none may appear in a log.
 	tokens tokens
 	// admitted counts the handshakes that were answered with 101.
@@ -102,7 +104,17 @@ func (w *World) Gateway(ctx context.Context) (*wsv1alpha1.WebSocketGateway, erro
 
 // GatewayPods lists the gateway's pods, without those that are going.
 func (w *World) GatewayPods(ctx context.Context) ([]corev1.Pod, error) {
-	return w.pods(ctx, Namespace, client.MatchingLabels{"wsgateway.dev/gateway": Gateway})
+	return w.pods(ctx, Namespace, ofGateway(Gateway))
+}
+
+// ofGateway selects what belongs to a gateway.
+func ofGateway(name string) client.MatchingLabels {
+	return client.MatchingLabels{"wsgateway.dev/gateway": name}
+}
+
+// operatorLabels select what belongs to the operator.
+func operatorLabels() client.MatchingLabels {
+	return client.MatchingLabels{"app.kubernetes.io/name": "websocket-gateway-operator"}
 }
 
 func (w *World) pods(ctx context.Context, namespace string, labels client.MatchingLabels) ([]corev1.Pod, error) {
