@@ -19,9 +19,7 @@ import (
 // TestOnARealNode tells one story on one cluster, so its parts run in order.
 func TestOnARealNode(t *testing.T) {
 	world := open(t)
-	for _, step := range world.Steps() {
-		run(t, step.Name, step.Run)
-	}
+	tell(t, world.Steps())
 	for _, trouble := range story.Troubles() {
 		run(t, "The status tells what is wrong when "+trouble.Name, func(ctx context.Context) (string, error) {
 			return trouble.Check(ctx, world)
@@ -30,12 +28,21 @@ func TestOnARealNode(t *testing.T) {
 	run(t, "A gateway image that is not there stops nobody", world.MissingImage)
 	run(t, "A renewed certificate is served by every pod at once", world.RenewOften)
 	run(t, "A changed spec is in force in every pod at once", world.ChangeOften)
-	for _, step := range world.DoorSteps() {
-		run(t, step.Name, step.Run)
-	}
+	tell(t, world.DoorSteps())
 	run(t, "The operator writes nothing while nothing changes", func(ctx context.Context) (string, error) {
 		return world.Quiet(ctx, auditLog(t), quiet(t))
 	})
+}
+
+// TestWhoMayConnect is a chapter of that story, for those who work on it: it
+// needs the cluster and nothing of what comes before. "make e2e" leaves it out.
+func TestWhoMayConnect(t *testing.T) { tell(t, open(t).DoorSteps()) }
+
+func tell(t *testing.T, steps []story.Step) {
+	t.Helper()
+	for _, step := range steps {
+		run(t, step.Name, step.Run)
+	}
 }
 
 // run ends the test at the first failure: what follows would only repeat it.
