@@ -36,6 +36,8 @@ const (
 	doorPods   = 3
 	// doorPort is where a pod listens for the listener's port 443.
 	doorPort = "10443"
+	// adminPort is where a pod answers with metrics and its report.
+	adminPort = "19000"
 	pageKept = "https://app.example.com"
 	pageGone = "https://old.example.com"
 )
@@ -73,6 +75,7 @@ func (w *World) DoorSteps() []Step {
 		{"A removed origin closes the connections of its pages, and no others", d.removedOrigin},
 		{"A connection ends when its token does", d.expiry},
 		{"A rotated signing key is known at once, and a withdrawn one lets nobody in or stay", d.rotation},
+		{"A policy that is only tried refuses nobody, and counts whom it would", d.dryRun},
 		{"Every connection has one opened and one closed audit record, and no credential is anywhere", d.nothingLeaks},
 	}
 }

@@ -194,7 +194,7 @@ func (d *door) everythingSaid(ctx context.Context) (map[string]string, error) {
 	}
 	for i, pod := range d.names {
 		for _, path := range []string{"/metrics", "/report"} {
-			text, err := tell(ctx, http.MethodGet, "http://"+net.JoinHostPort(pod, "19000")+path, http.NoBody)
+			text, err := tell(ctx, http.MethodGet, "http://"+net.JoinHostPort(pod, adminPort)+path, http.NoBody)
 			if err != nil {
 				return nil, err
 			}
