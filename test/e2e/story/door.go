@@ -38,8 +38,8 @@ const (
 	doorPort = "10443"
 	// adminPort is where a pod answers with metrics and its report.
 	adminPort = "19000"
-	pageKept = "https://app.example.com"
-	pageGone = "https://old.example.com"
+	pageKept  = "https://app.example.com"
+	pageGone  = "https://old.example.com"
 )
 
 //go:embed door.yaml
