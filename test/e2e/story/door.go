@@ -42,6 +42,10 @@ const (
 	pageGone  = "https://old.example.com"
 )
 
+// startPatience is how long pods may take to start: ten seconds on a machine
+// that has nothing else to do.
+const startPatience = 4 * time.Minute
+
 //go:embed door.yaml
 var doorWorld []byte
 
@@ -98,7 +102,7 @@ func (d *door) opens(ctx context.Context) (string, error) {
 		}
 	}
 	key := client.ObjectKey{Namespace: doorSpace, Name: doorName}
-	err := until(ctx, 2*time.Minute, func(ctx context.Context) error { return d.world.isCurrent(ctx, key) })
+	err := until(ctx, startPatience, func(ctx context.Context) error { return d.world.isCurrent(ctx, key) })
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +115,7 @@ func (d *door) opens(ctx context.Context) (string, error) {
 
 func (d *door) emptySpace(ctx context.Context) error {
 	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: doorSpace}}
-	return until(ctx, 2*time.Minute, func(ctx context.Context) error {
+	return until(ctx, startPatience, func(ctx context.Context) error {
 		err := d.world.Client.Delete(ctx, space)
 		if err == nil || apierrors.IsConflict(err) {
 			return fmt.Errorf("namespace %s is still there", doorSpace)
@@ -140,7 +144,7 @@ func (d *door) trust(ctx context.Context) error {
 // issued waits for the Secret of a Certificate.
 func (w *World) issued(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	err := until(ctx, time.Minute, func(ctx context.Context) error {
+	err := until(ctx, startPatience, func(ctx context.Context) error {
 		if err := w.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret); err != nil {
 			return fmt.Errorf("get Secret: %w", err)
 		}
@@ -155,7 +159,7 @@ func (w *World) issued(ctx context.Context, namespace, name string) (*corev1.Sec
 // keyServer waits for the key server and has it publish the first two keys.
 func (d *door) keyServer(ctx context.Context) error {
 	for _, name := range []string{"echo", "keys"} {
-		if err := until(ctx, time.Minute, d.world.available(doorSpace, name)); err != nil {
+		if err := until(ctx, startPatience, d.world.available(doorSpace, name)); err != nil {
 			return err
 		}
 	}
