@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The WebSocket Gateway Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command wsgw checks WebSocketGateway manifests and runs a gateway from them,
-// both without a cluster. As kubectl-wsgw it is a plugin of kubectl.
+// Command wsgw checks WebSocketGateway manifests, runs a gateway from them, and
+// explains its decisions, all without a cluster. As kubectl-wsgw it is a plugin of kubectl.
 package main
 
 import (
@@ -25,10 +25,14 @@ var version = "dev"
 const (
 	exitProblem = 1
 	exitUsage   = 2
+	exitUnknown = 3
 )
 
 // errProblems ends a command whose problems have been printed already.
 var errProblems = errors.New("there are problems")
+
+// errUnknown ends an explanation that depends on what is not in the files.
+var errUnknown = errors.New("it cannot be told")
 
 // usageError is a mistake on the command line.
 type usageError struct{ error }
@@ -57,6 +61,8 @@ func execute(ctx context.Context, args []string, s streams) int {
 		return 0
 	case errors.Is(err, errProblems):
 		return exitProblem
+	case errors.Is(err, errUnknown):
+		return exitUnknown
 	}
 	fmt.Fprintf(s.err, "wsgw: %v\n", err)
 	if _, wrong := errors.AsType[usageError](err); wrong {
@@ -68,9 +74,9 @@ func execute(ctx context.Context, args []string, s streams) int {
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "wsgw",
-		Short: "Check WebSocketGateway manifests and run a gateway from them",
-		Long: `wsgw checks WebSocketGateway manifests and runs a gateway from them, without a
-cluster.
+		Short: "Check WebSocketGateway manifests, run a gateway from them, explain its decisions",
+		Long: `wsgw checks WebSocketGateway manifests, runs a gateway from them, and explains its
+decisions, without a cluster.
 
 Exit status: 0 all is well, 1 a problem was found, 2 the command line is wrong.`,
 		Version:       version,
@@ -84,7 +90,7 @@ Exit status: 0 all is well, 1 a problem was found, 2 the command line is wrong.`
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; \"%s --help\" lists the flags", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newValidate(s), newRun(s))
+	root.AddCommand(newValidate(s), newRun(s), newExplain(s))
 	return root
 }
 

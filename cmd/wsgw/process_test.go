@@ -279,11 +279,16 @@ const signingKey = `{"kty":"EC","crv":"P-256","kid":"1","alg":"ES256",
 // token is a JWT that the sample's policy admits, if it lives.
 func token(t *testing.T, lifetime time.Duration) string {
 	t.Helper()
+	return tokenFor(t, "chat", lifetime)
+}
+
+func tokenFor(t *testing.T, audience string, lifetime time.Duration) string {
+	t.Helper()
 	key, err := jwk.ParseKey([]byte(signingKey))
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims, err := jwt.NewBuilder().Issuer("https://id.example.com").Audience([]string{"chat"}).
+	claims, err := jwt.NewBuilder().Issuer("https://id.example.com").Audience([]string{audience}).
 		Subject("somebody").IssuedAt(time.Now()).Expiration(time.Now().Add(lifetime)).Build()
 	if err != nil {
 		t.Fatal(err)

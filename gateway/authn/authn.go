@@ -76,6 +76,9 @@ type Request struct {
 	// Certificate is the client certificate of the TLS connection, verified by the
 	// CAs of its listener; nil when the client showed none.
 	Certificate *x509.Certificate
+	// Asked, if not nil, is told what each method of a policy has answered: its
+	// place among those of the policy, anonymous not counted, and its error.
+	Asked func(method int, err error)
 }
 
 // ErrNoCredential means that the request carries nothing that the asked method
@@ -100,8 +103,11 @@ type Chain []Authenticator
 
 // Authenticate returns the answer of the first method that has one.
 func (c Chain) Authenticate(ctx context.Context, r *Request) (Identity, error) {
-	for _, method := range c {
+	for i, method := range c {
 		identity, err := method.Authenticate(ctx, r)
+		if r.Asked != nil {
+			r.Asked(i, err)
+		}
 		if !errors.Is(err, ErrNoCredential) {
 			return identity, err
 		}

@@ -179,32 +179,48 @@ func samePerson(a, b authn.Identity) bool {
 
 // connect shakes hands with a backend and prepares our answer.
 func (d *Door) connect(ctx context.Context, v *verdict, c *Caller) error {
-	p, u := v.policy, v.upgrade
-	header, subprotocols := p.Authenticator.Strip(c.Request.Header, u.subprotocols)
-	subprotocols, err := restrict(subprotocols, v.Route.Subprotocols)
+	request, err := v.request(c)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.UpstreamTimeout)
 	defer cancel()
 	begin := d.Now()
-	upstream, err := d.Upstreams.Connect(ctx, v.Route.Backends, proxy.Handshake{
+	upstream, err := d.Upstreams.Connect(ctx, v.Route.Backends, request)
+	d.Took(metrics.PhaseUpstream, d.Now().Sub(begin))
+	if err != nil {
+		return err
+	}
+	v.Upstream, v.Subprotocol = upstream, v.answered(upstream.Subprotocol)
+	v.Answer = switching(v.upgrade.key, v.Subprotocol)
+	return nil
+}
+
+// request is what a backend is asked, without anything that only the gateway may
+// see. The error is an *outcome.Refusal.
+func (v *verdict) request(c *Caller) (proxy.Handshake, error) {
+	p := v.policy
+	header, subprotocols := p.Authenticator.Strip(c.Request.Header, v.upgrade.subprotocols)
+	subprotocols, err := restrict(subprotocols, v.Route.Subprotocols)
+	if err != nil {
+		return proxy.Handshake{}, err
+	}
+	return proxy.Handshake{
 		Target: p.Authenticator.StripTarget(c.Request.RequestURI),
 		Host:   c.Request.Host,
 		Header: forwardedHeader(header, p.Authenticator.IdentityHeaders(v.Identity), p.IdentityHeaders, c.Client.String(), c.Request.Host),
 
 		Subprotocols: subprotocols,
-	})
-	d.Took(metrics.PhaseUpstream, d.Now().Sub(begin))
-	if err != nil {
-		return err
+	}, nil
+}
+
+// answered is the subprotocol of our answer when the backend has chosen one, or
+// none.
+func (v *verdict) answered(chosen string) string {
+	if chosen != "" {
+		return chosen
 	}
-	v.Upstream, v.Subprotocol = upstream, upstream.Subprotocol
-	if v.Subprotocol == "" {
-		v.Subprotocol = p.Authenticator.SubprotocolAnswer(u.subprotocols)
-	}
-	v.Answer = switching(u.key, v.Subprotocol)
-	return nil
+	return v.policy.Authenticator.SubprotocolAnswer(v.upgrade.subprotocols)
 }
 
 // restrict leaves of the offered subprotocols those that the route allows. A

@@ -30,6 +30,8 @@ const (
 	StepWait         Step = "wait"
 	StepAuthenticate Step = "authenticate"
 	StepRevocation   Step = "revocation"
+	// StepSubprotocol comes when the request for the backend is written.
+	StepSubprotocol Step = "subprotocol"
 )
 
 // verdict is what a caller may do, before a backend is asked. The steps fill it
@@ -44,6 +46,10 @@ type verdict struct {
 
 	upgrade upgrade
 	policy  Policy
+
+	// taken and asked, if not nil, watch the steps and the methods of a policy.
+	taken func(step Step, answer, refusal error)
+	asked func(method int, err error)
 }
 
 // step is one question. Its error is the *outcome.Refusal of whoever does not
@@ -71,13 +77,25 @@ func steps() []step {
 // judge finds out what the caller wants, and whether they may.
 func (d *Door) judge(ctx context.Context, rules *Rules, c *Caller, attempt *audit.Attempt) (*verdict, error) {
 	v := &verdict{rules: rules, caller: c, attempt: attempt}
+	if err := d.takeSteps(ctx, v); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+func (d *Door) takeSteps(ctx context.Context, v *verdict) error {
 	for _, s := range steps() {
-		if err := v.tolerate(s.take(d, ctx, v)); err != nil {
-			return nil, err
+		answer := s.take(d, ctx, v)
+		refusal := v.tolerate(answer)
+		if v.taken != nil {
+			v.taken(s.name, answer, refusal)
+		}
+		if refusal != nil {
+			return refusal
 		}
 	}
 	v.Ruling = v.policy.rule(v.Identity.ExpiresAt, v.WouldRefuse)
-	return v, nil
+	return nil
 }
 
 // tolerate takes note of a decision of a policy in dry run. The first one is what
@@ -173,7 +191,7 @@ func (d *Door) authenticate(ctx context.Context, v *verdict) error {
 	identity, err := authenticator.Authenticate(ctx, &authn.Request{
 		Header: c.Request.Header, Subprotocols: v.upgrade.subprotocols, Query: query,
 		Listener: c.Listener, Host: v.Host, Path: v.Path, Client: c.Client,
-		Certificate: c.Certificate.Leaf(),
+		Certificate: c.Certificate.Leaf(), Asked: v.asked,
 	})
 	d.Took(metrics.PhaseAuthenticate, d.Now().Sub(begin))
 	if errors.Is(err, authn.ErrNoCredential) {

@@ -64,7 +64,14 @@ func (s *Set) Secret(namespace, name string) (map[string][]byte, bool) {
 // its pods would. It returns what has to be repaired, and what could not be
 // checked because no document holds it.
 func (s *Set) Compile(d Document, gw *wsv1alpha1.WebSocketGateway, now time.Time) (problems, unchecked []Problem) {
-	result := compile.Config(gw, s.Refs(gw), nil)
+	result, problems, unchecked := s.Config(d, gw)
+	return append(problems, s.CheckContents(d, &result.Config, now)...), unchecked
+}
+
+// Config compiles a gateway as the operator would. It returns what has to be
+// repaired in its spec and ConfigMaps, and the references that no document holds.
+func (s *Set) Config(d Document, gw *wsv1alpha1.WebSocketGateway) (result compile.Result, problems, unchecked []Problem) {
+	result = compile.Config(gw, s.Refs(gw), nil)
 	for _, problem := range result.Problems {
 		problems = append(problems, Problem{Position: d.Position(), Field: problem.Field, Message: problem.Message})
 	}
@@ -79,7 +86,7 @@ func (s *Set) Compile(d Document, gw *wsv1alpha1.WebSocketGateway, now time.Time
 			unchecked = append(unchecked, missing(d, reference))
 		}
 	}
-	return append(problems, s.CheckContents(d, &result.Config, now)...), unchecked
+	return result, problems, unchecked
 }
 
 func missing(d Document, reference compile.Reference) Problem {

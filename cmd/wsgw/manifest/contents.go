@@ -21,6 +21,9 @@ type volumes struct {
 	namespace string
 }
 
+// Volumes are the Secrets of a namespace, as its pods see them.
+func (s *Set) Volumes(namespace string) certs.Files { return volumes{set: s, namespace: namespace} }
+
 // Read returns the content of one key.
 func (v volumes) Read(secret, key string) ([]byte, error) {
 	data, _ := v.set.Secret(v.namespace, secret)

@@ -1,0 +1,183 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/explanation"
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/manifest"
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/request"
+	"github.com/wsgateway/websocket-gateway-operator/gateway"
+)
+
+// assumedClient is an address of RFC 5737 that nobody has.
+const assumedClient = "192.0.2.1"
+
+// explainFlags are the command line.
+type explainFlags struct {
+	files  *[]string
+	source request.Source
+	client string
+	fetch  bool
+	output string
+}
+
+func newExplain(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "explain -f FILE... --url wss://HOST/PATH",
+		Short: "Say whether a handshake would be let in, and why",
+		Long: `explain compiles the manifests as the operator does and lets the gateway's own
+code decide about a handshake, without a cluster and without a connection. It
+prints each step, the verdict, and what to do about a refusal; for who is let in
+also the identity, what the backend is sent, and who it would be.
+
+Secrets and ConfigMaps are those in the files. Nothing is sent anywhere, except
+that --fetch-keys fetches the key sets of policies from their addresses.
+
+A credential does not belong on a command line, where others can read it. Where
+the last word of a header or a subprotocol is @FILE it is read from that file, @-
+from standard input, and --header-file reads whole headers. What is shown of
+headers that may carry credentials is their length.
+
+Limits that depend on other connections, draining and the backend's own answer
+are not part of the decision.
+
+Exit status: 0 the handshake would be let in, also if only because the policy is
+in DryRun; 1 it would be refused; 2 the command line or a manifest is wrong; 3 it
+cannot be told, because a Secret, ConfigMap or key set is not at hand.`,
+		Example: `  wsgw explain -f gateway.yaml -f secrets.yaml --url wss://ws.example.com/chat \
+    --origin https://app.example.com --header 'Authorization: Bearer @token.txt'
+  wsgw explain -f manifests/ --url 'wss://ws.example.com/chat?room=5' --subprotocol bearer --subprotocol @token.txt
+  get-token | wsgw explain -f gateway.yaml --fetch-keys --url wss://ws.example.com/ --header 'Authorization: Bearer @-'
+  wsgw explain -f gateway.yaml --url wss://ws.example.com/chat --header-file headers.txt --source-ip 203.0.113.7 -o json`,
+		Args: noArguments,
+	}
+	flags := &explainFlags{files: filesFlag(cmd)}
+	f := cmd.Flags()
+	f.StringVar(&flags.source.URL, "url", "", "address that the client connects to, wss://HOST[:PORT]/PATH")
+	f.StringArrayVar(&flags.source.Headers, "header", nil, "header of the request, 'NAME: VALUE'; may be given several times")
+	f.StringVar(&flags.source.HeaderFile, "header-file", "", "file with a header in each line, or - for standard input")
+	f.StringArrayVar(&flags.source.Origins, "origin", nil, "the Origin header: scheme and host of the page that connects")
+	f.StringArrayVar(&flags.source.Subprotocols, "subprotocol", nil, "subprotocol that the client offers; may be given several times")
+	f.StringVar(&flags.client, "source-ip", "", "address that the client comes from (default "+assumedClient+", which nobody has)")
+	f.BoolVar(&flags.fetch, "fetch-keys", false, "fetch key sets from their addresses")
+	f.StringVarP(&flags.output, "output", "o", "text", "text or json")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := needFiles(cmd, *flags.files); err != nil {
+			return err
+		}
+		return explain(cmd.Context(), s, flags)
+	}
+	return cmd
+}
+
+// explain is one run. Everything but a verdict is a mistake of whoever asks.
+func explain(ctx context.Context, s streams, flags *explainFlags) error {
+	report, err := decide(ctx, s, flags)
+	if err != nil {
+		return usageError{err}
+	}
+	write := report.Text
+	if flags.output == "json" {
+		write = report.JSON
+	}
+	if err := write(s.out); err != nil {
+		return err
+	}
+	switch report.Verdict {
+	case explanation.Refused:
+		return errProblems
+	case explanation.Unknown:
+		return errUnknown
+	case explanation.Admitted:
+	}
+	return nil
+}
+
+func decide(ctx context.Context, s streams, flags *explainFlags) (*explanation.Report, error) {
+	if flags.output != "text" && flags.output != "json" {
+		return nil, fmt.Errorf("--output %s: it is text or json", flags.output)
+	}
+	question := &explanation.Question{URL: flags.source.URL, Client: flags.client, FetchKeys: flags.fetch}
+	if question.Client == "" {
+		question.Client, question.Assumed = assumedClient, true
+	}
+	client, err := netip.ParseAddr(question.Client)
+	if err != nil {
+		return nil, fmt.Errorf("--source-ip %s: write an address such as 203.0.113.7", question.Client)
+	}
+	flags.source.StdinTaken = slices.Contains(*flags.files, manifest.Stdin)
+	asked, err := flags.source.Read(s.in)
+	if err != nil {
+		return nil, err
+	}
+	question.Head = asked.Head
+	found, err := findGateway(ctx, s, *flags.files)
+	if err != nil {
+		return nil, err
+	}
+	question.Missing = found.missing
+	decision, err := gateway.Explain(ctx, gateway.Enquiry{
+		Config: found.config, Files: found.set.Volumes(found.gateway.Namespace), FetchKeys: flags.fetch,
+		Port: asked.Port, ServerName: asked.ServerName, Head: asked.Head, Client: client.Unmap(), Now: time.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return explanation.New(question, decision), nil
+}
+
+// compiled is the one gateway of some manifests.
+type compiled struct {
+	set     *manifest.Set
+	gateway *wsv1alpha1.WebSocketGateway
+	config  []byte
+	// missing are the references that no document holds.
+	missing []manifest.Problem
+}
+
+func findGateway(ctx context.Context, s streams, files []string) (*compiled, error) {
+	contents, err := manifest.ReadFiles(files, s.in)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := manifest.NewSchema()
+	if err != nil {
+		return nil, err
+	}
+	documents, problems := manifest.Parse(contents)
+	set := manifest.Sort(documents)
+	if problems = append(problems, set.Problems...); len(problems) > 0 {
+		return nil, asError(problems)
+	}
+	if len(set.Gateways) != 1 {
+		return nil, fmt.Errorf("the files hold %d WebSocketGateways: give files that hold exactly one", len(set.Gateways))
+	}
+	gw, problems := schema.Decode(ctx, set.Gateways[0])
+	if gw == nil {
+		return nil, asError(problems)
+	}
+	result, problems, missing := set.Config(set.Gateways[0], gw)
+	if result.Blocked() {
+		return nil, asError(problems)
+	}
+	return &compiled{set: set, gateway: gw, config: result.File, missing: missing}, nil
+}
+
+func asError(problems []manifest.Problem) error {
+	list := make([]error, 0, len(problems))
+	for _, problem := range problems {
+		list = append(list, errors.New(problem.String()))
+	}
+	return errors.Join(list...)
+}
