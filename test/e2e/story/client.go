@@ -4,11 +4,13 @@
 package story
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -63,8 +65,14 @@ func (w *World) dial(ctx context.Context, a attempt) (*websocket.Conn, *http.Res
 		header.Set("Authorization", "Bearer "+a.token)
 	}
 	conn, response, err := dialer.DialContext(ctx, "wss://"+a.host+a.path, header)
-	if err == nil {
+	switch {
+	case err == nil:
 		a.to.admitted.add()
+	case response != nil:
+		// The refusal says more than the library's "bad handshake".
+		said, _ := io.ReadAll(io.LimitReader(response.Body, 200))
+		response.Body = io.NopCloser(bytes.NewReader(said))
+		err = fmt.Errorf("%w: %s: %s", err, response.Status, bytes.TrimSpace(said))
 	}
 	return conn, response, err
 }
