@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -122,9 +123,16 @@ func (s *server) survive() {
 	}
 }
 
+// mourn does not write down what any code may panic with: it may be a value that
+// the code works on, a credential for one. What the runtime says has none, and
+// the stack tells the place.
 func (s *server) mourn(problem any) {
+	text := fmt.Sprintf("panic with a value of type %T", problem)
+	if mistake, ok := problem.(runtime.Error); ok {
+		text = mistake.Error()
+	}
 	s.options.Logger.Error("connection failed by a mistake in the gateway: please report it",
-		"error", fmt.Sprint(problem), "stack", string(debug.Stack()))
+		"error", text, "stack", string(debug.Stack()))
 }
 
 func (v *visit) tlsFailed(hello listener.Hello, err error) {

@@ -40,7 +40,7 @@ func (r *relaying) pump(from, to *leg) {
 // contain keeps a bug in one connection from ending all the others.
 func (r *relaying) contain() {
 	if problem := recover(); problem != nil {
-		r.settle(outcome.Close(outcome.RelayFailed, outcome.ByGateway, fmt.Sprint(problem)))
+		r.settle(outcome.Close(outcome.RelayFailed, outcome.ByGateway, mistake(problem)))
 		r.client.abandon()
 		r.upstream.abandon()
 	}
