@@ -68,7 +68,7 @@ type alone struct {
 
 func startAlone(b *testing.B, root string) *alone {
 	b.Helper()
-	command := exec.CommandContext(context.Background(), os.Args[0]) //nolint:gosec // the test binary itself
+	command := exec.CommandContext(context.Background(), os.Args[0])
 	command.Env, command.Stderr = append(os.Environ(), aloneRoot+"="+root), os.Stderr
 	input, err := command.StdinPipe()
 	if err != nil {

@@ -24,10 +24,14 @@ func (h *house) badFiles(t *testing.T) {
 		secret string
 		files  map[string][]byte
 	}{
-		{"devices", map[string][]byte{"a": twice, "b": twice}}, {"devices", map[string][]byte{"a": append(bad("key with a blank"), " x"...)}},
-		{"devices", map[string][]byte{"a": append([]byte("sha256:"), bad("digest")...)}}, {"devices", map[string][]byte{"a": bad("short key")[:9]}},
-		{"users", map[string][]byte{"auth": append([]byte("cid:"), bad("plain password")...)}}, {"users", map[string][]byte{"auth": append([]byte("cid:$5$"), bad("salt")...)}},
-		{"users", map[string][]byte{"auth": bad("line without a colon")}}, {"users", map[string][]byte{"auth": append([]byte("cid:$apr1$"), bad("MD5 hash")...)}},
+		{"devices", map[string][]byte{"a": twice, "b": twice}},
+		{"devices", map[string][]byte{"a": append(bad("key with a blank"), " x"...)}},
+		{"devices", map[string][]byte{"a": append([]byte("sha256:"), bad("digest")...)}},
+		{"devices", map[string][]byte{"a": bad("short key")[:9]}},
+		{"users", map[string][]byte{"auth": append([]byte("cid:"), bad("plain password")...)}},
+		{"users", map[string][]byte{"auth": append([]byte("cid:$5$"), bad("salt")...)}},
+		{"users", map[string][]byte{"auth": bad("line without a colon")}},
+		{"users", map[string][]byte{"auth": append([]byte("cid:$apr1$"), bad("MD5 hash")...)}},
 		{"signing", map[string][]byte{"jwks.json": fmt.Appendf(nil, `{"keys":[{"kty":"oct","k":"%s`, bad("key cut off"))}},
 		{"signing", map[string][]byte{"jwks.json": fmt.Appendf(nil, `{"keys":[{"kty":"oct","k":"%s!"}]}`, bad("key not encoded"))}},
 		{"signing", map[string][]byte{"jwks.json": fmt.Appendf(nil, `{"keys":"%s"}`, bad("key as a string"))}},

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -175,7 +176,7 @@ func Parse(contents []Content) ([]Document, []Problem) {
 func decode(text []byte) ([]*unstructured.Unstructured, error) {
 	data, err := yaml.YAMLToJSONStrict(text)
 	if err != nil {
-		return nil, fmt.Errorf("not valid YAML: %s; correct the indentation or quoting there", firstLine(err))
+		return nil, fmt.Errorf("not valid YAML: %s; correct the indentation or quoting there", withoutContent(firstLine(err)))
 	}
 	var object map[string]any
 	if err := utiljson.Unmarshal(data, &object); err != nil {
@@ -207,4 +208,15 @@ func decode(text []byte) ([]*unstructured.Unstructured, error) {
 // firstLine keeps an error on one line of output.
 func firstLine(err error) string {
 	return strings.Join(strings.Fields(err.Error()), " ")
+}
+
+// withoutContent leaves out what the YAML library quotes of a value: in a Secret
+// that could be the secret, one that begins with an asterisk and was not quoted
+// for one. Names of keys, in double quotes, stay.
+func withoutContent(message string) string {
+	before, _, found := strings.Cut(message, "invalid map key:")
+	if found {
+		return before + "invalid map key"
+	}
+	return regexp.MustCompile("'[^']*'|`[^`]*`").ReplaceAllString(message, "(left out)")
 }
