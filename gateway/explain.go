@@ -18,6 +18,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/revocation"
 )
 
 // Enquiry is a handshake that nobody makes, and the files of a gateway that would
@@ -25,6 +26,8 @@ import (
 type Enquiry struct {
 	// Config is the content of config.json.
 	Config []byte
+	// Revocations is the content of revocations.json; empty for nobody locked out.
+	Revocations []byte
 	// Files are the Secrets.
 	Files certs.Files
 	// FetchKeys lets key sets be fetched from their addresses. Without it nothing
@@ -63,12 +66,20 @@ func Explain(ctx context.Context, e Enquiry) (*Explanation, error) {
 		return nil, err
 	}
 	o := withDefaults(Options{Now: e.Now})
+	var locked lockout
+	if len(e.Revocations) > 0 {
+		parsed, err := contract.ParseRevocations(e.Revocations)
+		if err != nil {
+			return nil, err
+		}
+		locked.list = revocation.New(parsed, o.Now)
+	}
 	keySets := authn.NewKeySets(authn.KeySetOptions{Now: o.Now, Logger: slog.New(slog.DiscardHandler)})
 	defer keySets.Close()
 	if !e.FetchKeys {
 		keySets.Close()
 	}
-	s := build(config, source{files: e.Files, keySets: keySets, now: o.Now(), ports: o.portsOf})
+	s := build(config, source{files: e.Files, keySets: keySets, lockout: locked, now: o.Now(), ports: o.portsOf})
 	found := &Explanation{Limits: s.limits}
 	front, refusal := s.meet(found, &e)
 	if refusal != nil {

@@ -89,6 +89,27 @@ func TestKeySetsAreFetchedOnlyOnRequest(t *testing.T) {
 	}
 }
 
+func TestWhoIsLockedOutIsToldSo(t *testing.T) {
+	t.Parallel()
+	config := baseConfig()
+	withTokens(t, newIssuer(t))(&config)
+	config.Policies[0].DryRun = true // which lifts no revocation
+	locked, err := contract.Encode(revocations(func(r *contract.Revocation) {
+		r.APIKeyIDs = []contract.RevokedAPIKeyID{{ID: "device-1", Policy: "users"}}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := enquire(t, config, func(e *gateway.Enquiry) { e.Revocations = locked }, "X-API-Key: "+aKey)
+	if got.Refusal == nil || got.Refusal.Reason != outcome.IdentityRevoked {
+		t.Errorf("refusal %v, want %q", got.Refusal, outcome.IdentityRevoked)
+	}
+	_, err = gateway.Explain(t.Context(), gateway.Enquiry{Config: []byte(`{"version":1,"gateway":{"namespace":"a","name":"b"}}`), Revocations: []byte("{")})
+	if err == nil {
+		t.Error("malformed revocations are taken for none")
+	}
+}
+
 func TestAnExplanationEndsWhereTheDecisionDoes(t *testing.T) {
 	t.Parallel()
 	config := baseConfig()

@@ -183,3 +183,17 @@ func TestClosureOfAPeerKeepsItsCode(t *testing.T) {
 		t.Errorf("with a detail: %q", got)
 	}
 }
+
+// Whoever adds a reason decides whether a policy in dry run keeps it to itself.
+func TestEveryRefusalOfAccessIsAPolicysOrIsKnownNotToBe(t *testing.T) {
+	t.Parallel()
+	// A lockout is nobody's to try out.
+	notOfPolicy := []outcome.Reason{outcome.AddressRevoked, outcome.IdentityRevoked}
+	for _, reason := range outcome.Refusals() {
+		status := (&outcome.Refusal{Reason: reason}).Answer().Status
+		access := status == http.StatusUnauthorized || status == http.StatusForbidden
+		if access != (slices.Contains(outcome.OfPolicy(), reason) || slices.Contains(notOfPolicy, reason)) && reason != outcome.AuthUnavailable {
+			t.Errorf("%s answers %d: is it in OfPolicy for a reason?", reason, status)
+		}
+	}
+}
