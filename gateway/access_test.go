@@ -84,7 +84,7 @@ func withTokens(t *testing.T, i *issuer) func(*contract.Config) {
 					KeySet: contract.KeySet{Inline: i.keySet(t)},
 					From:   []contract.Source{{Header: "Authorization"}, {Subprotocol: "bearer"}},
 				}},
-				{APIKey: &contract.APIKey{Secret: "keys", From: []contract.Source{{Header: "X-Api-Key"}}}},
+				{APIKey: &contract.APIKey{Secret: "keys", From: []contract.Source{{Header: "X-Api-Key"}, {Header: "X-Auth", Prefix: "Device "}}}},
 			},
 			Origins:         &contract.Origins{Allow: []string{"https://app.example.com"}, AllowMissing: true},
 			IdentityHeaders: []contract.IdentityHeader{{Name: "X-User", Claim: "sub"}},
@@ -118,6 +118,8 @@ func TestOnlyGoodCredentialsReachTheBackendAndNoneIsPassedOn(t *testing.T) {
 		{"token of somebody else", []string{"Authorization: Bearer " + foreign}, 401, ""},
 		{"token without signature", []string{"Authorization: Bearer " + good[:strings.LastIndex(good, ".")+1]}, 401, ""},
 		{"unknown API key", []string{"X-API-Key: 00000000000000000000000000000000"}, 401, ""},
+		{"API key behind a prefix", []string{"X-Auth: Device 0123456789abcdef0123456789abcdef"}, 101, ""},
+		{"API key without its prefix", []string{"X-Auth: 0123456789abcdef0123456789abcdef"}, 401, ""},
 		{"good token from a foreign page", []string{"Authorization: Bearer " + good, "Origin: https://evil.example"}, 403, ""},
 		{"good token from a listed page", []string{"Authorization: Bearer " + good, "Origin: https://app.example.com"}, 101, ""},
 	} {

@@ -200,15 +200,27 @@ type KeySetSource struct {
 // CredentialSource is exactly one place of a handshake request.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.header) ? 1 : 0) + (has(self.subprotocol) ? 1 : 0) + (has(self.cookie) ? 1 : 0) + (has(self.query) ? 1 : 0) == 1",message="exactly one of header, subprotocol, cookie and query must be set"
+// +kubebuilder:validation:XValidation:rule="!has(self.prefix) || has(self.header)",message="prefix belongs to header: it is what stands in front of the credential there"
+// +kubebuilder:validation:XValidation:rule="!has(self.prefix) || !has(self.header) || self.header.lowerAscii() != 'authorization' || !self.prefix.lowerAscii().startsWith('basic')",message="Basic is the scheme of passwords: use the method basic"
 type CredentialSource struct {
 	// header that carries the credential. In Authorization it follows the
-	// Bearer scheme (RFC 6750); in any other header it is the whole value.
+	// Bearer scheme (RFC 6750); in any other header it is the whole value. prefix
+	// changes either.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern="^[A-Za-z0-9][-A-Za-z0-9]*$"
 	// +kubebuilder:validation:XValidation:rule="!(self.lowerAscii() in ['host', 'upgrade', 'connection', 'origin', 'cookie', 'content-length', 'transfer-encoding', 'te', 'trailer', 'forwarded']) && !self.lowerAscii().startsWith('sec-websocket-') && !self.lowerAscii().startsWith('x-forwarded-')",message="this header has a meaning of its own in the handshake and cannot carry a credential"
 	Header string `json:"header,omitempty"`
+
+	// prefix is what stands in front of the credential in the header, the blank
+	// behind it included, such as "Token ". Case does not matter. A header that
+	// begins with something else shows no credential.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern="^[!-~]+ ?$"
+	Prefix string `json:"prefix,omitempty"`
 
 	// subprotocol is the marker that a browser offers with the credential. With
 	// "bearer" the client offers ["bearer", "<token>"], followed by its real

@@ -102,12 +102,22 @@ func sources(from []wsv1alpha1.CredentialSource, standard string) []contract.Sou
 	for _, source := range from {
 		list = append(list, contract.Source{
 			Header:      textproto.CanonicalMIMEHeaderKey(source.Header),
+			Prefix:      prefix(source),
 			Subprotocol: string(source.Subprotocol),
 			Cookie:      source.Cookie,
 			Query:       source.Query,
 		})
 	}
 	return list
+}
+
+// prefix leaves out what is the default, so that two methods that read the same
+// place say so in the same way.
+func prefix(source wsv1alpha1.CredentialSource) string {
+	if strings.EqualFold(source.Header, defaultTokenHeader) && strings.EqualFold(source.Prefix, "Bearer ") {
+		return ""
+	}
+	return source.Prefix
 }
 
 // checkSources looks again at the CRD's rule that two methods of one policy,
@@ -119,6 +129,7 @@ func (c *compiler) checkSources(spec *wsv1alpha1.AuthPolicy) {
 			continue
 		}
 		for _, source := range sources(spec.AnyOf[i].APIKey.From, defaultAPIKeyHeader) {
+			source.Prefix = ""
 			if other, taken := reader[source]; taken && other != i {
 				c.invalid(methodField(spec.Name, i)+".apiKey.from",
 					"the methods %d and %d of policy %q both read the credential from %s: give each a place of its own",

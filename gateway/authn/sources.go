@@ -60,7 +60,7 @@ func look(source contract.Source, r *Request) (value string, present bool, probl
 	case source.Query != "":
 		value, present, problem = lookQuery(source.Query, r.Query)
 	default:
-		value, present, problem = lookHeader(source.Header, r.Header)
+		value, present, problem = lookHeader(source.Header, source.Prefix, r.Header)
 	}
 	if !present || problem != "" {
 		return "", false, problem
@@ -71,7 +71,10 @@ func look(source contract.Source, r *Request) (value string, present bool, probl
 	return value, true, ""
 }
 
-func lookHeader(name string, header http.Header) (value string, present bool, problem string) {
+// bearer is the prefix in Authorization, unless another is configured.
+const bearer = "Bearer "
+
+func lookHeader(name, prefix string, header http.Header) (value string, present bool, problem string) {
 	values := header[http.CanonicalHeaderKey(name)]
 	switch {
 	case len(values) == 0:
@@ -80,14 +83,23 @@ func lookHeader(name string, header http.Header) (value string, present bool, pr
 		// Which one counts differs between servers; that is how one proxy is
 		// made to check one credential and the next to use the other.
 		return "", false, "credential header appears more than once"
-	case http.CanonicalHeaderKey(name) != authorization:
-		return values[0], true, ""
+	case prefix == "" && http.CanonicalHeaderKey(name) == authorization:
+		prefix = bearer
 	}
-	scheme, rest, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	// The parser of the head has cut a blank at the end, and with it that of a
+	// prefix without anything behind.
+	shown, bare := values[0], strings.TrimSuffix(prefix, " ")
+	switch {
+	case prefix != bare && strings.EqualFold(shown, bare):
+		return "", true, ""
+	case len(shown) < len(prefix) || !strings.EqualFold(shown[:len(prefix)], prefix):
 		return "", false, ""
 	}
-	return strings.TrimLeft(rest, " "), true, ""
+	shown = shown[len(prefix):]
+	if prefix != bare {
+		shown = strings.TrimLeft(shown, " ")
+	}
+	return shown, true, ""
 }
 
 func lookSubprotocol(marker string, offered []string) (value string, present bool, problem string) {

@@ -122,9 +122,11 @@ type Basic struct {
 
 // Source is exactly one place of a request that may carry a credential.
 type Source struct {
-	// Header in canonical form. In Authorization the credential follows the
-	// Bearer scheme.
+	// Header in canonical form. The credential follows Prefix; where that is
+	// empty, in Authorization the Bearer scheme, elsewhere nothing.
 	Header string `json:"header,omitempty"`
+	// Prefix is compared without regard to case.
+	Prefix string `json:"prefix,omitempty"`
 	// Subprotocol is one of the Subprotocol constants.
 	Subprotocol string `json:"subprotocol,omitempty"`
 	// Cookie is the name of a cookie.

@@ -181,6 +181,8 @@ func sources(from []Source) error {
 		switch {
 		case set != 1:
 			return errors.New("a credential source needs exactly one of header, subprotocol, cookie and query")
+		case source.Prefix != "" && source.Header == "":
+			return errors.New("a credential source has a prefix without a header")
 		case source.Subprotocol != "" && source.Subprotocol != SubprotocolBearer && source.Subprotocol != SubprotocolBase64URL:
 			return fmt.Errorf("a credential cannot be shown as the subprotocol %q", source.Subprotocol)
 		}

@@ -47,10 +47,10 @@ spec:
   authPolicies:
   - name: users
     anyOf:
-    - jwt: {issuer: i, audiences: [a], algorithms: [ES256], requiredClaims: {org: [acme]}, clockSkew: 10s, jwks: {uri: "https://id/k", caRef: {name: ca, key: k}}, from: [{header: Authorization}, {subprotocol: bearer}, {cookie: c}, {query: q}]}
+    - jwt: {issuer: i, audiences: [a], algorithms: [ES256], requiredClaims: {org: [acme]}, clockSkew: 10s, jwks: {uri: "https://id/k", caRef: {name: ca, key: k}}, from: [{header: Authorization, prefix: "T "}, {subprotocol: bearer}, {cookie: c}, {query: q}]}
     - jwt: {issuer: j, audiences: [a], algorithms: [ES256], jwks: {configMapRef: {name: keys, key: k}}}
     - jwt: {issuer: k, audiences: [a], algorithms: [HS256], jwks: {secretRef: {name: hmac, key: k}}}
-    - apiKey: {secretRef: {name: devices}, from: [{header: X-Key}, {subprotocol: bearer}, {cookie: c}, {query: q}]}
+    - apiKey: {secretRef: {name: devices}, from: [{header: X-Key, prefix: "K "}, {subprotocol: bearer}, {cookie: c}, {query: q}]}
     - basic: {secretRef: {name: htpasswd, key: users}}
     - anonymous: {}
     origins: {allow: ["https://app.example.com"], missing: Allow}

@@ -253,7 +253,7 @@ func (s *scene) browse(t *testing.T, address string) *journal {
 	t.Helper()
 	output := &journal{}
 	home := t.TempDir()
-	command := exec.Command("chromium", append(s.flags, "--user-data-dir="+home, address)...) //nolint:noctx // ends below, with all of its processes
+	command := exec.Command("chromium", append(s.flags, "--user-data-dir="+home, address)...)
 	command.Stdout, command.Stderr, command.WaitDelay = output, output, time.Second
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Env = append(os.Environ(), "HOME="+home)

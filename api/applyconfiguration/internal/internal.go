@@ -150,6 +150,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: header
       type:
         scalar: string
+    - name: prefix
+      type:
+        scalar: string
     - name: query
       type:
         scalar: string

@@ -6,6 +6,7 @@ package explanation
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -168,6 +169,8 @@ func places(m *contract.Method) string {
 	var found []string
 	for _, source := range from {
 		switch {
+		case source.Prefix != "":
+			found = append(found, "the header "+source.Header+" after "+strconv.Quote(source.Prefix))
 		case source.Header == "Authorization":
 			found = append(found, "Authorization: Bearer")
 		case source.Header != "":

@@ -15,8 +15,13 @@ import (
 // CredentialSource is exactly one place of a handshake request.
 type CredentialSourceApplyConfiguration struct {
 	// header that carries the credential. In Authorization it follows the
-	// Bearer scheme (RFC 6750); in any other header it is the whole value.
+	// Bearer scheme (RFC 6750); in any other header it is the whole value. prefix
+	// changes either.
 	Header *string `json:"header,omitempty"`
+	// prefix is what stands in front of the credential in the header, the blank
+	// behind it included, such as "Token ". Case does not matter. A header that
+	// begins with something else shows no credential.
+	Prefix *string `json:"prefix,omitempty"`
 	// subprotocol is the marker that a browser offers with the credential. With
 	// "bearer" the client offers ["bearer", "<token>"], followed by its real
 	// subprotocols if it has any. With "base64url.bearer.authorization.k8s.io",
@@ -44,6 +49,14 @@ func CredentialSource() *CredentialSourceApplyConfiguration {
 // If called multiple times, the Header field is set to the value of the last call.
 func (b *CredentialSourceApplyConfiguration) WithHeader(value string) *CredentialSourceApplyConfiguration {
 	b.Header = &value
+	return b
+}
+
+// WithPrefix sets the Prefix field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Prefix field is set to the value of the last call.
+func (b *CredentialSourceApplyConfiguration) WithPrefix(value string) *CredentialSourceApplyConfiguration {
+	b.Prefix = &value
 	return b
 }
 
