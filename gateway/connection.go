@@ -47,8 +47,12 @@ type visit struct {
 	rules uint64
 	conn  net.Conn
 	port  string
-	// client is the address that the caller comes from.
-	client  netip.Addr
+	// client is the address that the caller comes from, as far as is known; trust
+	// says who is believed when they tell another.
+	client netip.Addr
+	trust  *listener.Trust
+	// network is what the caller is counted under by address; the zero Prefix
+	// for whom that is not done.
 	network netip.Prefix
 	begin   time.Time
 	attempt audit.Attempt
@@ -80,7 +84,7 @@ func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest fu
 	network := v.network
 	return func() {
 		defer s.slots.Release()
-		defer s.perAddress.Release(network)
+		defer s.standUp(network)
 		defer func() { _ = conn.Close() }()
 		defer s.survive()
 		s.relayed(ctx, admitted)
@@ -96,6 +100,10 @@ func (v *visit) arrive(ctx context.Context) *admitted {
 		return nil
 	}
 	if err := v.conn.SetDeadline(v.begin.Add(v.snapshot.limits.HandshakeTimeout)); err != nil {
+		return nil
+	}
+	if silent, err := v.identify(); err != nil {
+		v.turnedAway(silent, err)
 		return nil
 	}
 	secure, hello, err := front.Handshake(ctx, v.conn)
@@ -136,18 +144,24 @@ func (s *server) mourn(problem any) {
 }
 
 func (v *visit) tlsFailed(hello listener.Hello, err error) {
-	refusal := asRefusal(err)
-	if hello.Silent && refusal.Reason == outcome.ClientGone {
-		// Health checks of load balancers come every few seconds from every
-		// node; a record for each would bury those of real callers.
-		v.metrics.Refused(refusal.Reason)
-		return
-	}
-	v.refused(refusal)
-	if refusal.Reason == outcome.TLSHandshakeFailed {
+	if refusal := v.turnedAway(hello.Silent, err); refusal.Reason == outcome.TLSHandshakeFailed {
 		// Alerts, and the answer to HTTP without TLS, shall arrive.
 		v.linger(v.conn)
 	}
+}
+
+// turnedAway writes down why a caller did not even get to ask. silent is true for
+// one that left without a word.
+func (v *visit) turnedAway(silent bool, err error) *outcome.Refusal {
+	refusal := asRefusal(err)
+	if silent && refusal.Reason == outcome.ClientGone {
+		// Health checks of load balancers come every few seconds from every
+		// node; a record for each would bury those of real callers.
+		v.metrics.Refused(refusal.Reason)
+		return refusal
+	}
+	v.refused(refusal)
+	return refusal
 }
 
 // admitted is what is left of a visit when it becomes a connection: it must hold
@@ -196,6 +210,9 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hell
 	}
 	request, err := listener.ParseHead(head)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := v.unveil(request.Header); err != nil {
 		return nil, nil, err
 	}
 	// From here on each step that waits has a deadline of its own.
@@ -251,7 +268,7 @@ func (v *visit) describe(secure *tls.Conn, a *handshake.Admission) *audit.Connec
 		ID:       v.bootID[:8] + "-" + strconv.FormatUint(v.connections.Add(1), 10),
 		Listener: v.attempt.Listener, Route: a.Route.Name, Policy: a.Identity.Policy,
 		Method: a.Identity.Method, Issuer: a.Identity.Issuer, Subject: a.Identity.Subject, KeyID: a.Identity.KeyID,
-		ClientAddress: v.attempt.ClientAddress, ServerName: v.attempt.ServerName,
+		ClientAddress: v.attempt.ClientAddress, PeerAddress: v.attempt.PeerAddress, ServerName: v.attempt.ServerName,
 		Host: a.Host, Path: a.Path, Origin: v.attempt.Origin, Subprotocol: a.Subprotocol,
 		TLSVersion: tls.VersionName(state.Version), Cipher: tls.CipherSuiteName(state.CipherSuite),
 		Group: state.CurveID.String(), Resumed: state.DidResume,

@@ -11,21 +11,23 @@
 // Cheap and anonymous checks come before expensive ones, and nothing is held
 // for a caller who has not been let in yet.
 //
-//  1. accept: the cap on connections (listener, limits). Too many: the socket
-//     is closed, since an answer would cost a TLS handshake.
+//  1. accept: the cap on connections, who the client is if a load balancer
+//     tells, and the limits of its address (listener, limits). Too many: the
+//     socket is closed, since an answer would cost a TLS handshake.
 //  2. TLS: the server name selects listener, certificate and versions
 //     (listener, certs). A name that nobody serves gets the alert
 //     unrecognized_name.
 //  3. read the request head within a time and a size, HTTP/1.1 only, nothing
 //     repaired (listener): 400, 408, 431.
-//  4. draining: 503 (handshake).
+//     Only now is it known who the client is where a header tells: 429.
+//  4. draining, or too many requests for the pod: 503 (handshake).
 //  5. is it a WebSocket handshake: 405, 426, 400 (handshake).
 //  6. listener and route: a Host of another listener is 421, a network that is
 //     locked out 403, no route 404, a route that cannot be served 503 (handshake,
 //     revocation, match).
 //  7. may a page of this origin ask: 403 (handshake).
-//  8. who is it, and are they locked out: 401, or 503 when that cannot be found
-//     out (authn, revocation).
+//  8. who is it, and are they locked out: 429 if it failed too often to be asked,
+//     401, or 503 when that cannot be found out (authn, revocation).
 //  9. the backend's handshake, verified before ours is answered, so that its
 //     failure is still an HTTP answer: 502, 504 (proxy).
 //  10. our 101; the session is registered and the audit record "opened"

@@ -4,18 +4,19 @@
 package gateway
 
 import (
+	"net/netip"
+
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
-// hurried refuses a client whose handshakes come too fast. It is asked before
-// TLS, which is what costs most of a handshake.
-func (v *visit) hurried() error {
+// hurried refuses a client whose handshakes come too fast.
+func (v *visit) hurried(network netip.Prefix) error {
 	most := v.snapshot.limits.HandshakesPerSecondPerAddress
-	if v.paces.Allow(v.network, most, v.options.Now()) {
+	if v.paces.Allow(network, most, v.options.Now()) {
 		return nil
 	}
-	return outcome.RefuseSilently(outcome.RateOfAddress, "more than %d handshakes per second from %s", most, v.network)
+	return outcome.Refuse(outcome.RateOfAddress, "more than %d handshakes per second from %s", most, network)
 }
 
 // paced refuses a request when the pod has enough of them. It comes after the

@@ -90,7 +90,7 @@ func TestAPodThatGetsTooManyRequestsAnswers503(t *testing.T) {
 
 // startTried runs a gateway with a policy that somebody may try keys at, and one
 // that admits everybody.
-func startTried(t *testing.T, limits *contract.Limits) *running {
+func startTried(t *testing.T, limits *contract.Limits, changes ...func(*contract.Config)) *running {
 	t.Helper()
 	r, _ := startBase(t, func(c *contract.Config) {
 		withTokens(t, newIssuer(t))(c)
@@ -99,6 +99,9 @@ func startTried(t *testing.T, limits *contract.Limits) *running {
 		free := c.Routes[0]
 		free.Name, free.Policy, free.Path = "free", "open", contract.Path{Prefix: "/free"}
 		c.Routes = append(c.Routes, free)
+		for _, change := range changes {
+			change(c)
+		}
 	})
 	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte(aKey)})
 	until(t, func() string {

@@ -4,6 +4,8 @@
 package gateway
 
 import (
+	"net/netip"
+
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/limits"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
@@ -12,32 +14,45 @@ import (
 // person is an identity as it is counted.
 type person struct{ policy, issuer, subject string }
 
-// enter takes the places that an accepted connection holds: one of the pod's and
-// one of its address. leave gives them back.
+// enter takes the place among the connections of the pod that an accepted
+// connection holds. leave gives it back.
 func (v *visit) enter() error {
 	if !v.slots.Acquire() {
 		return outcome.Refuse(outcome.TooManyConnections, "%d connections are open", v.slots.Max())
 	}
-	v.network = limits.Network(v.client)
-	if err := v.hurried(); err != nil {
-		v.slots.Release()
-		return err
-	}
-	most := v.snapshot.limits.MaxConnectionsPerAddress
-	if !v.perAddress.Acquire(v.network, most) {
-		v.slots.Release()
-		return outcome.Refuse(outcome.TooManyOfAddress, "%d connections of %s are open", most, v.network)
-	}
 	return nil
 }
 
-// leave closes a connection and gives back what enter took.
+// sit counts the caller under its address: by how often it comes, and by the
+// place that it holds from now on. It is called when the address is known: before
+// TLS if somehow possible, which is what costs most of a handshake.
+func (v *visit) sit() error {
+	network := limits.Network(v.client)
+	if err := v.hurried(network); err != nil {
+		return err
+	}
+	most := v.snapshot.limits.MaxConnectionsPerAddress
+	if network.IsValid() && !v.perAddress.Acquire(network, most) {
+		return outcome.Refuse(outcome.TooManyOfAddress, "%d connections of %s are open", most, network)
+	}
+	v.network = network
+	return nil
+}
+
+// standUp gives back what sit took.
+func (s *server) standUp(network netip.Prefix) {
+	if network.IsValid() {
+		s.perAddress.Release(network)
+	}
+}
+
+// leave closes a connection and gives back what enter and sit took.
 func (v *visit) leave() {
 	if v.asks {
 		v.asking.Add(-1)
 	}
 	_ = v.conn.Close()
-	v.perAddress.Release(v.network)
+	v.standUp(v.network)
 	v.slots.Release()
 }
 

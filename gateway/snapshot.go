@@ -25,7 +25,9 @@ type snapshot struct {
 	limits contract.EffectiveLimits
 	ports  ports
 	// fronts by the name of the socket.
-	fronts   map[string]*listener.Front
+	fronts map[string]*listener.Front
+	// trusts by the name of the socket: who tells the addresses of clients.
+	trusts   map[string]*listener.Trust
 	served   map[string]*certs.Served
 	policies map[string]*authn.Policy
 	rules    *handshake.Rules
@@ -51,6 +53,7 @@ func build(config contract.Config, from source) *snapshot {
 		config:   config,
 		limits:   config.Limits.WithDefaults(),
 		ports:    from.ports(config),
+		trusts:   map[string]*listener.Trust{},
 		served:   map[string]*certs.Served{},
 		policies: map[string]*authn.Policy{},
 	}
@@ -108,6 +111,9 @@ func (s *snapshot) buildFronts() map[string]*listener.Front {
 			t.Certificate = served.Certificate
 		}
 		port := s.ports.of[l.Name]
+		if s.trusts[port] == nil {
+			s.trusts[port] = listener.NewTrust(l.ClientAddress)
+		}
 		terms[port] = append(terms[port], t)
 	}
 	fronts := make(map[string]*listener.Front, len(terms))

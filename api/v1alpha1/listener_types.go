@@ -35,7 +35,57 @@ type Listener struct {
 	// tls says how this listener speaks TLS. There is no listener without TLS.
 	// +required
 	TLS ListenerTLS `json:"tls"`
+
+	// clientAddress says who tells the addresses of clients where they come
+	// through a load balancer or proxy. Absent: the address is that of the TCP
+	// connection. Listeners with the same port must have the same clientAddress.
+	// A change applies to new connections.
+	// +optional
+	ClientAddress *ClientAddress `json:"clientAddress,omitempty"`
 }
+
+// ClientAddress says who tells the addresses of clients.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.trustedCIDRs) || !((has(self.proxyProtocol) && self.proxyProtocol) || has(self.header))",message="proxyProtocol and header need trustedCIDRs: otherwise anybody could claim any address"
+type ClientAddress struct {
+	// proxyProtocol is true where each connection begins with a PROXY protocol
+	// header, version 1 or 2. Then every connection must: one without, and one
+	// from outside of trustedCIDRs, is closed before TLS.
+	// +optional
+	ProxyProtocol bool `json:"proxyProtocol,omitempty"`
+
+	// trustedCIDRs are the networks of the load balancers and proxies that are
+	// believed what they say. Keep them as small as they are.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(n, !n.endsWith('/0'))",message="trustedCIDRs must not be the whole Internet: whoever is in them can claim any address"
+	TrustedCIDRs []CIDR `json:"trustedCIDRs,omitempty"`
+
+	// header that the proxies in trustedCIDRs add to requests, each the address
+	// that it was asked from. The client is the last address in it that is not in
+	// trustedCIDRs. From anybody else the header is ignored.
+	// +optional
+	Header ForwardedHeader `json:"header,omitempty"`
+}
+
+// ForwardedHeader names a header with the addresses of clients.
+//
+// +kubebuilder:validation:Enum=X-Forwarded-For
+type ForwardedHeader string
+
+// ForwardedFor is the header of which each proxy adds to the end.
+const ForwardedFor ForwardedHeader = "X-Forwarded-For"
+
+// CIDR is a network of IPv4 or IPv6 addresses in CIDR notation (RFC 4632, RFC
+// 4291 section 2.3), such as 192.0.2.0/24 or 2001:db8::/32. One address is a /32
+// or a /128.
+//
+// +kubebuilder:validation:MinLength=4
+// +kubebuilder:validation:MaxLength=43
+// +kubebuilder:validation:XValidation:rule="isCIDR(self) && cidr(self) == cidr(self).masked()",message="write a network as its first address and the length of the prefix, such as 192.0.2.0/24 or 2001:db8::/32"
+type CIDR string
 
 // Hostname is a lower-case DNS name whose first label may be a wildcard (*).
 //

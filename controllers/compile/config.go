@@ -55,6 +55,7 @@ func Config(gw *wsv1alpha1.WebSocketGateway, refs Refs, previous *contract.Confi
 
 		KeepAdmitted: gw.Spec.Lifecycle != nil && gw.Spec.Lifecycle.OnPolicyChange == wsv1alpha1.PolicyChangeKeep,
 	}
+	c.checkAddressing()
 	c.countRoutes()
 	c.encode()
 	slices.SortFunc(c.result.Problems, compareProblems)

@@ -25,6 +25,7 @@ func (c *compiler) listeners() []contract.Listener {
 			Hostnames:         sorted(listener.Hostnames),
 			MinTLSVersion:     minTLSVersion(listener.TLS.Profile),
 			CertificateSecret: certificateSecret(c.gw.Name, listener),
+			ClientAddress:     c.clientAddress(listener),
 		})
 	}
 	slices.SortFunc(list, func(a, b contract.Listener) int { return cmp.Compare(a.Name, b.Name) })

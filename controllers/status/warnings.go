@@ -22,6 +22,7 @@ func (p *pass) warnings() []string {
 		found = append(found, "spec.routes is empty: every handshake is answered 404.")
 	}
 	found = append(found, p.dryRuns()...)
+	found = append(found, p.addresses()...)
 	found = append(found, p.queries()...)
 	found = append(found, p.unmanaged()...)
 	found = append(found, p.renewals()...)

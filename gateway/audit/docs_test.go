@@ -142,14 +142,14 @@ func TestEveryFieldIsOnThePage(t *testing.T) {
 		out, now := &sink{}, newClock()
 		log := newLog(out, now)
 		long := exampleConnection()
-		long.Path, long.Resumed = strings.Repeat("/x", 1000), true
+		long.Path, long.Resumed, long.PeerAddress = strings.Repeat("/x", 1000), true, "10.0.0.1:443"
 		long.WouldRefuse, long.WouldRefuseDetail = outcome.BadCredential, "token expired"
 		closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "why")
 		log.Opened(long)
 		log.Progress(long, audit.Traffic{})
 		log.Closed(long, audit.Traffic{}, closure)
 		attempt := exampleAttempt()
-		attempt.Path = long.Path
+		attempt.Path, attempt.PeerAddress = long.Path, long.PeerAddress
 		for range 20 {
 			log.Denied(attempt, outcome.Refuse(outcome.BadCredential, "why"))
 		}

@@ -129,6 +129,7 @@ type request struct {
 	Route         string `json:"route,omitempty"`
 	Policy        string `json:"policy,omitempty"`
 	ClientAddress string `json:"client_address,omitempty"`
+	PeerAddress   string `json:"peer_address,omitempty"`
 	ServerName    string `json:"server_name,omitempty"`
 	Host          string `json:"host,omitempty"`
 	Path          string `json:"path,omitempty"`
@@ -199,6 +200,7 @@ func (c *cleaner) request(a *Attempt) request {
 		Route:         c.text("route", a.Route),
 		Policy:        c.text("policy", a.Policy),
 		ClientAddress: c.text("client_address", a.ClientAddress),
+		PeerAddress:   c.text("peer_address", a.PeerAddress),
 		ServerName:    c.text("server_name", a.ServerName),
 		Host:          c.address(maxTextBytes, "host", a.Host),
 		Path:          c.address(maxPathBytes, "path", a.Path),
@@ -211,7 +213,8 @@ func (c *cleaner) connection(from *Connection) connection {
 		ConnectionID: c.text("connection_id", from.ID),
 		request: c.request(&Attempt{
 			Listener: from.Listener, Route: from.Route, Policy: from.Policy, ClientAddress: from.ClientAddress,
-			ServerName: from.ServerName, Host: from.Host, Path: from.Path, Origin: from.Origin,
+			PeerAddress: from.PeerAddress,
+			ServerName:  from.ServerName, Host: from.Host, Path: from.Path, Origin: from.Origin,
 		}),
 		AuthMethod:  c.text("auth_method", from.Method),
 		Issuer:      c.upTo(maxIssuerBytes, "issuer", from.Issuer),

@@ -24,6 +24,9 @@ type Connection struct {
 	KeyID   string
 	// ClientAddress is IP or IP:PORT.
 	ClientAddress string
+	// PeerAddress is where the TCP connection came from, IP:PORT, if that is
+	// another: a load balancer or proxy.
+	PeerAddress string
 	// ServerName is the SNI of the TLS handshake.
 	ServerName string
 	Host       string
@@ -62,8 +65,11 @@ type Attempt struct {
 	Policy   string
 	// ClientAddress is IP or IP:PORT.
 	ClientAddress string
-	ServerName    string
-	Host          string
+	// PeerAddress is where the TCP connection came from, IP:PORT, if that is
+	// another: a load balancer or proxy.
+	PeerAddress string
+	ServerName  string
+	Host        string
 	// Path without the query.
 	Path   string
 	Origin string

@@ -3,7 +3,10 @@
 
 package contract
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Version of the three files. A reader refuses any other.
 const Version = 1
@@ -42,6 +45,20 @@ type Listener struct {
 	MinTLSVersion string `json:"minTLSVersion"`
 	// CertificateSecret is the Secret whose tls.crt and tls.key are served.
 	CertificateSecret string `json:"certificateSecret"`
+	// ClientAddress absent: the address of a client is that of the TCP
+	// connection. Listeners with the same Port have the same.
+	ClientAddress *ClientAddress `json:"clientAddress,omitempty"`
+}
+
+// ClientAddress says who tells the addresses of clients.
+type ClientAddress struct {
+	// ProxyProtocol is true where each connection begins with a PROXY protocol
+	// header.
+	ProxyProtocol bool `json:"proxyProtocol,omitempty"`
+	// ForwardedFor is true where X-Forwarded-For is read.
+	ForwardedFor bool `json:"forwardedFor,omitempty"`
+	// Trusted are the networks that are believed; sorted, never empty.
+	Trusted []netip.Prefix `json:"trusted"`
 }
 
 // SecretKey names a file in the mounted volume of a Secret.

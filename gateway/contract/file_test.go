@@ -6,11 +6,13 @@ package contract_test
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
@@ -22,6 +24,10 @@ func fullConfig() contract.Config {
 		Gateway: contract.GatewayRef{Namespace: "default", Name: "edge"},
 		Listeners: []contract.Listener{{
 			Name: "public", Port: 443, BindPort: 10443, Hostnames: []string{"ws.example.com"}, MinTLSVersion: "1.2", CertificateSecret: "edge.public",
+			ClientAddress: &contract.ClientAddress{
+				ProxyProtocol: true, ForwardedFor: true,
+				Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
+			},
 		}},
 		Policies: []contract.Policy{
 			{
@@ -93,7 +99,7 @@ func TestAConfigComesBackEqualToTheByte(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(fullConfig(), parsed); diff != "" {
+	if diff := cmp.Diff(fullConfig(), parsed, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if again := encode(t, parsed); !bytes.Equal(data, again) || contract.Digest(data) != contract.Digest(again) {
@@ -146,6 +152,13 @@ func TestAConfigThatCannotBeReadFullyIsRefused(t *testing.T) {
 		"clock skew below zero":        strings.Replace(good, `"clockSkew":"0s"`, `"clockSkew":"-1s"`, 1),
 		"claim without values":         strings.Replace(good, `"org":["acme"]`, `"org":[]`, 1),
 		"claim without a name":         strings.Replace(good, `"org":["acme"]`, `"":["acme"]`, 1),
+		"anybody tells addresses":      strings.Replace(good, `"10.0.0.0/8"`, `"0.0.0.0/0"`, 1),
+		"nobody tells addresses":       strings.Replace(good, `"trusted":["10.0.0.0/8","2001:db8::/32"]`, `"trusted":[]`, 1),
+		"addresses told in no way":     strings.Replace(good, `"proxyProtocol":true,"forwardedFor":true,`, ``, 1),
+		"network with host bits":       strings.Replace(good, `"10.0.0.0/8"`, `"10.0.0.1/8"`, 1),
+		"network of IPv4 in IPv6":      strings.Replace(good, `"10.0.0.0/8"`, `"::ffff:10.0.0.0/104"`, 1),
+		"network that is none":         strings.Replace(good, `"10.0.0.0/8"`, `"10.0.0.0"`, 1),
+		"two ways on one port":         strings.Replace(good, `"listeners":[`, `"listeners":[{"name":"a","port":443,"bindPort":10443,"hostnames":["a"],"minTLSVersion":"1.3","certificateSecret":"x"},`, 1),
 		"rate of nothing":              strings.Replace(good, `"handshakesPerSecond":70`, `"handshakesPerSecond":0`, 1),
 		"rate below nothing":           strings.Replace(good, `"handshakesPerSecondPerAddress":8`, `"handshakesPerSecondPerAddress":-8`, 1),
 		"origin of anybody":            strings.Replace(good, `"https://*.example.com"`, `"https://*"`, 1),

@@ -22,6 +22,7 @@ func (c *Config) validate() error {
 		listener := &c.Listeners[i]
 		problems = append(problems, unique(names, "listener", listener.Name), listener.validate())
 	}
+	problems = append(problems, sharedAddressing(c.Listeners))
 	policies := map[string]bool{}
 	for i := range c.Policies {
 		policy := &c.Policies[i]
@@ -71,6 +72,9 @@ func (l *Listener) validate() error {
 	}
 	if err := fileName(l.CertificateSecret); err != nil {
 		return fmt.Errorf("listener %q: certificate Secret: %w", l.Name, err)
+	}
+	if err := l.ClientAddress.validate(); err != nil {
+		return fmt.Errorf("listener %q: %w", l.Name, err)
 	}
 	return nil
 }

@@ -59,6 +59,8 @@ const (
 	TooManyConnections  Reason = "too_many_connections"
 	TooManyOfAddress    Reason = "too_many_connections_of_address"
 	TooManyOfIdentity   Reason = "too_many_connections_of_identity"
+	UntrustedProxy      Reason = "untrusted_proxy"
+	BadProxyHeader      Reason = "proxy_protocol_invalid"
 	RateOfAddress       Reason = "handshake_rate_of_address"
 	RateOfPod           Reason = "handshake_rate"
 	TooManyFailures     Reason = "too_many_failures"
@@ -116,7 +118,7 @@ func refusals(reason Reason) (Answer, bool) {
 
 func handshakeRefusals(reason Reason) (Answer, bool) {
 	switch reason {
-	case TooManyConnections, TooManyOfAddress, TLSHandshakeFailed, UnknownServerName, NoCertificate, ClientGone:
+	case TooManyConnections, UntrustedProxy, BadProxyHeader, TLSHandshakeFailed, UnknownServerName, NoCertificate, ClientGone:
 		return Answer{}, true
 	case HandshakeTimeout:
 		return Answer{Status: http.StatusRequestTimeout, Text: "handshake took too long"}, true
@@ -124,6 +126,8 @@ func handshakeRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusBadRequest, Text: "malformed request"}, true
 	case HeaderTooLarge:
 		return Answer{Status: http.StatusRequestHeaderFieldsTooLarge, Text: "request too large"}, true
+	case TooManyOfAddress:
+		return Answer{Status: http.StatusTooManyRequests, Text: "too many connections", RetryAfter: true}, true
 	case RateOfAddress:
 		return Answer{Status: http.StatusTooManyRequests, Text: "too many handshakes", RetryAfter: true}, true
 	case RateOfPod:
@@ -189,7 +193,7 @@ func upstreamRefusals(reason Reason) (Answer, bool) {
 // Refusals lists every reason for a refusal, in the order of the handshake.
 func Refusals() []Reason {
 	return []Reason{
-		TooManyConnections, RateOfAddress, TooManyOfAddress, TLSHandshakeFailed, UnknownServerName, NoCertificate,
+		TooManyConnections, UntrustedProxy, BadProxyHeader, RateOfAddress, TooManyOfAddress, TLSHandshakeFailed, UnknownServerName, NoCertificate,
 		HandshakeTimeout, HeaderTooLarge, BadRequest, Draining, RateOfPod,
 		MethodNotAllowed, NotWebSocket, UnsupportedVersion, Misdirected, AddressRevoked, NoRoute, RouteUnavailable,
 		PolicyUnavailable, OriginNotAllowed, TooManyFailures, NoCredential, BadCredential, AuthUnavailable, IdentityRevoked,

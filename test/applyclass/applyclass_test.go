@@ -44,6 +44,7 @@ spec:
         renewBeforePercentage: 20
         privateKey: {algorithm: RSA, size: 2048}
   - {name: own, port: 443, hostnames: [own.example.com], tls: {certificate: {secretRef: {name: own-tls}}}}
+  - {name: far, port: 8443, hostnames: [far.example.com], tls: {certificate: {secretRef: {name: own-tls}}}, clientAddress: {proxyProtocol: true, trustedCIDRs: [10.0.0.0/8], header: X-Forwarded-For}}
   authPolicies:
   - name: users
     anyOf:
@@ -199,6 +200,8 @@ func other(value reflect.Value) bool {
 			return false
 		}
 		value.SetString(value.String() + "x")
+	case reflect.Bool:
+		value.SetBool(!value.Bool())
 	case reflect.Int32, reflect.Int64:
 		value.SetInt(value.Int() + 1)
 	case reflect.Map:

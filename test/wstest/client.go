@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -21,6 +22,9 @@ type Dialer struct {
 	CAs          *x509.CertPool
 	Header       http.Header
 	Subprotocols []string
+	// Prelude, if set, is sent before TLS, as the proxies do that tell whom they
+	// speak for.
+	Prelude string
 	// TLS, if set, changes the client's TLS configuration.
 	TLS func(*tls.Config)
 }
@@ -36,7 +40,12 @@ func (d Dialer) Dial(ctx context.Context, url string) (*websocket.Conn, *http.Re
 		Subprotocols:     d.Subprotocols,
 		HandshakeTimeout: 10 * time.Second,
 		NetDialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, d.Address)
+			conn, err := new(net.Dialer).DialContext(ctx, network, d.Address)
+			if err != nil || d.Prelude == "" {
+				return conn, err
+			}
+			_, err = io.WriteString(conn, d.Prelude)
+			return conn, err
 		},
 	}
 	return dialer.DialContext(ctx, url, d.Header)

@@ -115,6 +115,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretRef
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalKeyReference
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CIDR
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CertificateSource
   map:
     fields:
@@ -141,6 +143,21 @@ var schemaYAML = typed.YAMLObject(`types:
     elementType:
       scalar: string
     elementRelationship: associative
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientAddress
+  map:
+    fields:
+    - name: header
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ForwardedHeader
+    - name: proxyProtocol
+      type:
+        scalar: boolean
+    - name: trustedCIDRs
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CIDR
+          elementRelationship: associative
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CredentialSource
   map:
     fields:
@@ -214,6 +231,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ForwardedHeader
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.GatewayAddress
   map:
     fields:
@@ -360,6 +379,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Listener
   map:
     fields:
+    - name: clientAddress
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientAddress
     - name: hostnames
       type:
         list:

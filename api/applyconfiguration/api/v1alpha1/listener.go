@@ -26,6 +26,11 @@ type ListenerApplyConfiguration struct {
 	Hostnames []apiv1alpha1.Hostname `json:"hostnames,omitempty"`
 	// tls says how this listener speaks TLS. There is no listener without TLS.
 	TLS *ListenerTLSApplyConfiguration `json:"tls,omitempty"`
+	// clientAddress says who tells the addresses of clients where they come
+	// through a load balancer or proxy. Absent: the address is that of the TCP
+	// connection. Listeners with the same port must have the same clientAddress.
+	// A change applies to new connections.
+	ClientAddress *ClientAddressApplyConfiguration `json:"clientAddress,omitempty"`
 }
 
 // ListenerApplyConfiguration constructs a declarative configuration of the Listener type for use with
@@ -65,5 +70,13 @@ func (b *ListenerApplyConfiguration) WithHostnames(values ...apiv1alpha1.Hostnam
 // If called multiple times, the TLS field is set to the value of the last call.
 func (b *ListenerApplyConfiguration) WithTLS(value *ListenerTLSApplyConfiguration) *ListenerApplyConfiguration {
 	b.TLS = value
+	return b
+}
+
+// WithClientAddress sets the ClientAddress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClientAddress field is set to the value of the last call.
+func (b *ListenerApplyConfiguration) WithClientAddress(value *ClientAddressApplyConfiguration) *ListenerApplyConfiguration {
+	b.ClientAddress = value
 	return b
 }

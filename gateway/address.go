@@ -1,0 +1,77 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+// identify finds out where the caller comes from, as far as that can be known
+// before TLS, and counts it under that address. A proxy that speaks for itself,
+// or that will say in the request whom it speaks for, is not counted: its address
+// is that of all its clients. silent is true for a caller that left without a
+// word.
+func (v *visit) identify() (silent bool, err error) {
+	v.trust = v.snapshot.trusts[v.port]
+	if v.trust.ProxyProtocol() {
+		if silent, err := v.introduced(); err != nil {
+			return silent, err
+		}
+		if v.attempt.PeerAddress == "" {
+			return false, nil
+		}
+	}
+	if v.trust.AsksHeader(v.client) {
+		return false, nil
+	}
+	if err := v.sit(); err != nil {
+		refusal := *asRefusal(err)
+		refusal.Silent = true
+		return false, &refusal
+	}
+	return false, nil
+}
+
+// introduced reads whom the peer speaks for. Only a peer that is trusted may
+// speak at all: anybody who reaches the port could claim any address otherwise.
+func (v *visit) introduced() (silent bool, err error) {
+	if !v.trust.Trusts(v.client) {
+		return false, outcome.RefuseSilently(outcome.UntrustedProxy, "the connection comes from outside of trustedCIDRs")
+	}
+	source, rest, silent, err := listener.ProxyHeader(v.conn)
+	if err != nil {
+		return silent, err
+	}
+	v.conn = rest
+	if source.IsValid() {
+		v.comesFrom(source.Addr(), source.String())
+	}
+	return false, nil
+}
+
+// unveil finds the client in the header of a request that a trusted proxy passed
+// on. From anybody else the header is the client's own invention.
+func (v *visit) unveil(header http.Header) error {
+	if !v.trust.AsksHeader(v.client) {
+		return nil
+	}
+	client, told, err := v.trust.Forwarded(header)
+	if err != nil || !told {
+		return err
+	}
+	v.comesFrom(client, client.String())
+	return v.sit()
+}
+
+// comesFrom replaces the address of the caller by one that was told.
+func (v *visit) comesFrom(client netip.Addr, text string) {
+	if v.attempt.PeerAddress == "" {
+		v.attempt.PeerAddress = v.attempt.ClientAddress
+	}
+	v.attempt.ClientAddress, v.client = text, client
+}
