@@ -43,13 +43,13 @@ func (v *visit) introduced() (silent bool, err error) {
 	if !v.trust.Trusts(v.client) {
 		return false, outcome.RefuseSilently(outcome.UntrustedProxy, "the connection comes from outside of trustedCIDRs")
 	}
-	source, rest, silent, err := listener.ProxyHeader(v.conn)
+	said, err := listener.ReadIntroduction(v.conn)
 	if err != nil {
-		return silent, err
+		return said.Silent, err
 	}
-	v.conn = rest
-	if source.IsValid() {
-		v.comesFrom(source.Addr(), source.String())
+	v.conn = said.Rest
+	if said.Source.IsValid() {
+		v.comesFrom(said.Source.Addr(), said.Source.String())
 	}
 	return false, nil
 }

@@ -68,30 +68,37 @@ func TestTheAddressOfAClientIsFoundByWhomIsTrusted(t *testing.T) {
 	}{
 		{
 			"nobody is trusted, and a header is the client's invention",
-			nil, "", []string{"203.0.113.7"},
+			nil, "",
+			[]string{"203.0.113.7"},
 			told{"101", "127.0.0.1", "127.0.0.1:PORT", ""},
 		},
 		{
 			"somebody else is trusted, and a header is the client's invention",
-			behind(false, true, elsewhere), "", []string{"203.0.113.7"},
+			behind(false, true, elsewhere), "",
+			[]string{"203.0.113.7"},
 			told{"101", "127.0.0.1", "127.0.0.1:PORT", ""},
 		},
 		{
 			"nobody is trusted, and a PROXY header is no TLS",
-			nil, proxied("203.0.113.7"), nil, told{"0", "", "127.0.0.1:PORT", ""},
+			nil, proxied("203.0.113.7"), nil,
+			told{"0", "", "127.0.0.1:PORT", ""},
 		},
 		{
 			"a trusted proxy tells in the header",
-			behind(false, true, local), "", []string{"198.51.100.1, 203.0.113.7"},
+			behind(false, true, local), "",
+			[]string{"198.51.100.1, 203.0.113.7"},
 			told{"101", "203.0.113.7", "203.0.113.7", "127.0.0.1:PORT"},
 		},
 		{
 			"a trusted proxy tells nothing",
-			behind(false, true, local), "", nil, told{"101", "127.0.0.1", "127.0.0.1:PORT", ""},
+			behind(false, true, local), "", nil,
+			told{"101", "127.0.0.1", "127.0.0.1:PORT", ""},
 		},
 		{
 			"a trusted proxy tells nonsense",
-			behind(false, true, local), "", []string{"203.0.113.7, unknown"}, told{"400", "", "127.0.0.1:PORT", ""},
+			behind(false, true, local), "",
+			[]string{"203.0.113.7, unknown"},
+			told{"400", "", "127.0.0.1:PORT", ""},
 		},
 		{
 			"a trusted proxy tells by the PROXY protocol",
@@ -100,34 +107,41 @@ func TestTheAddressOfAClientIsFoundByWhomIsTrusted(t *testing.T) {
 		},
 		{
 			"then the header is the client's invention",
-			behind(true, false, local), proxied("203.0.113.7"), []string{"198.51.100.1"},
+			behind(true, false, local), proxied("203.0.113.7"),
+			[]string{"198.51.100.1"},
 			told{"101", "203.0.113.7", "203.0.113.7:50123", "127.0.0.1:PORT"},
 		},
 		{
 			"a load balancer in front of a proxy, and both tell",
-			behind(true, true, local, chained), proxied("10.0.0.1"), []string{"198.51.100.1, 203.0.113.7, 10.0.0.2"},
+			behind(true, true, local, chained), proxied("10.0.0.1"),
+			[]string{"198.51.100.1, 203.0.113.7, 10.0.0.2"},
 			told{"101", "203.0.113.7", "203.0.113.7", "127.0.0.1:PORT"},
 		},
 		{
 			"a client that comes by the load balancer without the proxy",
-			behind(true, true, local, chained), proxied("203.0.113.7"), []string{"198.51.100.1"},
+			behind(true, true, local, chained), proxied("203.0.113.7"),
+			[]string{"198.51.100.1"},
 			told{"101", "203.0.113.7", "203.0.113.7:50123", "127.0.0.1:PORT"},
 		},
 		{
 			"a proxy that speaks for itself",
-			behind(true, false, local), "PROXY UNKNOWN\r\n", nil, told{"101", "127.0.0.1", "127.0.0.1:PORT", ""},
+			behind(true, false, local), "PROXY UNKNOWN\r\n", nil,
+			told{"101", "127.0.0.1", "127.0.0.1:PORT", ""},
 		},
 		{
 			"a trusted peer without the PROXY protocol",
-			behind(true, false, local), "", nil, told{"0", "", "127.0.0.1:PORT", ""},
+			behind(true, false, local), "", nil,
+			told{"0", "", "127.0.0.1:PORT", ""},
 		},
 		{
 			"an untrusted peer with the PROXY protocol",
-			behind(true, false, elsewhere), proxied("192.0.2.7"), nil, told{"0", "", "127.0.0.1:PORT", ""},
+			behind(true, false, elsewhere), proxied("192.0.2.7"), nil,
+			told{"0", "", "127.0.0.1:PORT", ""},
 		},
 		{
 			"an untrusted peer without the PROXY protocol",
-			behind(true, false, elsewhere), "", nil, told{"0", "", "127.0.0.1:PORT", ""},
+			behind(true, false, elsewhere), "", nil,
+			told{"0", "", "127.0.0.1:PORT", ""},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

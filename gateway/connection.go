@@ -103,7 +103,7 @@ func (v *visit) arrive(ctx context.Context) *admitted {
 		return nil
 	}
 	if silent, err := v.identify(); err != nil {
-		v.turnedAway(silent, err)
+		v.turnedAway(silent, asRefusal(err))
 		return nil
 	}
 	secure, hello, err := front.Handshake(ctx, v.conn)
@@ -144,7 +144,9 @@ func (s *server) mourn(problem any) {
 }
 
 func (v *visit) tlsFailed(hello listener.Hello, err error) {
-	if refusal := v.turnedAway(hello.Silent, err); refusal.Reason == outcome.TLSHandshakeFailed {
+	refusal := asRefusal(err)
+	v.turnedAway(hello.Silent, refusal)
+	if refusal.Reason == outcome.TLSHandshakeFailed {
 		// Alerts, and the answer to HTTP without TLS, shall arrive.
 		v.linger(v.conn)
 	}
@@ -152,16 +154,14 @@ func (v *visit) tlsFailed(hello listener.Hello, err error) {
 
 // turnedAway writes down why a caller did not even get to ask. silent is true for
 // one that left without a word.
-func (v *visit) turnedAway(silent bool, err error) *outcome.Refusal {
-	refusal := asRefusal(err)
+func (v *visit) turnedAway(silent bool, refusal *outcome.Refusal) {
 	if silent && refusal.Reason == outcome.ClientGone {
 		// Health checks of load balancers come every few seconds from every
 		// node; a record for each would bury those of real callers.
 		v.metrics.Refused(refusal.Reason)
-		return refusal
+		return
 	}
 	v.refused(refusal)
-	return refusal
 }
 
 // admitted is what is left of a visit when it becomes a connection: it must hold

@@ -20,30 +20,37 @@ import (
 // has to arrive at once, and one of version 2 with what load balancers add to it.
 const proxyBufferBytes = 512
 
-// ProxyHeader reads the PROXY protocol header, version 1 or 2, that a connection
-// from a trusted peer begins with, within the deadline that the caller has set
-// on conn. source is whom the peer speaks for. It is the zero AddrPort where the
-// peer speaks for itself, as its health checks do (LOCAL, UNKNOWN), or for a
-// client without an address (UNIX). rest is the connection behind the header. The
-// error is an *outcome.Refusal, and silent is true when the peer has left without
-// a word.
-func ProxyHeader(conn net.Conn) (source netip.AddrPort, rest net.Conn, silent bool, err error) {
+// Introduction is what a proxy says at the beginning of a connection.
+type Introduction struct {
+	// Source is whom the proxy speaks for: the zero AddrPort where it speaks for
+	// itself, as its health checks do (LOCAL, UNKNOWN), or for a client without
+	// an address (UNIX).
+	Source netip.AddrPort
+	// Rest is the connection behind the header.
+	Rest net.Conn
+	// Silent is true, beside an error, when the proxy left without a word.
+	Silent bool
+}
+
+// ReadIntroduction reads the PROXY protocol header, version 1 or 2, that a
+// connection from a trusted peer begins with, within the deadline that the caller
+// has set on conn. The error is an *outcome.Refusal.
+func ReadIntroduction(conn net.Conn) (Introduction, error) {
 	counted := &counter{conn: conn}
 	reader := bufio.NewReaderSize(counted, proxyBufferBytes)
 	header, err := proxyproto.Read(reader)
 	if err != nil {
-		return netip.AddrPort{}, nil, !counted.heard, counted.refusal(err)
+		return Introduction{Silent: !counted.heard}, counted.refusal(err)
 	}
 	source, ok := sourceOf(header)
 	if !ok {
-		return netip.AddrPort{}, nil, false,
-			outcome.RefuseSilently(outcome.BadProxyHeader, "the PROXY protocol header has no address that a client can have")
+		return Introduction{}, outcome.RefuseSilently(outcome.BadProxyHeader, "the PROXY protocol header has no address that a client can have")
 	}
 	if reader.Buffered() == 0 {
-		return source, conn, false, nil
+		return Introduction{Source: source, Rest: conn}, nil
 	}
 	early, _ := reader.Peek(reader.Buffered())
-	return source, &begun{Conn: conn, early: early}, false, nil
+	return Introduction{Source: source, Rest: &begun{Conn: conn, early: early}}, nil
 }
 
 // sourceOf is false for what cannot be true of a TCP connection.

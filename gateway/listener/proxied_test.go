@@ -103,16 +103,16 @@ func TestAProxySaysWhomItSpeaksFor(t *testing.T) {
 			{"with a lot behind", [][]byte{[]byte(test.header + hello + strings.Repeat("y", 5000))}},
 		} {
 			conn := &script{pieces: pieces.of, end: io.EOF}
-			source, rest, silent, err := listener.ProxyHeader(conn)
-			if err != nil || silent {
+			said, err := listener.ReadIntroduction(conn)
+			if err != nil || said.Silent {
 				t.Errorf("%s, %s: %v", test.name, pieces.name, err)
 				continue
 			}
 			got := ""
-			if source.IsValid() {
-				got = source.String()
+			if said.Source.IsValid() {
+				got = said.Source.String()
 			}
-			behind, err := io.ReadAll(rest)
+			behind, err := io.ReadAll(said.Rest)
 			if got != test.want || err != nil || !strings.HasPrefix(string(behind), hello) {
 				t.Errorf("%s, %s: %q, want %q, and then %.20q, %v", test.name, pieces.name, got, test.want, behind, err)
 			}
@@ -169,12 +169,12 @@ func TestWhatIsNoProxyProtocolIsRefusedAndNotRepeated(t *testing.T) {
 		for _, piece := range test.pieces {
 			conn.pieces = append(conn.pieces, []byte(piece))
 		}
-		source, rest, silent, err := listener.ProxyHeader(conn)
+		said, err := listener.ReadIntroduction(conn)
 		refusal, ok := errors.AsType[*outcome.Refusal](err)
 		switch {
-		case !ok || refusal.Reason != test.want || !refusal.Silent || silent != test.silent:
-			t.Errorf("%s: %v, silent %t; want %q", test.name, err, silent, test.want)
-		case rest != nil || source.IsValid():
+		case !ok || refusal.Reason != test.want || !refusal.Silent || said.Silent != test.silent:
+			t.Errorf("%s: %v, silent %t; want %q", test.name, err, said.Silent, test.want)
+		case said.Rest != nil || said.Source.IsValid():
 			t.Errorf("%s: went on", test.name)
 		case strings.Contains(refusal.Detail, "secret"):
 			t.Errorf("%s: repeats what was sent: %q", test.name, refusal.Detail)
@@ -182,7 +182,7 @@ func TestWhatIsNoProxyProtocolIsRefusedAndNotRepeated(t *testing.T) {
 	}
 }
 
-func FuzzProxyHeader(f *testing.F) {
+func FuzzIntroduction(f *testing.F) {
 	f.Add([]byte("PROXY TCP4 203.0.113.7 192.0.2.1 50123 443\r\n"+hello), 7)
 	f.Add([]byte(v2(0x21, 0x11, from4+tlv(9))+hello), 1000)
 	f.Add([]byte(v2(0x20, 0x00, "")), 1)
@@ -191,18 +191,18 @@ func FuzzProxyHeader(f *testing.F) {
 		for piece := range chunks(data, size) {
 			conn.pieces = append(conn.pieces, piece)
 		}
-		source, rest, _, err := listener.ProxyHeader(conn)
+		said, err := listener.ReadIntroduction(conn)
 		if err != nil {
 			if _, ok := errors.AsType[*outcome.Refusal](err); !ok || conn.read > 16+4096+512 {
 				t.Fatalf("%v after %d bytes", err, conn.read)
 			}
 			return
 		}
-		if source.IsValid() && (source.Addr().Is4In6() || source.Addr().IsUnspecified()) {
-			t.Fatalf("source %v", source)
+		if from := said.Source.Addr(); from.IsValid() && (from.Is4In6() || from.IsUnspecified()) {
+			t.Fatalf("source %v", from)
 		}
 		// What is behind the header arrives whole.
-		behind, err := io.ReadAll(rest)
+		behind, err := io.ReadAll(said.Rest)
 		if err != nil || !bytes.HasSuffix(data, behind) || len(behind) == len(data) {
 			t.Fatalf("%d of %d bytes behind the header, %v", len(behind), len(data), err)
 		}

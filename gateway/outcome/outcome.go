@@ -105,10 +105,10 @@ type Answer struct {
 	RetryAfter bool
 }
 
-// refusals is the table, in three parts. Functions, not variables, so that
+// refusals is the table, in four parts. Functions, not variables, so that
 // nobody can change it.
 func refusals(reason Reason) (Answer, bool) {
-	for _, part := range []func(Reason) (Answer, bool){handshakeRefusals, accessRefusals, upstreamRefusals} {
+	for _, part := range []func(Reason) (Answer, bool){handshakeRefusals, limitRefusals, accessRefusals, upstreamRefusals} {
 		if answer, ok := part(reason); ok {
 			return answer, true
 		}
@@ -126,12 +126,6 @@ func handshakeRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusBadRequest, Text: "malformed request"}, true
 	case HeaderTooLarge:
 		return Answer{Status: http.StatusRequestHeaderFieldsTooLarge, Text: "request too large"}, true
-	case TooManyOfAddress:
-		return Answer{Status: http.StatusTooManyRequests, Text: "too many connections", RetryAfter: true}, true
-	case RateOfAddress:
-		return Answer{Status: http.StatusTooManyRequests, Text: "too many handshakes", RetryAfter: true}, true
-	case RateOfPod:
-		return Answer{Status: http.StatusServiceUnavailable, Text: "too busy", RetryAfter: true}, true
 	case Draining:
 		return Answer{Status: http.StatusServiceUnavailable, Text: "restarting", RetryAfter: true}, true
 	case NotWebSocket:
@@ -140,6 +134,21 @@ func handshakeRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusMethodNotAllowed, Text: "method not allowed"}, true
 	case UnsupportedVersion:
 		return Answer{Status: http.StatusUpgradeRequired, Text: "WebSocket version 13 required"}, true
+	default:
+		return Answer{}, false
+	}
+}
+
+func limitRefusals(reason Reason) (Answer, bool) {
+	switch reason {
+	case TooManyOfAddress, TooManyOfIdentity:
+		return Answer{Status: http.StatusTooManyRequests, Text: "too many connections", RetryAfter: true}, true
+	case RateOfAddress:
+		return Answer{Status: http.StatusTooManyRequests, Text: "too many handshakes", RetryAfter: true}, true
+	case TooManyFailures:
+		return Answer{Status: http.StatusTooManyRequests, Text: "too many failed attempts", RetryAfter: true}, true
+	case RateOfPod:
+		return Answer{Status: http.StatusServiceUnavailable, Text: "too busy", RetryAfter: true}, true
 	default:
 		return Answer{}, false
 	}
@@ -162,12 +171,8 @@ func accessRefusals(reason Reason) (Answer, bool) {
 	case BadCredential, IdentityRevoked:
 		// Whoever holds a stolen credential shall not learn that it was good.
 		return Answer{Status: http.StatusUnauthorized, Text: "authentication failed", Challenge: true}, true
-	case TooManyFailures:
-		return Answer{Status: http.StatusTooManyRequests, Text: "too many failed attempts", RetryAfter: true}, true
 	case AuthUnavailable:
 		return Answer{Status: http.StatusServiceUnavailable, Text: "authentication not available", RetryAfter: true}, true
-	case TooManyOfIdentity:
-		return Answer{Status: http.StatusTooManyRequests, Text: "too many connections", RetryAfter: true}, true
 	case SubprotocolMismatch:
 		return Answer{Status: http.StatusBadRequest, Text: "no acceptable subprotocol"}, true
 	default:
