@@ -87,6 +87,14 @@ func TestDrainClosesEverythingWith1012EvenlyOverTheWindow(t *testing.T) {
 			turns.ended <- err
 		}()
 	}
+	// A client has its 101 a moment before its connection is registered; one that
+	// is not yet there gets a turn of its own behind those of the others.
+	until(t, func() string {
+		if open := r.report(t).Connections; open != connections {
+			return fmt.Sprintf("%d connections are open", open)
+		}
+		return ""
+	})
 	began := time.Now()
 	begin := turns.now()
 	r.end(t)
