@@ -48,10 +48,11 @@ func CacheOptions(namespaces []string) (cache.Options, error) {
 		DefaultLabelSelector: labels.NewSelector().Add(*ours),
 		DefaultTransform:     trim,
 		ByObject: map[client.Object]cache.ByObject{
-			&wsv1alpha1.WebSocketGateway{}: everything,
-			&corev1.Service{}:              everything,
-			&corev1.ConfigMap{}:            everything,
-			&discoveryv1.EndpointSlice{}:   everything,
+			&wsv1alpha1.WebSocketGateway{}:    everything,
+			&wsv1alpha1.WebSocketRevocation{}: everything,
+			&corev1.Service{}:                 everything,
+			&corev1.ConfigMap{}:               everything,
+			&discoveryv1.EndpointSlice{}:      everything,
 		},
 	}, nil
 }

@@ -55,6 +55,8 @@ type simulatedPods struct {
 	// leaves play the content of the Secrets, by listener.
 	leaves map[string]contract.CertificateReport
 	asked  int
+	// closes is how many connections each pod ends for each revocation that it sees.
+	closes int64
 	// hold, if not nil, delays every answer until it is closed.
 	hold chan struct{}
 }
@@ -64,6 +66,8 @@ type podState struct {
 	looked bool
 	files  map[string]contract.FileState
 	leaves map[string]contract.CertificateReport
+	// revoked are the revocations in its file, by ID.
+	revoked []string
 }
 
 func newSimulatedPods(b *bench) *simulatedPods {
@@ -138,7 +142,19 @@ func (s *simulatedPods) look(ctx context.Context, state *podState, gateway types
 		state.files[name] = contract.FileState{Seen: digest, InForce: digest}
 	}
 	state.leaves = maps.Clone(s.leaves)
-	return nil
+	return state.revoke(files.Data[contract.RevocationsFile])
+}
+
+func (s *podState) revoke(file string) error {
+	s.revoked = nil
+	if file == "" {
+		return nil
+	}
+	parsed, err := contract.ParseRevocations([]byte(file))
+	for i := range parsed.Revocations {
+		s.revoked = append(s.revoked, parsed.Revocations[i].ID())
+	}
+	return err
 }
 
 func (s *simulatedPods) report(
@@ -149,6 +165,12 @@ func (s *simulatedPods) report(
 		Gateway:  contract.GatewayRef{Namespace: gateway.Namespace, Name: gateway.Name},
 		Files:    state.files,
 		Problems: s.problems,
+	}
+	for _, id := range state.revoked {
+		if report.Revoked == nil {
+			report.Revoked = map[string]int64{}
+		}
+		report.Revoked[id] = s.closes
 	}
 	for listener, leaf := range state.leaves {
 		report.Listeners = append(report.Listeners, contract.ListenerReport{

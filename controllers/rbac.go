@@ -16,6 +16,8 @@ package controllers
 // +kubebuilder:rbac:groups=wsgateway.dev,resources=websocketgateways,verbs=get;list;watch
 // +kubebuilder:rbac:groups=wsgateway.dev,resources=websocketgateways/status,verbs=patch
 // +kubebuilder:rbac:groups=wsgateway.dev,resources=websocketgateways/finalizers,verbs=update
+// +kubebuilder:rbac:groups=wsgateway.dev,resources=websocketrevocations,verbs=get;list;watch
+// +kubebuilder:rbac:groups=wsgateway.dev,resources=websocketrevocations/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=configmaps;services;serviceaccounts,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete

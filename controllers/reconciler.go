@@ -6,11 +6,13 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -37,6 +39,9 @@ type Reconciler struct {
 	toucher  *apply.Toucher
 	observer *observe.Observer
 	memory   memory
+	// board is told what has come of revocations, wakeRevocation that it was.
+	board          *board
+	wakeRevocation func(context.Context, types.NamespacedName)
 }
 
 // pass is what one reconcile has found out so far.
@@ -47,6 +52,8 @@ type pass struct {
 	silent bool
 	// unsettled is true while pods have not seen all that they shall see.
 	unsettled bool
+	// revoked is the wanted revocations.json; its File is nil until it is known.
+	revoked compile.RevocationResult
 	// after is when to come again although nothing may change meanwhile.
 	after time.Duration
 }
@@ -88,6 +95,7 @@ func (r *Reconciler) forget(gateway client.ObjectKey) {
 	r.applier.Forget(gateway)
 	r.toucher.Forget(gateway)
 	r.memory.forget(gateway)
+	r.board.forget(gateway)
 }
 
 // converge is the whole pass, read from top to bottom. What is learned goes
@@ -119,6 +127,7 @@ func (r *Reconciler) converge(ctx context.Context, p *pass) error {
 	}
 	p.facts.Running = &seen.Running
 	p.silent = !seen.Complete
+	r.tellRevocations(ctx, p, files, &seen)
 	lacking := behind(seen)
 	p.unsettled = len(lacking) > 0
 	after, err := r.toucher.Touch(ctx, client.ObjectKeyFromObject(p.gw), lacking)
@@ -156,9 +165,9 @@ func (r *Reconciler) makeSo(
 	ctx context.Context, p *pass, refs compile.Refs, compiled compile.Result,
 ) (map[string]string, error) {
 	if compiled.Blocked() {
-		return r.applier.Contract(ctx, p.gw)
+		return r.revokeOnly(ctx, p)
 	}
-	objects, err := r.objects(p.gw, refs, compiled)
+	objects, err := r.objects(ctx, p, refs, compiled)
 	if err != nil {
 		return nil, err
 	}
@@ -168,26 +177,27 @@ func (r *Reconciler) makeSo(
 	p.facts.WaitingForDeletion = result.Waiting
 	p.comeAgain(result.After)
 	if err != nil {
-		return nil, err
+		_, revoking := r.revokeOnly(ctx, p)
+		return nil, errors.Join(err, revoking)
 	}
 	if result.Files == nil {
-		return r.applier.Contract(ctx, p.gw)
+		return r.revokeOnly(ctx, p)
 	}
 	return result.Files, nil
 }
 
 func (r *Reconciler) objects(
-	gw *wsv1alpha1.WebSocketGateway, refs compile.Refs, compiled compile.Result,
+	ctx context.Context, p *pass, refs compile.Refs, compiled compile.Result,
 ) ([]render.Object, error) {
+	gw := p.gw
 	endpoints, err := contract.Encode(compile.Endpoints(gw, refs))
 	if err != nil {
 		return nil, fmt.Errorf("endpoints: %w", err)
 	}
-	revocations, err := contract.Encode(contract.Revocations{Version: contract.Version})
-	if err != nil {
-		return nil, fmt.Errorf("revocations: %w", err)
+	if err := r.revocations(ctx, p, compile.RevocationRoom(len(compiled.File), len(endpoints))); err != nil {
+		return nil, err
 	}
-	files := render.Files{Config: compiled.File, Endpoints: endpoints, Revocations: revocations}
+	files := render.Files{Config: compiled.File, Endpoints: endpoints, Revocations: p.revoked.File}
 	objects := render.Objects(gw, files, r.options)
 	if refs.CertManagerMissing {
 		objects = slices.DeleteFunc(objects, func(o render.Object) bool { return o.Kind == render.CertificateKind() })

@@ -6,7 +6,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -67,9 +66,7 @@ const settlingPause = time.Second
 // sameTurns tells whether two statuses say the same, details apart.
 func sameTurns(before, after *wsv1alpha1.WebSocketGatewayStatus) bool {
 	return before.ObservedGeneration == after.ObservedGeneration &&
-		slices.EqualFunc(before.Conditions, after.Conditions, func(a, b metav1.Condition) bool {
-			return a.Type == b.Type && a.Status == b.Status && a.Reason == b.Reason
-		})
+		sameConditions(before.Conditions, after.Conditions)
 }
 
 // maxNote is the longest text that an event may carry.

@@ -26,6 +26,7 @@ func TestTheRoleIsWhatWasThoughtAbout(t *testing.T) {
 		"pods":                            "get list patch watch",
 		"wsgateway.dev/websocketgateways": read, "wsgateway.dev/websocketgateways/status": "patch",
 		"wsgateway.dev/websocketgateways/finalizers": "update",
+		"wsgateway.dev/websocketrevocations":         read, "wsgateway.dev/websocketrevocations/status": "patch",
 		"events": "create patch", "events.k8s.io/events": "create patch",
 		"authentication.k8s.io/tokenreviews": "create", "authorization.k8s.io/subjectaccessreviews": "create",
 	}

@@ -15,7 +15,6 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -23,11 +22,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/apply"
@@ -83,14 +80,20 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
-	wake := make(wakeups)
+	wake, wakeRevocation := make(wakeups), make(wakeups)
+	posted := &board{}
 	certs := &certManager{
 		discovery: kinds, every: cmp.Or(options.LookForCertManager, defaultLook), log: options.Logger,
 	}
 	poller := observe.NewPoller(options.Reporter, options.Now, options.Logger, wake.wake)
-	built, err := build(mgr, newReconciler(mgr, options, issuers, certs, poller), wake, cmp.Or(options.Workers, defaultWorkers))
+	reconciler := newReconciler(mgr, options, issuers, certs, poller)
+	reconciler.board, reconciler.wakeRevocation = posted, wakeRevocation.wake
+	built, err := build(mgr, reconciler, wake, cmp.Or(options.Workers, defaultWorkers))
 	if err != nil {
 		return fmt.Errorf("build controller: %w", err)
+	}
+	if err := buildRevocations(mgr, &Revocations{client: mgr.GetClient(), now: options.Now, board: posted}, wakeRevocation); err != nil {
+		return fmt.Errorf("build controller of revocations: %w", err)
 	}
 	certs.appeared = func(ctx context.Context) error {
 		if err := watchCertManager(mgr, issuers, built); err != nil {
@@ -142,6 +145,9 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 	if err := indexer.IndexField(ctx, &wsv1alpha1.WebSocketGateway{}, referenceIndex, referencesOf); err != nil {
 		return fmt.Errorf("index gateways by reference: %w", err)
 	}
+	if err := indexer.IndexField(ctx, &wsv1alpha1.WebSocketRevocation{}, gatewayIndex, gatewaysOf); err != nil {
+		return fmt.Errorf("index revocations by gateway: %w", err)
+	}
 	if err := indexer.IndexField(ctx, &discoveryv1.EndpointSlice{}, resolve.ServiceIndex, resolve.ServiceOf); err != nil {
 		return fmt.Errorf("index EndpointSlices by Service: %w", err)
 	}
@@ -178,16 +184,8 @@ func build(mgr ctrl.Manager, r reconcile.Reconciler, wake wakeups, workers int) 
 		WatchesMetadata(&corev1.ConfigMap{}, follow(referring(reader, compile.KindConfigMap))).
 		Watches(&corev1.Service{}, follow(referring(reader, compile.KindService))).
 		Watches(&discoveryv1.EndpointSlice{}, follow(referring(reader, compile.KindService))).
-		WatchesRawSource(source.Channel(
-			(<-chan event.TypedGenericEvent[types.NamespacedName])(wake),
-			handler.TypedFuncs[types.NamespacedName, reconcile.Request]{
-				GenericFunc: func(
-					_ context.Context, e event.TypedGenericEvent[types.NamespacedName],
-					queue workqueue.TypedRateLimitingInterface[reconcile.Request],
-				) {
-					queue.Add(reconcile.Request{NamespacedName: e.Object})
-				},
-			})).
+		Watches(&wsv1alpha1.WebSocketRevocation{}, follow(revoked), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesRawSource(wake.source()).
 		WithEventFilter(predicate.ResourceVersionChangedPredicate{}).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,

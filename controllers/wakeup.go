@@ -8,10 +8,13 @@ import (
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
@@ -30,6 +33,20 @@ func (w wakeups) wake(ctx context.Context, gateway types.NamespacedName) {
 	case w <- event.TypedGenericEvent[types.NamespacedName]{Object: gateway}:
 	case <-ctx.Done():
 	}
+}
+
+// source feeds the wake-ups into a controller's queue.
+func (w wakeups) source() source.Source {
+	return source.Channel(
+		(<-chan event.TypedGenericEvent[types.NamespacedName])(w),
+		handler.TypedFuncs[types.NamespacedName, reconcile.Request]{
+			GenericFunc: func(
+				_ context.Context, e event.TypedGenericEvent[types.NamespacedName],
+				queue workqueue.TypedRateLimitingInterface[reconcile.Request],
+			) {
+				queue.Add(reconcile.Request{NamespacedName: e.Object})
+			},
+		})
 }
 
 // referencesOf answers the values of referenceIndex for a gateway.

@@ -4,7 +4,8 @@
 #
 # hack/sync-chart.sh CRDS ROLE CHART copies what is generated into the chart:
 # each CRD of the folder CRDS becomes a template, the file ROLE becomes
-# files/role.yaml, whose rules the chart's ClusterRole takes over.
+# files/role.yaml, whose rules the chart's ClusterRole takes over. So does the
+# revoker's role beside it.
 #
 # CRDs are templates and not files in crds/ because Helm never upgrades the
 # latter; the keep annotation makes sure that an uninstall does not delete every
@@ -52,3 +53,4 @@ if [[ ! -f $role ]]; then
 fi
 mkdir -p "$chart/files"
 cp "$role" "$chart/files/role.yaml"
+cp "$(dirname "$role")/revoker_role.yaml" "$chart/files/revoker_role.yaml"

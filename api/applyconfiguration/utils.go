@@ -45,6 +45,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ForwardIdentityApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GatewayAddress"):
 		return &apiv1alpha1.GatewayAddressApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GatewayReference"):
+		return &apiv1alpha1.GatewayReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IdentityHeader"):
 		return &apiv1alpha1.IdentityHeaderApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Infrastructure"):
@@ -79,6 +81,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PodCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PrivateKey"):
 		return &apiv1alpha1.PrivateKeyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RevocationGatewayStatus"):
+		return &apiv1alpha1.RevocationGatewayStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RevokedAPIKeyID"):
+		return &apiv1alpha1.RevokedAPIKeyIDApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RevokedCertificateSerial"):
+		return &apiv1alpha1.RevokedCertificateSerialApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RevokedSubject"):
+		return &apiv1alpha1.RevokedSubjectApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RevokedTokenID"):
+		return &apiv1alpha1.RevokedTokenIDApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Route"):
 		return &apiv1alpha1.RouteApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServedCertificate"):
@@ -91,6 +103,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.WebSocketGatewaySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebSocketGatewayStatus"):
 		return &apiv1alpha1.WebSocketGatewayStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebSocketRevocation"):
+		return &apiv1alpha1.WebSocketRevocationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebSocketRevocationSpec"):
+		return &apiv1alpha1.WebSocketRevocationSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebSocketRevocationStatus"):
+		return &apiv1alpha1.WebSocketRevocationStatusApplyConfiguration{}
 
 	}
 	return nil

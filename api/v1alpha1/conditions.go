@@ -43,6 +43,17 @@ const (
 	ConditionStalled = "Stalled"
 )
 
+// Condition types of a WebSocketRevocation, besides Accepted, ResolvedRefs,
+// Programmed, Ready, Reconciling and Stalled, which mean the same as for a
+// gateway. Programmed is True when each of its gateways has a ready pod and every
+// ready pod has acknowledged: newcomers are refused, and open connections were
+// told to end. False with ReasonNoReadyPods, ReasonStaleConfig or ReasonExpired.
+const (
+	// ConditionExpired is present, and True, when the revocation has ended and
+	// locks nobody out any more. Ready is True then: there is nothing left to do.
+	ConditionExpired = "Expired"
+)
+
 // Reasons of the conditions. They are API: they do not change once released.
 const (
 	// ReasonAccepted: the spec could be compiled.
@@ -53,6 +64,11 @@ const (
 	// ReasonNameConflict: an object that the gateway needs exists already and
 	// belongs to somebody else. Rename the gateway, or remove the object.
 	ReasonNameConflict = "NameConflict"
+	// ReasonTooManyRevocations: older revocations of the gateway have left no room
+	// for this one, which is not in force there. Delete expired ones, or merge.
+	ReasonTooManyRevocations = "TooManyRevocations"
+	// ReasonGatewayNotFound: a revocation names a gateway that does not exist.
+	ReasonGatewayNotFound = "GatewayNotFound"
 	// ReasonWaitingForDeletion: objects of a deleted gateway of the same name
 	// are still being removed.
 	ReasonWaitingForDeletion = "WaitingForDeletion"
@@ -100,7 +116,8 @@ const (
 	// ReasonIssuanceFailed: cert-manager reports a failed issuance; the message
 	// carries its reason and when it tries again.
 	ReasonIssuanceFailed = "IssuanceFailed"
-	// ReasonExpired: a served certificate is no longer, or not yet, valid.
+	// ReasonExpired: a served certificate is no longer, or not yet, valid; a
+	// revocation has ended.
 	ReasonExpired = "Expired"
 	// ReasonStaleCertificate: for five minutes a pod has not served the
 	// certificate that was issued.

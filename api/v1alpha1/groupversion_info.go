@@ -26,12 +26,14 @@ var SchemeGroupVersion = schema.GroupVersion{Group: "wsgateway.dev", Version: "v
 
 // Kind names, as they appear in manifests.
 const (
-	KindWebSocketGateway = "WebSocketGateway"
+	KindWebSocketGateway    = "WebSocketGateway"
+	KindWebSocketRevocation = "WebSocketRevocation"
 )
 
 // AddToScheme registers the kinds of this package.
 func AddToScheme(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(SchemeGroupVersion, &WebSocketGateway{}, &WebSocketGatewayList{})
+	scheme.AddKnownTypes(SchemeGroupVersion, &WebSocketGateway{}, &WebSocketGatewayList{},
+		&WebSocketRevocation{}, &WebSocketRevocationList{})
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil
 }

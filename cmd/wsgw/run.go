@@ -21,8 +21,8 @@ func newRun(s streams) *cobra.Command {
 		Use:   "run -f FILE...",
 		Short: "Run a gateway from manifests, without a cluster",
 		Long: `run serves one WebSocketGateway on this machine: the same compilation and the same
-data plane as in a cluster. The files hold the WebSocketGateway and the Secrets
-and ConfigMaps that it refers to. Listeners bind 127.0.0.1, at the port that they
+data plane as in a cluster. The files hold the WebSocketGateway, the Secrets and
+ConfigMaps that it refers to, and any WebSocketRevocations that name it. Listeners bind 127.0.0.1, at the port that they
 have in a pod (the listener's, plus 10000 below 1024) or at the one that --port
 says.
 

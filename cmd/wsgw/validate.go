@@ -18,8 +18,8 @@ func newValidate(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate -f FILE...",
 		Short: "Check manifests as an API server and the operator would",
-		Long: `validate checks each WebSocketGateway in the files with the schema and rules of
-the CRD and compiles it as the operator does. ConfigMaps, Secrets, Services and
+		Long: `validate checks each WebSocketGateway and WebSocketRevocation in the files with the
+schema and rules of the CRDs and compiles gateways as the operator does. ConfigMaps, Secrets, Services and
 issuers in the files are what its references are checked against; other kinds are
 ignored. Nothing is sent anywhere.
 
@@ -61,11 +61,14 @@ func validate(ctx context.Context, s streams, files []string, strict bool) error
 	for _, document := range v.set.Gateways {
 		v.gateway(ctx, document)
 	}
+	if err := v.revocations(ctx); err != nil {
+		return err
+	}
 	switch {
 	case v.failed:
 		return errProblems
-	case len(v.set.Gateways) == 0:
-		return errors.New("there is no WebSocketGateway in the files: name a file that holds one")
+	case len(v.set.Gateways)+len(v.set.Revocations) == 0:
+		return errors.New("there is no WebSocketGateway or WebSocketRevocation in the files: name a file that holds one")
 	}
 	return nil
 }
@@ -92,6 +95,30 @@ func (v *validation) gateway(ctx context.Context, document manifest.Document) {
 	if gw != nil {
 		problems, unchecked = v.set.Compile(document, gw, time.Now())
 	}
+	v.conclude(document, problems, unchecked)
+}
+
+func (v *validation) revocations(ctx context.Context) error {
+	if len(v.set.Revocations) == 0 {
+		return nil
+	}
+	schema, err := manifest.NewRevocationSchema()
+	if err != nil {
+		return err
+	}
+	for _, document := range v.set.Revocations {
+		r, problems := schema.DecodeRevocation(ctx, document)
+		var unchecked []manifest.Problem
+		if r != nil {
+			problems, unchecked = v.set.CheckRevocation(document, r, time.Now())
+		}
+		v.conclude(document, problems, unchecked)
+	}
+	return nil
+}
+
+// conclude prints what was found of one document.
+func (v *validation) conclude(document manifest.Document, problems, unchecked []manifest.Problem) {
 	v.print(problems)
 	for _, reference := range unchecked {
 		reference.Message = "not checked: " + reference.Message
@@ -102,6 +129,6 @@ func (v *validation) gateway(ctx context.Context, document manifest.Document) {
 		return
 	}
 	if len(problems) == 0 {
-		fmt.Fprintf(v.streams.out, "%s: WebSocketGateway %q is valid\n", document.Position(), document.Object.GetName())
+		fmt.Fprintf(v.streams.out, "%s: %s %q is valid\n", document.Position(), document.Object.GetKind(), document.Object.GetName())
 	}
 }

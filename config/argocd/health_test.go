@@ -156,6 +156,26 @@ func TestListing(t *testing.T) {
 	}
 }
 
+// One script serves both kinds: their statuses follow the same rules.
+func TestARevocationHasTheSameScript(t *testing.T) {
+	t.Parallel()
+	other, err := os.ReadFile("resource_customizations/wsgateway.dev/WebSocketRevocation/health.lua")
+	if err != nil || string(other) != source(t) {
+		t.Errorf("the scripts of the two kinds differ (%v): copy the one of the gateway", err)
+	}
+	expired := map[string]any{
+		"metadata": map[string]any{"name": "incident", "generation": 1.0},
+		"status": map[string]any{"observedGeneration": 1.0, "conditions": []any{
+			map[string]any{"type": "Programmed", "status": "False", "message": "ended"},
+			map[string]any{"type": "Ready", "status": "True", "message": "ended"},
+			map[string]any{"type": "Expired", "status": "True", "message": "ended"},
+		}},
+	}
+	if got := run(t, modes()["few libraries"](), expired); got.Status != "Healthy" {
+		t.Errorf("an expired revocation is %+v", got)
+	}
+}
+
 // TestConfigMapHoldsTheScript: users paste from argocd-cm.yaml.
 func TestConfigMapHoldsTheScript(t *testing.T) {
 	t.Parallel()
@@ -166,7 +186,10 @@ func TestConfigMapHoldsTheScript(t *testing.T) {
 			"name": "argocd-cm", "namespace": "argocd",
 			"labels": map[string]any{"app.kubernetes.io/part-of": "argocd"},
 		},
-		"data": map[string]any{"resource.customizations.health.wsgateway.dev_WebSocketGateway": source(t)},
+		"data": map[string]any{
+			"resource.customizations.health.wsgateway.dev_WebSocketGateway":    source(t),
+			"resource.customizations.health.wsgateway.dev_WebSocketRevocation": source(t),
+		},
 	})
 }
 

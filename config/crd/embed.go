@@ -14,3 +14,8 @@ var bases embed.FS
 func Gateway() ([]byte, error) {
 	return bases.ReadFile("bases/wsgateway.dev_websocketgateways.yaml")
 }
+
+// Revocation is the definition of WebSocketRevocation in YAML.
+func Revocation() ([]byte, error) {
+	return bases.ReadFile("bases/wsgateway.dev_websocketrevocations.yaml")
+}

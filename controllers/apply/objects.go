@@ -109,6 +109,19 @@ func (a *Applier) Objects(
 	return result, a.prune(ctx, gw, objects)
 }
 
+// One makes a single object real and leaves everything else as it is.
+func (a *Applier) One(ctx context.Context, gw *wsv1alpha1.WebSocketGateway, object *render.Object) (Result, error) {
+	var result Result
+	want, err := newDesired(gw, object)
+	if err != nil {
+		return result, err
+	}
+	if _, err := a.object(ctx, gw, want, &result); err != nil {
+		return result, fmt.Errorf("%s %s: %w", want.kind.Kind, want.key, err)
+	}
+	return result, nil
+}
+
 // object makes one object real. It answers false if the object is not ours to
 // write.
 func (a *Applier) object(

@@ -4,6 +4,7 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -82,7 +83,7 @@ func (o *Observer) ask(gw *wsv1alpha1.WebSocketGateway, seen *Seen) {
 		if pod.Address != "" && !pod.Terminating {
 			wishes = append(wishes, Wish{
 				Target: Target{Gateway: gateway, Pod: pod.Name, UID: pod.UID, Address: pod.Address},
-				Wanted: seen.Wanted.LackOf(pod.Report).ID,
+				Wanted: cmp.Or(seen.Wanted.LackOf(pod.Report).ID, seen.Wanted.RevokingOf(pod.Report)),
 			})
 		}
 		seen.Running.Pods = append(seen.Running.Pods, pod.Pod)

@@ -76,6 +76,20 @@ func (w Wanted) LackOf(report *contract.Report) Lack {
 	return Lack{ID: hex.EncodeToString(hash.Sum(nil)[:8]), EndpointsOnly: onlyEndpoints}
 }
 
+// RevokingOf identifies the revocations that a pod has seen and is still carrying
+// out; empty if there are none. It is to be asked again soon, and not to be told
+// anything.
+func (w Wanted) RevokingOf(report *contract.Report) string {
+	if report == nil {
+		return ""
+	}
+	file := report.Files[contract.RevocationsFile]
+	if file.Error != "" || file.Seen != w.Files[contract.RevocationsFile] || file.InForce == file.Seen {
+		return ""
+	}
+	return file.Seen
+}
+
 func servedBy(report *contract.Report) map[string]string {
 	served := make(map[string]string, len(report.Listeners))
 	for i := range report.Listeners {

@@ -74,9 +74,14 @@ func Objects(gw *wsv1alpha1.WebSocketGateway, files Files, options Options) []Ob
 	}
 	return append(
 		objects,
-		Object{Kind: ConfigMapKind(), Name: name, Apply: configMap(gw, files)},
+		Contract(gw, files),
 		Object{Kind: DeploymentKind(), Name: name, Apply: deployment(gw, options)},
 		Object{Kind: ServiceKind(), Name: name, Apply: service(gw)},
 		Object{Kind: PodDisruptionBudgetKind(), Name: name, Apply: podDisruptionBudget(gw)},
 	)
+}
+
+// Contract is the one object of Objects that holds the files.
+func Contract(gw *wsv1alpha1.WebSocketGateway, files Files) Object {
+	return Object{Kind: ConfigMapKind(), Name: compile.ObjectName(gw.Name), Apply: configMap(gw, files)}
 }

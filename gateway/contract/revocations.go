@@ -105,6 +105,12 @@ func (r *Revocation) validate() error {
 	if r.Until.IsZero() {
 		return errors.New("has no end: until is missing")
 	}
+	return errors.Join(r.validateNames(), r.validateSerials(), r.validateNetworks())
+}
+
+// validateNames refuses a name without what it is a name in: it would match
+// strangers who happen to have the same.
+func (r *Revocation) validateNames() error {
 	for _, s := range r.Subjects {
 		if s.Subject == "" || (s.Policy == "" && s.Issuer == "") {
 			return errors.New("a subject needs a policy or an issuer beside it")
@@ -120,7 +126,7 @@ func (r *Revocation) validate() error {
 			return errors.New("an API key needs a policy or a Secret beside its id")
 		}
 	}
-	return errors.Join(r.validateSerials(), r.validateNetworks())
+	return nil
 }
 
 // validateSerials refuses other spellings of a number: the entry would never

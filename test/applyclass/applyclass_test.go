@@ -109,6 +109,25 @@ func TestAChangeTouchesPodsOnlyIfItsClassSaysSo(t *testing.T) {
 	}
 }
 
+// A revocation ends in a file of the contract and in nothing else, so that every
+// field of it is hot; the table says so of each.
+func TestEveryFieldOfARevocationIsHot(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told, fields []string
+	row := regexp.MustCompile("(?m)^\\| `WebSocketRevocation\\.(spec\\.[^`]+)` \\| hot \\|$")
+	for _, match := range row.FindAllStringSubmatch(string(page), -1) {
+		told = append(told, match[1])
+	}
+	fieldsOf(reflect.TypeFor[wsv1alpha1.WebSocketRevocationSpec](), "spec", func(path string) { fields = append(fields, path) })
+	if diff := cmp.Diff(fields, told); diff != "" {
+		t.Errorf("docs/api.md has other fields (-types +table):\n%s", diff)
+	}
+}
+
 // documented reads the table.
 func documented(t *testing.T) map[string]string {
 	t.Helper()
@@ -130,7 +149,7 @@ func documented(t *testing.T) map[string]string {
 // leaf tells types that are one field to the user.
 func leaf(typ reflect.Type) bool {
 	switch typ {
-	case reflect.TypeFor[metav1.Duration](), reflect.TypeFor[corev1.ResourceRequirements]():
+	case reflect.TypeFor[metav1.Duration](), reflect.TypeFor[metav1.Time](), reflect.TypeFor[corev1.ResourceRequirements]():
 		return true
 	}
 	return typ.Kind() != reflect.Struct || typ.NumField() == 0

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ import (
 const (
 	root  = "../.."
 	chart = root + "/charts/websocket-gateway-operator"
-	crd   = root + "/config/crd/bases/wsgateway.dev_websocketgateways.yaml"
+	crds  = root + "/config/crd/bases/wsgateway.dev_*.yaml"
 )
 
 // renders are the ways to install, each with other values.
@@ -88,24 +89,74 @@ func TestTheOperatorRunsRestricted(t *testing.T) {
 	}
 }
 
-func TestEveryInstallationHasTheCRDAndTheGeneratedRole(t *testing.T) {
-	var want unstructured.Unstructured
-	wantRole := &rbacv1.ClusterRole{}
-	read(t, crd, &want.Object)
-	read(t, root+"/config/rbac/role.yaml", wantRole)
+func TestEveryInstallationHasTheCRDsAndTheRoles(t *testing.T) {
+	files, err := filepath.Glob(crds)
+	if err != nil || len(files) < 2 {
+		t.Fatalf("found %d CRDs, %v", len(files), err)
+	}
 	for name, rendered := range renders(t) {
 		t.Run(name, func(t *testing.T) {
-			got := only(t, rendered, "CustomResourceDefinition")
-			if diff := cmp.Diff(want.Object["spec"], got.Object["spec"]); diff != "" {
-				t.Errorf("CRD differs from config/crd/bases (-want +got):\n%s", diff)
+			for _, file := range files {
+				var want unstructured.Unstructured
+				read(t, file, &want.Object)
+				got := one(t, rendered, "CustomResourceDefinition", func(name string) bool { return name == want.GetName() })
+				if diff := cmp.Diff(want.Object["spec"], got.Object["spec"]); diff != "" {
+					t.Errorf("CRD differs from config/crd/bases (-want +got):\n%s", diff)
+				}
 			}
-			role := &rbacv1.ClusterRole{}
-			decode(t, only(t, rendered, "ClusterRole"), role)
-			if diff := cmp.Diff(wantRole.Rules, role.Rules); diff != "" {
-				t.Errorf("rules differ from config/rbac/role.yaml (-want +got):\n%s", diff)
+			for file, which := range map[string]func(name string) bool{
+				"role.yaml": func(name string) bool { return !revokes(name) }, "revoker_role.yaml": revokes,
+			} {
+				want, got := &rbacv1.ClusterRole{}, &rbacv1.ClusterRole{}
+				read(t, root+"/config/rbac/"+file, want)
+				decode(t, one(t, rendered, "ClusterRole", which), got)
+				if diff := cmp.Diff(want.Rules, got.Rules); diff != "" {
+					t.Errorf("rules differ from config/rbac/%s (-want +got):\n%s", file, diff)
+				}
 			}
 		})
 	}
+}
+
+func revokes(name string) bool { return strings.HasSuffix(name, "-revoker") }
+
+// Whoever may edit a namespace may not therefore lock people out: the permission
+// is in a role of its own, which nothing aggregates and nothing binds.
+func TestTheRightToRevokeComesWithNoOtherRole(t *testing.T) {
+	for name, rendered := range renders(t) {
+		t.Run(name, func(t *testing.T) {
+			holders := 0
+			for i := range rendered {
+				object := &rendered[i]
+				if strings.HasSuffix(object.GetKind(), "RoleBinding") {
+					role, _, err := unstructured.NestedString(object.Object, "roleRef", "name")
+					if err != nil || revokes(role) {
+						t.Errorf("%s binds %s (%v)", object.GetName(), role, err)
+					}
+				}
+				if !slices.ContainsFunc(rulesOf(t, object), mayRevoke) {
+					continue
+				}
+				holders++
+				if !revokes(object.GetName()) {
+					t.Errorf("%s %s may revoke", object.GetKind(), object.GetName())
+				}
+				for label := range object.GetLabels() {
+					if strings.Contains(label, "aggregate-to") {
+						t.Errorf("%s is aggregated: %s", object.GetName(), label)
+					}
+				}
+			}
+			if holders != 1 {
+				t.Errorf("%d roles may revoke, want 1", holders)
+			}
+		})
+	}
+}
+
+func mayRevoke(rule rbacv1.PolicyRule) bool {
+	return slices.Contains(rule.Resources, "websocketrevocations") &&
+		slices.ContainsFunc(rule.Verbs, func(verb string) bool { return verb != "get" && verb != "list" && verb != "watch" })
 }
 
 func TestTheChartRefusesWhatCannotWork(t *testing.T) {
@@ -166,9 +217,15 @@ func objects(t *testing.T, program string, args ...string) []unstructured.Unstru
 
 func only(t *testing.T, rendered []unstructured.Unstructured, kind string) *unstructured.Unstructured {
 	t.Helper()
+	return one(t, rendered, kind, func(string) bool { return true })
+}
+
+// one finds the object of a kind whose name fits.
+func one(t *testing.T, rendered []unstructured.Unstructured, kind string, fits func(name string) bool) *unstructured.Unstructured {
+	t.Helper()
 	var found []*unstructured.Unstructured
 	for i := range rendered {
-		if rendered[i].GetKind() == kind {
+		if rendered[i].GetKind() == kind && fits(rendered[i].GetName()) {
 			found = append(found, &rendered[i])
 		}
 	}

@@ -24,8 +24,8 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/config/crd"
 )
 
-// gateways is the server's door for WebSocketGateways; set by TestMain.
-var gateways dynamic.ResourceInterface
+// gateways and revocations are the server's doors for our kinds; set by TestMain.
+var gateways, revocations dynamic.ResourceInterface
 
 func TestMain(m *testing.M) {
 	code, err := withServer(m.Run)
@@ -53,6 +53,7 @@ func withServer(run func() int) (int, error) {
 		return 1, fmt.Errorf("make a client: %w", err)
 	}
 	gateways = client.Resource(wsv1alpha1.SchemeGroupVersion.WithResource("websocketgateways")).Namespace("default")
+	revocations = client.Resource(wsv1alpha1.SchemeGroupVersion.WithResource("websocketrevocations")).Namespace("default")
 	code := run()
 	if err := server.Stop(); err != nil {
 		return 1, fmt.Errorf("stop the API server: %w", err)
@@ -68,7 +69,11 @@ func admit(t *testing.T, manifest []byte) error {
 	if err := yaml.Unmarshal(manifest, &object.Object); err != nil {
 		t.Fatal(err)
 	}
-	_, err := gateways.Create(t.Context(), object, metav1.CreateOptions{
+	door := gateways
+	if object.GetKind() == wsv1alpha1.KindWebSocketRevocation {
+		door = revocations
+	}
+	_, err := door.Create(t.Context(), object, metav1.CreateOptions{
 		DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict,
 	})
 	return err
@@ -102,20 +107,22 @@ func want(t *testing.T, name string, manifest []byte) string {
 	return message
 }
 
-// messages lists the messages of all CEL rules of the CRD, sorted.
+// messages lists the messages of all CEL rules of the CRDs, sorted.
 func messages(t *testing.T) []string {
 	t.Helper()
-	data, err := crd.Gateway()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var definition apiextensionsv1.CustomResourceDefinition
-	if err := yaml.UnmarshalStrict(data, &definition); err != nil {
-		t.Fatal(err)
-	}
 	var list []string
-	for i := range definition.Spec.Versions {
-		list = collect(definition.Spec.Versions[i].Schema.OpenAPIV3Schema, list)
+	for _, source := range []func() ([]byte, error){crd.Gateway, crd.Revocation} {
+		data, err := source()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var definition apiextensionsv1.CustomResourceDefinition
+		if err := yaml.UnmarshalStrict(data, &definition); err != nil {
+			t.Fatal(err)
+		}
+		for i := range definition.Spec.Versions {
+			list = collect(definition.Spec.Versions[i].Schema.OpenAPIV3Schema, list)
+		}
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/manifest"
 )
 
@@ -19,7 +20,11 @@ const serverCases = "../../../test/crd/testdata"
 // nothing may be decided otherwise.
 func TestManifestsAreJudgedAsByAnAPIServer(t *testing.T) {
 	t.Parallel()
-	schema, err := manifest.NewSchema()
+	gateways, err := manifest.NewSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	revocations, err := manifest.NewRevocationSchema()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +39,10 @@ func TestManifestsAreJudgedAsByAnAPIServer(t *testing.T) {
 				documents, problems := manifest.Parse(contents(t, file))
 				if len(documents) != 1 || len(problems) != 0 {
 					t.Fatalf("%d documents, %v", len(documents), problems)
+				}
+				schema := gateways
+				if documents[0].Object.GetKind() == wsv1alpha1.KindWebSocketRevocation {
+					schema = revocations
 				}
 				problems = schema.Check(t.Context(), documents[0].Object)
 				if accepted := len(problems) == 0; accepted != (verdict == "accepted") {

@@ -26,21 +26,34 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/config/crd"
 )
 
-// Schema checks WebSocketGateways with the code and the rules of an API server
-// that has our CRD. It may be used concurrently.
+// Schema checks the objects of one kind with the code and the rules of an API
+// server that has our CRD. It may be used concurrently.
 type Schema struct {
 	structural *schema.Structural
 	openAPI    validation.SchemaCreateValidator
 	rules      *cel.Validator
 }
 
-// NewSchema compiles the schema and rules of the CRD that this program was
-// built with.
+// NewSchema compiles the schema and rules of the CRD of WebSocketGateways that
+// this program was built with.
 func NewSchema() (*Schema, error) {
 	data, err := crd.Gateway()
 	if err != nil {
 		return nil, fmt.Errorf("read the CRD: %w", err)
 	}
+	return compileSchema(data)
+}
+
+// NewRevocationSchema does the same for WebSocketRevocations.
+func NewRevocationSchema() (*Schema, error) {
+	data, err := crd.Revocation()
+	if err != nil {
+		return nil, fmt.Errorf("read the CRD: %w", err)
+	}
+	return compileSchema(data)
+}
+
+func compileSchema(data []byte) (*Schema, error) {
 	var definition apiextensionsv1.CustomResourceDefinition
 	if err := yaml.Unmarshal(data, &definition); err != nil {
 		return nil, fmt.Errorf("decode the CRD: %w", err)
@@ -49,7 +62,7 @@ func NewSchema() (*Schema, error) {
 		return nil, fmt.Errorf("the CRD has %d versions, want one with a schema", len(definition.Spec.Versions))
 	}
 	var props apiextensions.JSONSchemaProps
-	err = apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(
+	err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(
 		definition.Spec.Versions[0].Schema.OpenAPIV3Schema, &props, nil)
 	if err != nil {
 		return nil, fmt.Errorf("convert the CRD: %w", err)

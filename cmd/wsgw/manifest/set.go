@@ -20,6 +20,8 @@ import (
 type Set struct {
 	// Gateways are the documents of that kind, not checked yet.
 	Gateways []Document
+	// Revocations are the documents of that kind, not checked yet.
+	Revocations []Document
 	// Ignored are documents of other kinds.
 	Ignored []Document
 	// Problems of single documents and of their number.
@@ -80,7 +82,7 @@ func (s *Set) report(d Document, field, format string, args ...any) {
 	s.Problems = append(s.Problems, Problem{Position: d.Position(), Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
-// addOther keeps gateways apart from what is none of our business. A kind of our
+// addOther keeps our own kinds apart from what is none of our business. A kind of our
 // group that does not exist is a slip.
 func (s *Set) addOther(d Document) {
 	kind := d.Object.GroupVersionKind()
@@ -88,12 +90,15 @@ func (s *Set) addOther(d Document) {
 		s.Ignored = append(s.Ignored, d)
 		return
 	}
-	if kind.Kind != wsv1alpha1.KindWebSocketGateway || kind.GroupVersion() != wsv1alpha1.SchemeGroupVersion {
-		s.report(d, "kind", "this release has no %s of %s: use kind %s of %s", kind.Kind, kind.GroupVersion(),
-			wsv1alpha1.KindWebSocketGateway, wsv1alpha1.SchemeGroupVersion)
-		return
+	switch kind {
+	case wsv1alpha1.SchemeGroupVersion.WithKind(wsv1alpha1.KindWebSocketGateway):
+		s.Gateways = append(s.Gateways, d)
+	case wsv1alpha1.SchemeGroupVersion.WithKind(wsv1alpha1.KindWebSocketRevocation):
+		s.Revocations = append(s.Revocations, d)
+	default:
+		s.report(d, "kind", "this release has no %s of %s: use kind %s or %s of %s", kind.Kind, kind.GroupVersion(),
+			wsv1alpha1.KindWebSocketGateway, wsv1alpha1.KindWebSocketRevocation, wsv1alpha1.SchemeGroupVersion)
 	}
-	s.Gateways = append(s.Gateways, d)
 }
 
 func (s *Set) addConfigMap(at key, d Document) error {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ type plan struct {
 // planner makes plans.
 type planner struct {
 	schema   *manifest.Schema
+	revoking *manifest.Schema
 	backends []Backend
 	now      func() time.Time
 	// gateway, if not empty, is the one that is running: an edit must not turn
@@ -76,7 +78,39 @@ func (p *planner) plan(ctx context.Context, contents []manifest.Content) (*plan,
 		return nil, fmt.Errorf("%s: metadata.name: the gateway that runs is %s/%s, not %s/%s: restart wsgw to run another",
 			document.Position(), p.gateway.Namespace, p.gateway.Name, ref.Namespace, ref.Name)
 	}
-	return p.compile(set, document, gw)
+	revocations, problems := set.RevocationsOf(ctx, p.revoking, gw)
+	if len(problems) > 0 {
+		return nil, refusedError(problems)
+	}
+	made, err := p.compile(set, document, gw)
+	if err != nil {
+		return nil, err
+	}
+	return made, p.revoke(made, set, revocations)
+}
+
+// revoke adds the file that says who is locked out.
+func (p *planner) revoke(made *plan, set *manifest.Set, list []wsv1alpha1.WebSocketRevocation) error {
+	room := compile.RevocationRoom(len(made.files[contract.ConfigFile]), len(made.files[contract.EndpointsFile]))
+	result, err := compile.Revocations(list, room, p.now())
+	if err != nil {
+		return err
+	}
+	made.files[contract.RevocationsFile] = result.File
+	for _, document := range set.Revocations {
+		i := slices.IndexFunc(list, func(r wsv1alpha1.WebSocketRevocation) bool {
+			return r.Namespace == document.Namespace() && r.Name == document.Object.GetName()
+		})
+		if i < 0 {
+			continue
+		}
+		problems, _ := set.CheckRevocation(document, &list[i], p.now())
+		if left, out := result.LeftOut[list[i].Name]; out {
+			problems = append(problems, manifest.Problem{Position: document.Position(), Message: "not in force: " + left.Why})
+		}
+		made.problems = append(made.problems, problems...)
+	}
+	return nil
 }
 
 func (p *planner) compile(set *manifest.Set, document manifest.Document, gw *wsv1alpha1.WebSocketGateway) (*plan, error) {
@@ -114,14 +148,9 @@ func (p *plan) encode(config []byte, endpoints contract.Endpoints) error {
 	if err != nil {
 		return err
 	}
-	revocations, err := contract.Encode(contract.Revocations{Version: contract.Version})
-	if err != nil {
-		return err
-	}
 	p.files = map[string][]byte{
-		contract.ConfigFile:      config,
-		contract.EndpointsFile:   endpointsFile,
-		contract.RevocationsFile: revocations,
+		contract.ConfigFile:    config,
+		contract.EndpointsFile: endpointsFile,
 	}
 	return nil
 }

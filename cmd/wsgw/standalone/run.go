@@ -102,11 +102,15 @@ func (r *runner) begin(ctx context.Context) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	revoking, err := manifest.NewRevocationSchema()
+	if err != nil {
+		return nil, err
+	}
 	backends, err := resolveBackends(ctx, r.options.Backends)
 	if err != nil {
 		return nil, err
 	}
-	r.planner = planner{schema: schema, backends: backends, now: r.options.Now}
+	r.planner = planner{schema: schema, revoking: revoking, backends: backends, now: r.options.Now}
 	if r.contents, err = manifest.ReadFiles(r.options.Files, r.options.Stdin); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,193 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/apply"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
+)
+
+// countsPause is the least time between two writes of a revocation's status of
+// which only counts differ: pods acknowledge one by one.
+const countsPause = 3 * time.Second
+
+// Revocations says on each revocation what has come of it. Bringing it into force
+// is the business of the passes over its gateways.
+type Revocations struct {
+	client client.Client
+	now    func() time.Time
+	board  *board
+
+	mu    sync.Mutex
+	wrote map[client.ObjectKey]written
+	// incomplete is since when a generation has waited for passes over gateways.
+	incomplete map[client.ObjectKey]waiting
+}
+
+type waiting struct {
+	generation int64
+	since      time.Time
+}
+
+// passesPause is how long the passes over the gateways may take before the status
+// says that they have not come to a revocation.
+const passesPause = time.Second
+
+// written is our own last write of a status, which a late cache does not have.
+type written struct {
+	at              time.Time
+	uid             string
+	resourceVersion string
+	status          wsv1alpha1.WebSocketRevocationStatus
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (r *Revocations) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	var object wsv1alpha1.WebSocketRevocation
+	if err := r.client.Get(ctx, request.NamespacedName, &object); err != nil {
+		r.forget(request.NamespacedName)
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if object.DeletionTimestamp != nil {
+		return reconcile.Result{}, nil
+	}
+	last := r.recall(&object)
+	now := r.now()
+	facts, complete, err := r.facts(ctx, &object, now)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if wait := r.patience(&object, complete, now); wait > 0 && now.Before(facts.End) {
+		return reconcile.Result{RequeueAfter: min(wait, facts.End.Sub(now))}, nil
+	}
+	computed, after := status.Revocation(&object, &facts, now)
+	if equality.Semantic.DeepEqual(object.Status, computed) {
+		return reconcile.Result{RequeueAfter: after}, nil
+	}
+	if wait := last.Add(countsPause).Sub(now); wait > 0 && sameConditions(object.Status.Conditions, computed.Conditions) &&
+		object.Status.ObservedGeneration == computed.ObservedGeneration {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+	return reconcile.Result{RequeueAfter: after}, r.write(ctx, &object, &computed, now)
+}
+
+// patience answers how long to write nothing while a gateway has not been looked
+// at. If the status is of this generation, the operator has just started, and what
+// the status says is better than what could be said now. The pass over the gateway
+// brings us back.
+func (r *Revocations) patience(object *wsv1alpha1.WebSocketRevocation, complete bool, now time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := client.ObjectKeyFromObject(object)
+	if complete {
+		delete(r.incomplete, key)
+		return 0
+	}
+	if object.Status.ObservedGeneration == object.Generation {
+		return compile.MaxRevocationLife
+	}
+	if r.incomplete == nil {
+		r.incomplete = map[client.ObjectKey]waiting{}
+	}
+	if r.incomplete[key].generation != object.Generation {
+		r.incomplete[key] = waiting{generation: object.Generation, since: now}
+	}
+	return r.incomplete[key].since.Add(passesPause).Sub(now)
+}
+
+// facts collects what is known. It is not complete while an existing gateway has
+// not been looked at with this generation of the revocation.
+func (r *Revocations) facts(
+	ctx context.Context, object *wsv1alpha1.WebSocketRevocation, now time.Time,
+) (facts status.RevocationFacts, complete bool, err error) {
+	facts.Gateways = map[string]status.RevocationAtGateway{}
+	facts.End, facts.TooFar = compile.RevocationEnd(object, now)
+	complete = true
+	edition := compile.Edition{UID: object.UID, Generation: object.Generation}
+	for _, ref := range object.Spec.GatewayRefs {
+		key := client.ObjectKey{Namespace: object.Namespace, Name: ref.Name}
+		var gw wsv1alpha1.WebSocketGateway
+		if err := r.client.Get(ctx, key, &gw); err != nil {
+			if client.IgnoreNotFound(err) == nil {
+				continue
+			}
+			return facts, false, fmt.Errorf("get WebSocketGateway %s: %w", key, err)
+		}
+		if gw.DeletionTimestamp != nil {
+			continue
+		}
+		at, known := r.board.read(key, object.Name, edition)
+		complete = complete && known
+		facts.Gateways[ref.Name] = at
+	}
+	return facts, complete, nil
+}
+
+func (r *Revocations) write(
+	ctx context.Context, object *wsv1alpha1.WebSocketRevocation, computed *wsv1alpha1.WebSocketRevocationStatus, now time.Time,
+) error {
+	changed := object.DeepCopy()
+	changed.Status = *computed
+	err := r.client.Status().Patch(ctx, changed, client.MergeFrom(object), client.FieldOwner(apply.FieldOwner))
+	switch {
+	case apierrors.IsNotFound(err):
+		// A revocation that was deleted meanwhile needs no status.
+		return nil
+	case err != nil:
+		return fmt.Errorf("write status: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.wrote == nil {
+		r.wrote = map[client.ObjectKey]written{}
+	}
+	r.wrote[client.ObjectKeyFromObject(object)] = written{
+		at: now, uid: string(changed.UID), resourceVersion: changed.ResourceVersion, status: *changed.Status.DeepCopy(),
+	}
+	return nil
+}
+
+// recall puts our own last status into an object that the cache has from before
+// that write, and answers when that was.
+func (r *Revocations) recall(object *wsv1alpha1.WebSocketRevocation) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known, ok := r.wrote[client.ObjectKeyFromObject(object)]
+	if !ok || known.uid != string(object.UID) {
+		return time.Time{}
+	}
+	order, err := resourceversion.CompareResourceVersion(object.ResourceVersion, known.resourceVersion)
+	if err == nil && order < 0 {
+		object.Status = *known.status.DeepCopy()
+	}
+	return known.at
+}
+
+func (r *Revocations) forget(key client.ObjectKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.wrote, key)
+	delete(r.incomplete, key)
+}
+
+func sameConditions(before, after []metav1.Condition) bool {
+	return slices.EqualFunc(before, after, func(a, b metav1.Condition) bool {
+		return a.Type == b.Type && a.Status == b.Status && a.Reason == b.Reason
+	})
+}
