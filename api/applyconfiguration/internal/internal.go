@@ -158,6 +158,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CIDR
           elementRelationship: associative
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCIDR
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CredentialSource
   map:
     fields:
@@ -240,6 +242,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: value
+      type:
+        scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.GatewayReference
+  map:
+    fields:
+    - name: name
       type:
         scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Hostname
@@ -497,6 +505,63 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: size
       type:
         scalar: numeric
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RevocationGatewayStatus
+  map:
+    fields:
+    - name: connectionsClosed
+      type:
+        scalar: numeric
+    - name: name
+      type:
+        scalar: string
+    - name: podsAcknowledged
+      type:
+        scalar: numeric
+    - name: podsTotal
+      type:
+        scalar: numeric
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RevokedAPIKeyID
+  map:
+    fields:
+    - name: id
+      type:
+        scalar: string
+    - name: policy
+      type:
+        scalar: string
+    - name: secret
+      type:
+        scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RevokedCertificateSerial
+  map:
+    fields:
+    - name: policy
+      type:
+        scalar: string
+    - name: serial
+      type:
+        scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RevokedSubject
+  map:
+    fields:
+    - name: issuer
+      type:
+        scalar: string
+    - name: policy
+      type:
+        scalar: string
+    - name: subject
+      type:
+        scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RevokedTokenID
+  map:
+    fields:
+    - name: id
+      type:
+        scalar: string
+    - name: issuer
+      type:
+        scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Route
   map:
     fields:
@@ -670,6 +735,101 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRevocation
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRevocationSpec
+    - name: status
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRevocationStatus
+      default:
+        observedGeneration: -1
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRevocationSpec
+  map:
+    fields:
+    - name: apiKeyIDs
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RevokedAPIKeyID
+          elementRelationship: atomic
+    - name: certificateSerials
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RevokedCertificateSerial
+          elementRelationship: atomic
+    - name: clientCIDRs
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCIDR
+          elementRelationship: atomic
+    - name: gatewayRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.GatewayReference
+          elementRelationship: associative
+          keys:
+          - name
+    - name: reason
+      type:
+        scalar: string
+    - name: subjects
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RevokedSubject
+          elementRelationship: atomic
+    - name: tokenIDs
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RevokedTokenID
+          elementRelationship: atomic
+    - name: until
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRevocationStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: connectionsClosed
+      type:
+        scalar: numeric
+    - name: gateways
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RevocationGatewayStatus
+          elementRelationship: associative
+          keys:
+          - name
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: pods
+      type:
+        scalar: string
 - name: io.k8s.api.core.v1.ResourceClaim
   map:
     fields:
