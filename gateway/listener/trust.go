@@ -66,7 +66,7 @@ func (t *Trust) Forwarded(header http.Header) (client netip.Addr, told bool, err
 	}
 	// RFC 9110 section 5.3: several fields are one list, in their order.
 	rest := strings.Join(fields, ",")
-	for range maxHops {
+	for range maxHops + 1 { // and the client
 		i := strings.LastIndexByte(rest, ',')
 		hop, ok := parseHop(strings.Trim(rest[i+1:], " \t"))
 		if !ok {
