@@ -57,10 +57,7 @@ func (v *visit) introduced() (silent bool, err error) {
 // unveil finds the client in the header of a request that a trusted proxy passed
 // on. From anybody else the header is the client's own invention.
 func (v *visit) unveil(header http.Header) error {
-	if !v.trust.AsksHeader(v.client) {
-		return nil
-	}
-	client, told, err := v.trust.Forwarded(header)
+	client, told, err := v.trust.Forwarded(v.client, header)
 	if err != nil || !told {
 		return err
 	}

@@ -39,7 +39,7 @@ type Enquiry struct {
 	ServerName string
 	// Head is its request, up to and with the empty line.
 	Head []byte
-	// Client is the address that it comes from.
+	// Client is the address that it comes from, by TCP or the PROXY protocol.
 	Client netip.Addr
 	// Now is the clock. nil means the system's.
 	Now func() time.Time
@@ -50,6 +50,9 @@ type Explanation struct {
 	handshake.Explanation
 	// Listener is nil where none serves the name.
 	Listener *contract.Listener
+	// Client is the address that the decision goes by: that of the Enquiry, or
+	// what a trusted proxy there tells in a header.
+	Client netip.Addr
 	// Certificate is what is wrong with the listener's; nil for nothing.
 	Certificate *contract.ReportProblem
 	// Limits of the gateway. They depend on who else is connected and are not
@@ -80,13 +83,13 @@ func Explain(ctx context.Context, e Enquiry) (*Explanation, error) {
 		keySets.Close()
 	}
 	s := build(config, source{files: e.Files, keySets: keySets, lockout: locked, now: o.Now(), ports: o.portsOf})
-	found := &Explanation{Limits: s.limits}
+	found := &Explanation{Limits: s.limits, Client: e.Client}
 	front, refusal := s.meet(found, &e)
 	if refusal != nil {
 		found.Refusal = refusal
 		return found, nil
 	}
-	request, err := s.parse(e.Head)
+	request, err := s.read(found, &e)
 	if err != nil {
 		found.Refusal = asRefusal(err)
 		return found, nil
@@ -96,7 +99,7 @@ func Explain(ctx context.Context, e Enquiry) (*Explanation, error) {
 		AuthenticateTimeout: handshake.DefaultAuthenticateTimeout, UpstreamTimeout: handshake.DefaultUpstreamTimeout,
 	}
 	found.Explanation = *door.Explain(ctx, s.rules, &handshake.Caller{
-		Request: request, Listener: found.Listener.Name, ServedBy: front.ServedBy, Client: e.Client,
+		Request: request, Listener: found.Listener.Name, ServedBy: front.ServedBy, Client: found.Client,
 	})
 	return found, nil
 }
@@ -137,9 +140,18 @@ func (s *snapshot) frontAt(port int32) *listener.Front {
 	return nil
 }
 
-func (s *snapshot) parse(head []byte) (*http.Request, error) {
-	if most := int(s.limits.RequestHeaderBytes); len(head) > most {
+// read finds out what is asked, and by whom if a header tells.
+func (s *snapshot) read(found *Explanation, e *Enquiry) (*http.Request, error) {
+	if most := int(s.limits.RequestHeaderBytes); len(e.Head) > most {
 		return nil, outcome.Refuse(outcome.HeaderTooLarge, "no end of the request head within %d bytes", most)
 	}
-	return listener.ParseHead(head)
+	request, err := listener.ParseHead(e.Head)
+	if err != nil {
+		return nil, err
+	}
+	client, told, err := s.trusts[s.ports.of[found.Listener.Name]].Forwarded(e.Client, request.Header)
+	if told {
+		found.Client = client
+	}
+	return request, err
 }

@@ -146,3 +146,30 @@ func TestAnExplanationEndsWhereTheDecisionDoes(t *testing.T) {
 		})
 	}
 }
+
+func TestTheClientIsWhomATrustedProxyTellsOf(t *testing.T) {
+	t.Parallel()
+	config := baseConfig()
+	behind(false, true, "10.0.0.0/8")(&config)
+	from := func(address string) func(*gateway.Enquiry) {
+		return func(e *gateway.Enquiry) { e.Client = netip.MustParseAddr(address) }
+	}
+	for name, tt := range map[string]struct {
+		from, header string
+		want         string
+		refused      outcome.Reason
+	}{
+		"a proxy that is trusted":     {"10.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7", ""},
+		"a proxy that is not":         {"192.0.2.1", "203.0.113.7", "192.0.2.1", ""},
+		"a proxy that tells nonsense": {"10.0.0.1", "unknown", "10.0.0.1", outcome.BadRequest},
+	} {
+		got := enquire(t, config, from(tt.from), "X-Forwarded-For: "+tt.header)
+		var refused outcome.Reason
+		if got.Refusal != nil {
+			refused = got.Refusal.Reason
+		}
+		if got.Client.String() != tt.want || refused != tt.refused {
+			t.Errorf("%s: client %s, refused for %q; want %s, %q", name, got.Client, refused, tt.want, tt.refused)
+		}
+	}
+}

@@ -69,7 +69,7 @@ cannot be told, because a Secret, ConfigMap or key set is not at hand.`,
 	f.StringVar(&flags.source.HeaderFile, "header-file", "", "file with a header in each line, or - for standard input")
 	f.StringArrayVar(&flags.source.Origins, "origin", nil, "the Origin header: scheme and host of the page that connects")
 	f.StringArrayVar(&flags.source.Subprotocols, "subprotocol", nil, "subprotocol that the client offers; may be given several times")
-	f.StringVar(&flags.client, "source-ip", "", "address that the client comes from (default "+assumedClient+", which nobody has)")
+	f.StringVar(&flags.client, "source-ip", "", "address that the client comes from; a header that a proxy there may set is followed (default "+assumedClient+", which nobody has)")
 	f.BoolVar(&flags.fetch, "fetch-keys", false, "fetch key sets from their addresses")
 	f.StringVarP(&flags.output, "output", "o", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

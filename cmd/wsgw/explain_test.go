@@ -82,6 +82,7 @@ func TestExplainGolden(t *testing.T) {
 		}},
 		"allowed-api-key":         {url: "wss://ws.example.com/chat", args: [][]string{{"--header", "X-API-Key: " + at["key"]}}},
 		"anonymous":               {url: "wss://ws.example.com/open", args: [][]string{{"--source-ip", "203.0.113.7"}}},
+		"told-by-a-proxy":         {url: "wss://ws.example.com/open", args: [][]string{{"--source-ip", "10.0.0.1", "--header", "X-Forwarded-For: 203.0.113.7"}}},
 		"no-route":                {url: "wss://ws.example.com/feed", exit: 1},
 		"wrong-origin":            {url: "wss://ws.example.com/chat", args: [][]string{bearer("good"), {"--origin", "https://app.example.com.evil.example"}}, exit: 1},
 		"no-credential":           {url: "wss://ws.example.com/chat", args: [][]string{page}, exit: 1},

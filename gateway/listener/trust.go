@@ -52,16 +52,16 @@ func (t *Trust) AsksHeader(address netip.Addr) bool {
 	return t != nil && t.forwardedFor && t.Trusts(address)
 }
 
-// Forwarded finds the client in the X-Forwarded-For header of a request that
-// comes from a proxy which is trusted. Each proxy has added, at the end, whom it
+// Forwarded finds the client in the X-Forwarded-For header of a request from
+// somebody at an address. told is false where there is none, or where it is the
+// client's own invention, because nobody who is trusted has sent it. Each proxy has added, at the end, whom it
 // was asked by; so the client is the last address that is not trusted, and what
 // stands before it is the client's own invention and not even looked at. Where
-// all are trusted it is the first. told is false where there is no such header.
-// An address that is needed and cannot be read is an *outcome.Refusal: to pass
+// all are trusted it is the first. An address that is needed and cannot be read is an *outcome.Refusal: to pass
 // over it would be to believe the client.
-func (t *Trust) Forwarded(header http.Header) (client netip.Addr, told bool, err error) {
+func (t *Trust) Forwarded(from netip.Addr, header http.Header) (client netip.Addr, told bool, err error) {
 	fields := header.Values("X-Forwarded-For")
-	if len(fields) == 0 {
+	if len(fields) == 0 || !t.AsksHeader(from) {
 		return netip.Addr{}, false, nil
 	}
 	// RFC 9110 section 5.3: several fields are one list, in their order.

@@ -66,7 +66,7 @@ func TestTheClientIsTheLastHopThatIsNotTrusted(t *testing.T) {
 		{"two addresses without a comma", []string{"203.0.113.7 10.0.0.1"}, "!"},
 	} {
 		header := http.Header{"X-Forwarded-For": test.fields}
-		client, told, err := trust.Forwarded(header)
+		client, told, err := trust.Forwarded(netip.MustParseAddr("10.0.0.9"), header)
 		got := ""
 		switch refusal, refused := errors.AsType[*outcome.Refusal](err); {
 		case refused && refusal.Reason == outcome.BadRequest:
@@ -95,6 +95,9 @@ func TestOnlyNetworksOfTheListAreTrusted(t *testing.T) {
 		if some.Trusts(at) != want || some.AsksHeader(at) != want || onlyProxy.Trusts(at) != want {
 			t.Errorf("%s: trusted %t, want %t", address, some.Trusts(at), want)
 		}
+		if _, told, err := some.Forwarded(at, http.Header{"X-Forwarded-For": {"203.0.113.7"}}); told != want || err != nil {
+			t.Errorf("%s: told %t by the header, want %t, %v", address, told, want, err)
+		}
 		if nobody.Trusts(at) || nobody.AsksHeader(at) || onlyProxy.AsksHeader(at) {
 			t.Errorf("%s is trusted with a header where nobody is", address)
 		}
@@ -107,9 +110,9 @@ func TestOnlyNetworksOfTheListAreTrusted(t *testing.T) {
 func FuzzForwarded(f *testing.F) {
 	f.Add("203.0.113.7, 10.0.0.1", "10.0.0.2")
 	f.Add("x, [2001:db8::1]:1", ",")
-	trust := listener.NewTrust(inner())
+	trust, proxy := listener.NewTrust(inner()), netip.MustParseAddr("10.0.0.9")
 	f.Fuzz(func(t *testing.T, first, second string) {
-		client, told, err := trust.Forwarded(http.Header{"X-Forwarded-For": {first, second}})
+		client, told, err := trust.Forwarded(proxy, http.Header{"X-Forwarded-For": {first, second}})
 		if err != nil {
 			return
 		}
@@ -118,7 +121,7 @@ func FuzzForwarded(f *testing.F) {
 		}
 		// What a client writes in front of what a proxy adds changes nothing.
 		if !trust.Trusts(client) {
-			again, _, err := trust.Forwarded(http.Header{"X-Forwarded-For": {"192.0.2.66, " + first, second}})
+			again, _, err := trust.Forwarded(proxy, http.Header{"X-Forwarded-For": {"192.0.2.66, " + first, second}})
 			if err != nil || again != client {
 				t.Fatalf("%q, %q: %v, and with more in front %v, %v", first, second, client, again, err)
 			}

@@ -6,6 +6,7 @@
 package explanation
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -187,6 +188,11 @@ func (w *writer) cannotTell(refusal *outcome.Refusal) string {
 }
 
 func (w *writer) notes() {
+	asked, _ := netip.ParseAddr(w.report.Client)
+	if told := w.decision.Client; told.IsValid() && told != asked.Unmap() {
+		w.note("the client's address is " + told.String() + ": a trusted proxy at " + w.report.Client + " tells so in X-Forwarded-For")
+		w.report.Client = told.String()
+	}
 	if w.question.Assumed {
 		w.note("the client's address was assumed: say --source-ip where it matters")
 	}
