@@ -94,16 +94,18 @@ func (t *Trouble) Check(ctx context.Context, w *World) (string, error) {
 		if ready == nil || ready.Status == metav1.ConditionTrue || ready.Reason != t.Reason {
 			return fmt.Errorf("condition Ready is %+v, want reason %s", ready, t.Reason)
 		}
+		// What is known comes in steps: that a pod has no certificate, for
+		// example, before which Secret it misses.
+		for _, word := range t.Says {
+			if !strings.Contains(ready.Message, word) {
+				return fmt.Errorf("the message does not name %q: %s", word, ready.Message)
+			}
+		}
 		message = ready.Message
 		return nil
 	})
 	if err != nil {
 		return "", err
-	}
-	for _, word := range t.Says {
-		if !strings.Contains(message, word) {
-			return "", fmt.Errorf("the message does not name %q: %s", word, message)
-		}
 	}
 	return t.Reason + ": " + message, nil
 }
