@@ -220,6 +220,12 @@ func TestNoContentOfAConfigMapIsInAMessage(t *testing.T) {
 		`{"keys":[{"kty":"EC","d":"` + private + `"}]}`,
 		`{"keys":"` + private + `"}`,
 		`{"keys":[{"kty":"` + private + `"}]}`,
+		`{"keys":[{"kty":"EC","crv":"` + private + `","x":"a","y":"b"}]}`,
+		`{"keys":[{"kty":"EC","crv":"P-256","x":"` + private + `!","y":"b"}]}`,
+		`{"keys":[{"kty":"RSA","n":"` + private + `="}]}`,
+		`{"keys":["` + private + `"]}`,
+		`{"keys":[{"` + private + `":1}]}`,
+		`{"` + private + `":1}`,
 		private,
 		`{"keys":[` + private,
 	} {
@@ -231,6 +237,29 @@ func TestNoContentOfAConfigMapIsInAMessage(t *testing.T) {
 		}
 		if strings.Contains(result.Problems[0].Message, private) {
 			t.Errorf("the message repeats the key: %s", result.Problems[0].Message)
+		}
+	}
+}
+
+func TestNoContentOfACABundleIsInAMessage(t *testing.T) {
+	t.Parallel()
+	const private = "c2VjcmV0LXNpZ25pbmcta2V5"
+	block := func(kind, content string) string {
+		return "-----BEGIN " + kind + "-----\n" + content + "\n-----END " + kind + "-----\n"
+	}
+	for _, text := range []string{
+		private, block("PRIVATE KEY", private), block("CERTIFICATE", private), block("CERTIFICATE", private+"!"), "-----BEGIN CERTIFICATE-----\n" + private,
+	} {
+		gw, refs := load(t, "testdata/key-set-uri-with-ca")
+		refs.ConfigMaps["ca"]["ca.crt"] = text
+		result := compile.Config(gw, refs.refs(), nil)
+		if len(result.Problems) == 0 {
+			t.Fatalf("%s: no problem", text)
+		}
+		for _, problem := range result.Problems {
+			if strings.Contains(problem.Message, private) || strings.Contains(problem.Message, "secret-signing") {
+				t.Errorf("the message repeats the content: %s", problem.Message)
+			}
 		}
 	}
 }

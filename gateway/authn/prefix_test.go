@@ -43,7 +43,7 @@ func TestCredentialBehindAPrefix(t *testing.T) {
 		"the word and a blank":          {word, "X-Auth", []string{"Token "}, "", outcome.BadCredential},
 		"the sign alone":                {sign, "X-Auth", []string{"key="}, "", outcome.BadCredential},
 		"a blank behind the sign":       {sign, "X-Auth", []string{"key= " + key}, "", outcome.BadCredential},
-		"the word twice":                {word, "X-Auth", []string{"Token Token " + key}, "", outcome.BadCredential},
+		"the word twice":                {word, "X-Auth", []string{"Token " + "Token " + key}, "", outcome.BadCredential},
 		"a list":                        {word, "X-Auth", []string{"Token " + key + ", Token " + key}, "", outcome.BadCredential},
 		"a wrong key":                   {word, "X-Auth", []string{"Token " + strings.ToUpper(key)}, "", outcome.BadCredential},
 		"the header twice":              {word, "X-Auth", []string{"Token " + key, "Token " + key}, "", outcome.BadCredential},

@@ -154,6 +154,23 @@ func method(m *contract.Method) string {
 	return "a method of another kind"
 }
 
+// shownAt says where a source has a credential.
+func shownAt(source contract.Source) string {
+	switch {
+	case source.Prefix != "":
+		return "the header " + source.Header + " after " + strconv.Quote(source.Prefix)
+	case source.Header == "Authorization":
+		return "Authorization: Bearer"
+	case source.Header != "":
+		return "the header " + source.Header
+	case source.Subprotocol != "":
+		return "the subprotocol after " + source.Subprotocol
+	case source.Cookie != "":
+		return "the cookie " + source.Cookie
+	}
+	return "the query parameter " + source.Query
+}
+
 // places are where a method looks for a credential.
 func places(m *contract.Method) string {
 	var from []contract.Source
@@ -166,22 +183,9 @@ func places(m *contract.Method) string {
 	case m.Basic != nil:
 		return "Authorization: Basic"
 	}
-	var found []string
+	found := make([]string, 0, len(from))
 	for _, source := range from {
-		switch {
-		case source.Prefix != "":
-			found = append(found, "the header "+source.Header+" after "+strconv.Quote(source.Prefix))
-		case source.Header == "Authorization":
-			found = append(found, "Authorization: Bearer")
-		case source.Header != "":
-			found = append(found, "the header "+source.Header)
-		case source.Subprotocol != "":
-			found = append(found, "the subprotocol after "+source.Subprotocol)
-		case source.Cookie != "":
-			found = append(found, "the cookie "+source.Cookie)
-		case source.Query != "":
-			found = append(found, "the query parameter "+source.Query)
-		}
+		found = append(found, shownAt(source))
 	}
 	if len(found) == 0 {
 		return "the connection"
