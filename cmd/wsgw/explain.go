@@ -17,6 +17,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/explanation"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/manifest"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/request"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
 )
 
@@ -128,7 +129,7 @@ func decide(ctx context.Context, s streams, flags *explainFlags) (*explanation.R
 	}
 	question.Missing = found.missing
 	decision, err := gateway.Explain(ctx, gateway.Enquiry{
-		Config: found.config, Files: found.set.Volumes(found.gateway.Namespace), FetchKeys: flags.fetch,
+		Config: found.config, Revocations: found.revocations, Files: found.set.Volumes(found.gateway.Namespace), FetchKeys: flags.fetch,
 		Port: asked.Port, ServerName: asked.ServerName, Head: asked.Head, Client: client.Unmap(), Now: time.Now,
 	})
 	if err != nil {
@@ -142,6 +143,8 @@ type compiled struct {
 	set     *manifest.Set
 	gateway *wsv1alpha1.WebSocketGateway
 	config  []byte
+	// revocations of the gateway among the manifests, as its pods read them.
+	revocations []byte
 	// missing are the references that no document holds.
 	missing []manifest.Problem
 }
@@ -171,7 +174,25 @@ func findGateway(ctx context.Context, s streams, files []string) (*compiled, err
 	if result.Blocked() {
 		return nil, asError(problems)
 	}
-	return &compiled{set: set, gateway: gw, config: result.File, missing: missing}, nil
+	found := &compiled{set: set, gateway: gw, config: result.File, missing: missing}
+	return found, found.revoke(ctx)
+}
+
+func (c *compiled) revoke(ctx context.Context) error {
+	if len(c.set.Revocations) == 0 {
+		return nil
+	}
+	schema, err := manifest.NewRevocationSchema()
+	if err != nil {
+		return err
+	}
+	list, problems := c.set.RevocationsOf(ctx, schema, c.gateway)
+	if len(problems) > 0 {
+		return asError(problems)
+	}
+	result, err := compile.Revocations(list, compile.RevocationRoom(len(c.config), 0), time.Now())
+	c.revocations = result.File
+	return err
 }
 
 func asError(problems []manifest.Problem) error {

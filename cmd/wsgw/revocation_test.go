@@ -86,3 +86,21 @@ func TestValidateKnowsRevocations(t *testing.T) {
 		})
 	}
 }
+
+func TestExplainKnowsTheRevocationsAmongTheFiles(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "incident.yaml")
+	at := secretFiles(t, map[string]string{"good": token(t, time.Hour)})
+	asked := []string{
+		"-f", file, "--url", "wss://ws.example.com/chat", "--origin", origin, "--header", "Authorization: Bearer " + at["good"],
+	}
+	write(t, file, incident("other", time.Hour))
+	if out, log, exit := explanation(t, "", asked...); exit != 0 {
+		t.Errorf("a revocation of another gateway: exit status %d\n%s%s", exit, out, log)
+	}
+	write(t, file, incident("edge", time.Hour))
+	out, log, exit := explanation(t, "", asked...)
+	if exit != 1 || !strings.Contains(out, `identity_revoked: revocation "incident": subject`) || !strings.Contains(out, "delete the WebSocketRevocation") {
+		t.Errorf("exit status %d\n%s%s", exit, out, log)
+	}
+}

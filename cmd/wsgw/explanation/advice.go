@@ -24,6 +24,8 @@ func (w *writer) next(refusal *outcome.Refusal) string {
 		return "show a credential where the policy looks for it: " + w.everyPlace()
 	case outcome.BadCredential:
 		return w.nextCredential()
+	case outcome.IdentityRevoked, outcome.AddressRevoked:
+		return "delete the WebSocketRevocation that is named, or wait for its end"
 	case outcome.AuthUnavailable:
 		return "look whether the key server can be reached and answers with a key set"
 	case outcome.PolicyUnavailable:
