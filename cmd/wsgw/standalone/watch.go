@@ -57,7 +57,8 @@ func watch(ctx context.Context, names []string, changed func()) error {
 		case <-settle.C:
 			changed()
 		case <-look.C:
-			changed()
+			// Not at once: an edit may be under way.
+			settle.Reset(quiet)
 		}
 	}
 }
