@@ -25,8 +25,11 @@ func Check(config []byte) error {
 	now := func() time.Time { return time.Time{} }
 	keySets := authn.NewKeySets(authn.KeySetOptions{Now: now, Logger: slog.New(slog.DiscardHandler)})
 	keySets.Close()
-	_ = build(parsed, source{files: noFiles{}, keySets: keySets, now: now(), ports: (&Options{}).portsOf})
+	built := build(parsed, source{files: noFiles{}, keySets: keySets, now: now(), ports: (&Options{}).portsOf})
 	var problems []error
+	for _, problem := range built.unusable {
+		problems = append(problems, fmt.Errorf("policy %q: %s", problem.Policy, problem.Message))
+	}
 	for i := range parsed.Policies {
 		_, found := authn.NewPolicy(&parsed.Policies[i], nil, noFiles{}, keySets)
 		for _, problem := range found {

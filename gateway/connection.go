@@ -196,7 +196,7 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 		session: session.New(v.describe(secure, admission)), rules: v.rules, ruling: admission.Ruling, leave: admission.Leave,
 		standing: handshake.Standing{
 			Host: admission.Host, Path: admission.Path, Origin: v.attempt.Origin,
-			Listener: v.attempt.Listener, Client: v.client, Identity: withoutClaims(admission.Identity),
+			Listener: v.attempt.Listener, Client: v.client, Identity: withoutClaims(admission.Identity), Claims: authn.KeepClaims(&admission.Identity),
 		},
 		client:   proxy.Replay(secure, early),
 		upstream: admission.Upstream, limits: v.snapshot.limits,

@@ -180,6 +180,12 @@ func (s *server) tell(previous, next *snapshot) {
 		}
 		s.options.Logger.Warn("certificate cannot be used", "listener", p.Listener, "reason", string(p.Reason), "problem", p.Message)
 	}
+	for i := range next.unusable {
+		p := &next.unusable[i]
+		if previous == nil || !slices.Contains(previous.unusable, *p) {
+			s.options.Logger.Error("rules cannot be compiled, their policy admits nobody", "policy", p.Policy, "problem", p.Message)
+		}
+	}
 }
 
 // bind opens and closes sockets as the snapshot in force wants it. What cannot

@@ -72,7 +72,7 @@ func (s *server) problems() []contract.ReportProblem {
 	if current == nil {
 		return nil
 	}
-	problems := slices.Clone(current.problems)
+	problems := slices.Concat(current.problems, current.unusable)
 	for _, policy := range current.policies {
 		problems = append(problems, policy.Problems()...)
 	}

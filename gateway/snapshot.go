@@ -5,6 +5,7 @@ package gateway
 
 import (
 	"crypto/tls"
+	"fmt"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
@@ -14,6 +15,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/policy"
 )
 
 // snapshot is everything that a handshake reads, built from the files at one
@@ -34,6 +36,8 @@ type snapshot struct {
 	lockout  lockout
 	// problems of certificates; those of policies are asked for anew each time.
 	problems []contract.ReportProblem
+	// unusable are the rules that cannot be compiled.
+	unusable []contract.ReportProblem
 }
 
 // source is what a snapshot is built from, besides the configuration.
@@ -74,17 +78,61 @@ func build(config contract.Config, from source) *snapshot {
 	s.fronts = s.buildFronts()
 	s.rules = &handshake.Rules{Routes: match.NewRoutes(config.Routes), Policies: map[string]handshake.Policy{}, Revocations: from.lockout.list}
 	s.lockout = from.lockout
+	authorizations := s.authorizations()
 	for i := range config.Policies {
 		p := &config.Policies[i]
+		rules := authorizations[p.Name]
+		if rules == nil && p.Authorization != nil {
+			p = &contract.Policy{Name: p.Name, Fault: contract.FaultPolicyInvalid}
+		}
 		if p.Fault != "" {
 			s.rules.Policies[p.Name] = handshake.Policy{Policy: p}
 			continue
 		}
 		compiled, _ := authn.NewPolicy(p, previous.policies[p.Name], from.files, from.keySets)
 		s.policies[p.Name] = compiled
-		s.rules.Policies[p.Name] = handshake.Policy{Policy: p, Authenticator: compiled}
+		s.rules.Policies[p.Name] = handshake.Policy{Policy: p, Authenticator: compiled, Rules: rules}
 	}
 	return s
+}
+
+// authorizations compiles the rules of the policies that have some, by the name
+// of the policy. The operator has compiled them before: what fails here was
+// written for another release, and its policy must not be served without it.
+func (s *snapshot) authorizations() map[string]*policy.Authorization {
+	found := map[string]*policy.Authorization{}
+	var environment *policy.Environment
+	for i := range s.config.Policies {
+		p := &s.config.Policies[i]
+		if p.Authorization == nil || p.Fault != "" {
+			continue
+		}
+		var err error
+		if environment == nil {
+			environment, err = policy.NewEnvironment()
+		}
+		if err == nil {
+			found[p.Name], err = authorization(environment, p.Authorization)
+		}
+		if err != nil {
+			s.unusable = append(s.unusable, contract.ReportProblem{
+				Policy: p.Name, Reason: contract.ProblemAuthorizationInvalid, Message: err.Error(),
+			})
+		}
+	}
+	return found
+}
+
+func authorization(environment *policy.Environment, c *contract.Authorization) (*policy.Authorization, error) {
+	rules := make([]policy.Rule, 0, len(c.Rules))
+	for _, rule := range c.Rules {
+		rules = append(rules, policy.Rule{Name: rule.Name, Allow: rule.Action == contract.ActionAllow, When: rule.When})
+	}
+	compiled, problems := environment.Compile(rules)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("rule %q: %s: correct it, or wait until all pods have the release that knows it", problems[0].Rule, problems[0])
+	}
+	return compiled, nil
 }
 
 // lastGood returns the pair that the listener serves. One of another Secret stays

@@ -25,6 +25,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AuditApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AuthMethod"):
 		return &apiv1alpha1.AuthMethodApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Authorization"):
+		return &apiv1alpha1.AuthorizationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AuthorizationRule"):
+		return &apiv1alpha1.AuthorizationRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AuthPolicy"):
 		return &apiv1alpha1.AuthPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BackendReference"):
@@ -35,6 +39,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CertificateSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClientAddress"):
 		return &apiv1alpha1.ClientAddressApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClientCIDRs"):
+		return &apiv1alpha1.ClientCIDRsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CredentialSource"):
 		return &apiv1alpha1.CredentialSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Drain"):

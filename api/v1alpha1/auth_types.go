@@ -44,6 +44,16 @@ type AuthPolicy struct {
 	// +optional
 	OnExpiry *OnExpiry `json:"onExpiry,omitempty"`
 
+	// clientCIDRs says from which networks callers may come. It is asked before
+	// any credential is looked at. Absent: from all.
+	// +optional
+	ClientCIDRs *ClientCIDRs `json:"clientCIDRs,omitempty"`
+
+	// authorization says which of the authenticated callers may connect. Absent:
+	// all of them.
+	// +optional
+	Authorization *Authorization `json:"authorization,omitempty"`
+
 	// forwardIdentity passes claims of the caller to the backend as headers.
 	// Whatever the client sends under these names is removed in every spelling.
 	// +optional

@@ -38,6 +38,8 @@ func (c *compiler) policy(spec *wsv1alpha1.AuthPolicy) contract.Policy {
 		DryRun:          spec.Mode == wsv1alpha1.PolicyModeDryRun,
 		Origins:         origins(spec.Origins),
 		IdentityHeaders: identityHeaders(spec.ForwardIdentity),
+		ClientCIDRs:     c.clientCIDRs(spec),
+		Authorization:   c.authorization(spec),
 		ExpiryGrace:     expiryGrace(spec.OnExpiry),
 	}
 	usable := true

@@ -11,6 +11,7 @@ import (
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/policy"
 )
 
 // Result is what Config found out about one gateway.
@@ -69,6 +70,8 @@ type compiler struct {
 	refs     Refs
 	previous *contract.Config
 
+	// environment of the rules, nil until it is needed.
+	environment *policy.Environment
 	// inline counts the bytes that ConfigMaps have added.
 	inline int
 	result Result

@@ -78,6 +78,10 @@ type Policy struct {
 	// Origins absent: a request with an Origin header is refused.
 	Origins         *Origins         `json:"origins,omitempty"`
 	IdentityHeaders []IdentityHeader `json:"identityHeaders,omitempty"`
+	// ClientCIDRs absent: callers may come from anywhere.
+	ClientCIDRs *ClientCIDRs `json:"clientCIDRs,omitempty"`
+	// Authorization absent: whoever is authenticated may connect.
+	Authorization *Authorization `json:"authorization,omitempty"`
 	// ExpiryGrace is how long a connection outlives its credential.
 	ExpiryGrace Duration `json:"expiryGrace,omitempty"`
 	// Fault, if not empty, makes every route of this policy answer 503. It is

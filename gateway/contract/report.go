@@ -74,6 +74,9 @@ const (
 	ProblemSecretInvalid     ProblemReason = "SecretInvalid"
 	ProblemKeySetUnavailable ProblemReason = "KeySetUnavailable"
 	ProblemPortUnavailable   ProblemReason = "PortUnavailable"
+	// ProblemAuthorizationInvalid: the rules are for another release than the
+	// pod's; the operator has compiled them.
+	ProblemAuthorizationInvalid ProblemReason = "AuthorizationInvalid"
 )
 
 // ReportProblem is one thing that the pod cannot serve as configured.

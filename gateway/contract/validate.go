@@ -94,7 +94,7 @@ func (p *Policy) validate() error {
 			return fmt.Errorf("policy %q: method %d: %w", p.Name, i, err)
 		}
 	}
-	if err := p.Origins.validate(); err != nil {
+	if err := errors.Join(p.Origins.validate(), p.ClientCIDRs.validate(), p.Authorization.validate()); err != nil {
 		return fmt.Errorf("policy %q: %w", p.Name, err)
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/policy"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/revocation"
 )
@@ -44,6 +45,9 @@ type Authenticator interface {
 	// Reconsider returns the refusal that somebody would get now who was
 	// admitted before; nil when there is none, or it cannot be told.
 	Reconsider(proof *authn.Proof) error
+	// As returns as whom somebody would be admitted now whom Reconsider does not
+	// refuse.
+	As(identity authn.Identity) authn.Identity
 }
 
 var _ Authenticator = (*authn.Policy)(nil)
@@ -53,6 +57,9 @@ type Policy struct {
 	*contract.Policy
 	// Authenticator is nil only together with Fault.
 	Authenticator Authenticator
+	// Rules are the compiled Authorization, nil only where there is none: an
+	// Authorization without them refuses everybody.
+	Rules *policy.Authorization
 }
 
 // Rules are what one snapshot lets in. They are not changed any more.

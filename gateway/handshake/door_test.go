@@ -385,3 +385,5 @@ func (anyone) Challenges() []string                       { return nil }
 func (anyone) SubprotocolAnswer([]string) string          { return "" }
 func (anyone) IdentityHeaders(authn.Identity) http.Header { return nil }
 func (anyone) Reconsider(*authn.Proof) error              { return nil }
+
+func (anyone) As(identity authn.Identity) authn.Identity { return identity }

@@ -26,10 +26,12 @@ const (
 	StepHost         Step = "host"
 	StepNetwork      Step = "network"
 	StepRoute        Step = "route"
+	StepAddress      Step = "address"
 	StepOrigin       Step = "origin"
 	StepWait         Step = "wait"
 	StepAuthenticate Step = "authenticate"
 	StepRevocation   Step = "revocation"
+	StepAuthorize    Step = "authorize"
 	// StepSubprotocol comes when the request for the backend is written.
 	StepSubprotocol Step = "subprotocol"
 )
@@ -67,10 +69,12 @@ func steps() []step {
 		{name: StepHost, take: (*Door).locate},
 		{name: StepNetwork, take: (*Door).askNetwork},
 		{name: StepRoute, take: (*Door).findRoute},
+		{name: StepAddress, take: (*Door).askAddress},
 		{name: StepOrigin, take: (*Door).askOrigin},
 		{name: StepWait, take: (*Door).askWait},
 		{name: StepAuthenticate, take: (*Door).authenticate},
 		{name: StepRevocation, take: (*Door).askRevocations},
+		{name: StepAuthorize, take: (*Door).authorize},
 	}
 }
 

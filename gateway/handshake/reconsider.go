@@ -22,11 +22,14 @@ type Standing struct {
 	// Identity that was admitted, without its Claims: they would cost every
 	// connection more than all the rest.
 	Identity authn.Identity
+	// Claims of the Identity, for the rules of the policy.
+	Claims authn.KeptClaims
 }
 
 // Reconsider asks the steps of Admit that other rules may answer otherwise: is the
-// caller locked out, which route is it, may this page connect, does the policy
-// accept this caller? The error is the *outcome.Refusal that a handshake would get.
+// caller locked out, which route is it, may this address and this page connect,
+// does the policy accept this caller? The error is the *outcome.Refusal that a
+// handshake would get.
 //
 // A host and path without a route, and a route or policy with a fault, are no
 // refusal here: who comes has to wait, who is there has done nothing.
@@ -42,7 +45,7 @@ func (r *Rules) Reconsider(s *Standing) (Ruling, error) {
 	if !ok || policy.Fault != "" {
 		return Ruling{}, nil
 	}
-	err := policy.reconsider(s)
+	err := policy.reconsider(s, route.Name)
 	refusal := policy.tolerated(err)
 	if err != nil && refusal == nil {
 		return Ruling{}, err
@@ -50,12 +53,18 @@ func (r *Rules) Reconsider(s *Standing) (Ruling, error) {
 	return policy.rule(s.Identity.ExpiresAt, refusal), nil
 }
 
-// reconsider returns the refusal of the policy.
-func (p *Policy) reconsider(s *Standing) error {
+// reconsider returns the refusal of the policy on a route.
+func (p *Policy) reconsider(s *Standing, route string) error {
+	if err := checkAddress(s.Client, p.ClientCIDRs); err != nil {
+		return err
+	}
 	if err := checkOrigin(origins(s.Origin), p.Origins); err != nil {
 		return err
 	}
-	return p.Authenticator.Reconsider(s.Identity.Proof)
+	if err := p.Authenticator.Reconsider(s.Identity.Proof); err != nil {
+		return err
+	}
+	return p.authorizeAgain(s, route)
 }
 
 // origins are the Origin headers of an admitted request, as toldOrigin has them.

@@ -18,6 +18,8 @@ import (
 // Reconsider answers as Authenticate would.
 func (b *bearer) Reconsider(*authn.Proof) error { return b.err }
 
+func (b *bearer) As(identity authn.Identity) authn.Identity { return identity }
+
 func TestWhoWasAdmittedIsJudgedByTheRouteThatWouldServeThemNow(t *testing.T) {
 	t.Parallel()
 	expires := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)

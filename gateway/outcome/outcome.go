@@ -79,11 +79,13 @@ const (
 	NoRoute             Reason = "no_route"
 	RouteUnavailable    Reason = "route_unavailable"
 	PolicyUnavailable   Reason = "policy_unavailable"
+	AddressNotAllowed   Reason = "address_not_allowed"
 	OriginNotAllowed    Reason = "origin_not_allowed"
 	NoCredential        Reason = "no_credential"
 	BadCredential       Reason = "bad_credential"
 	AuthUnavailable     Reason = "auth_unavailable"
 	IdentityRevoked     Reason = "identity_revoked"
+	AccessDenied        Reason = "access_denied"
 	SubprotocolMismatch Reason = "subprotocol_not_allowed"
 	UpstreamUnreachable Reason = "upstream_unreachable"
 	UpstreamRefused     Reason = "upstream_refused"
@@ -164,6 +166,8 @@ func accessRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusServiceUnavailable, Text: "route not available"}, true
 	case AddressRevoked:
 		return Answer{Status: http.StatusForbidden, Text: "not allowed"}, true
+	case AddressNotAllowed:
+		return Answer{Status: http.StatusForbidden, Text: "address not allowed"}, true
 	case OriginNotAllowed:
 		return Answer{Status: http.StatusForbidden, Text: "origin not allowed"}, true
 	case NoCredential:
@@ -173,6 +177,8 @@ func accessRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusUnauthorized, Text: "authentication failed", Challenge: true}, true
 	case AuthUnavailable:
 		return Answer{Status: http.StatusServiceUnavailable, Text: "authentication not available", RetryAfter: true}, true
+	case AccessDenied:
+		return Answer{Status: http.StatusForbidden, Text: "access denied"}, true
 	case SubprotocolMismatch:
 		return Answer{Status: http.StatusBadRequest, Text: "no acceptable subprotocol"}, true
 	default:
@@ -201,9 +207,8 @@ func Refusals() []Reason {
 		TooManyConnections, UntrustedProxy, BadProxyHeader, RateOfAddress, TooManyOfAddress, TLSHandshakeFailed, UnknownServerName, NoCertificate,
 		HandshakeTimeout, HeaderTooLarge, BadRequest, Draining, RateOfPod,
 		MethodNotAllowed, NotWebSocket, UnsupportedVersion, Misdirected, AddressRevoked, NoRoute, RouteUnavailable,
-		PolicyUnavailable, OriginNotAllowed, TooManyFailures, NoCredential, BadCredential, AuthUnavailable, IdentityRevoked,
-		TooManyOfIdentity,
-		SubprotocolMismatch, UpstreamUnreachable, UpstreamRefused, UpstreamTimeout,
+		PolicyUnavailable, AddressNotAllowed, OriginNotAllowed, TooManyFailures, NoCredential, BadCredential, AuthUnavailable, IdentityRevoked,
+		AccessDenied, TooManyOfIdentity, SubprotocolMismatch, UpstreamUnreachable, UpstreamRefused, UpstreamTimeout,
 		ClientGone, InternalError,
 	}
 }
@@ -212,7 +217,7 @@ func Refusals() []Reason {
 // policy in dry run keeps to itself. That nobody can decide (PolicyUnavailable) is
 // not among them, nor is what listeners, routes and limits refuse.
 func OfPolicy() []Reason {
-	return []Reason{OriginNotAllowed, NoCredential, BadCredential, AuthUnavailable}
+	return []Reason{AddressNotAllowed, OriginNotAllowed, NoCredential, BadCredential, AuthUnavailable, AccessDenied}
 }
 
 // Answer returns what the client is told. A reason that is not in the table is

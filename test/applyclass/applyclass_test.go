@@ -56,6 +56,8 @@ spec:
     - anonymous: {}
     origins: {allow: ["https://app.example.com"], missing: Allow}
     mode: DryRun
+    clientCIDRs: {allow: [192.0.2.0/24], deny: [192.0.2.7/32]}
+    authorization: {rules: [{name: members, action: Allow, when: "identity.claims.org == 'acme'"}]}
     onExpiry: {grace: 1m}
     forwardIdentity: {headers: [{name: X-User, claim: sub}]}
   routes:

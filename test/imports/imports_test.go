@@ -59,6 +59,14 @@ var rules = []rule{
 		reason: "the table of endings is documentation that compiles; it decides and fetches nothing",
 	},
 	{
+		packages: "gateway/policy", onlyStandard: true, direct: true, allow: []string{"github.com/google/cel-go/..."},
+		reason: "both planes link the environment of rules; whatever it imports, both would carry",
+	},
+	{
+		packages: "gateway/policy", direct: true, forbid: world,
+		reason: "a rule is judged by what it is given: it must not wait for anybody",
+	},
+	{
 		packages: "gateway/...",
 		forbid:   slices.Concat(kubernetes, []string{"api/...", "controllers/..."}),
 		reason:   "a gateway pod holds no API credential and no library that could use one",
@@ -129,12 +137,13 @@ var parts = map[string][]string{
 	"gateway/clientcert": nil,
 	"gateway/contract":   nil,
 	"gateway/filewatch":  nil,
-	"gateway/handshake":  {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/proxy", "gateway/revocation"}, // it is the order of the parts
+	"gateway/handshake":  {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/revocation"}, // it is the order of the parts
 	"gateway/limits":     nil,
 	"gateway/listener":   {"gateway/match"}, // the server name selects the listener by the same rules as the Host
 	"gateway/match":      nil,
 	"gateway/metrics":    nil,
 	"gateway/outcome":    nil,
+	"gateway/policy":     nil,
 	"gateway/proxy":      {"gateway/session"}, // a relay is what a session closes
 	"gateway/revocation": {"gateway/authn"},   // what is revoked is an identity
 	"gateway/session":    {"gateway/audit"},   // a session's life is what the audit record tells

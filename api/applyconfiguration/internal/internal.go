@@ -82,6 +82,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuthMethod
           elementRelationship: atomic
+    - name: authorization
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Authorization
+    - name: clientCIDRs
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCIDRs
     - name: forwardIdentity
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ForwardIdentity
@@ -97,6 +103,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: origins
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Origins
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Authorization
+  map:
+    fields:
+    - name: rules
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuthorizationRule
+          elementRelationship: atomic
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuthorizationRule
+  map:
+    fields:
+    - name: action
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RuleAction
+    - name: name
+      type:
+        scalar: string
+    - name: when
+      type:
+        scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BackendReference
   map:
     fields:
@@ -160,6 +187,21 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCIDR
   scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCIDRs
+  map:
+    fields:
+    - name: allow
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CIDR
+          elementRelationship: associative
+    - name: deny
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CIDR
+          elementRelationship: associative
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CredentialSource
   map:
     fields:
@@ -592,6 +634,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RuleAction
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ServedCertificate
   map:
     fields:

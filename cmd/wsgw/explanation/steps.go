@@ -88,8 +88,24 @@ func (w *writer) stood(step handshake.Step) string {
 		}
 		return "none is offered to the backend"
 	default:
-		return "nothing to refuse"
+		return w.restriction(step)
 	}
+}
+
+// restriction is about what a policy need not have.
+func (w *writer) restriction(step handshake.Step) string {
+	p := w.decision.Policy
+	switch {
+	case step == handshake.StepAddress && p.ClientCIDRs != nil:
+		return "the address is within clientCIDRs"
+	case step == handshake.StepAddress:
+		return "the policy has no clientCIDRs"
+	case step == handshake.StepAuthorize && p.Authorization != nil:
+		return "a rule of authorization allows it"
+	case step == handshake.StepAuthorize:
+		return "the policy has no authorization"
+	}
+	return "nothing to refuse"
 }
 
 func (w *writer) origin() string {

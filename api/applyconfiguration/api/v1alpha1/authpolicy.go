@@ -30,6 +30,12 @@ type AuthPolicyApplyConfiguration struct {
 	// onExpiry says what happens to an open connection when the credential
 	// that admitted it expires.
 	OnExpiry *OnExpiryApplyConfiguration `json:"onExpiry,omitempty"`
+	// clientCIDRs says from which networks callers may come. It is asked before
+	// any credential is looked at. Absent: from all.
+	ClientCIDRs *ClientCIDRsApplyConfiguration `json:"clientCIDRs,omitempty"`
+	// authorization says which of the authenticated callers may connect. Absent:
+	// all of them.
+	Authorization *AuthorizationApplyConfiguration `json:"authorization,omitempty"`
 	// forwardIdentity passes claims of the caller to the backend as headers.
 	// Whatever the client sends under these names is removed in every spelling.
 	ForwardIdentity *ForwardIdentityApplyConfiguration `json:"forwardIdentity,omitempty"`
@@ -83,6 +89,22 @@ func (b *AuthPolicyApplyConfiguration) WithOrigins(value *OriginsApplyConfigurat
 // If called multiple times, the OnExpiry field is set to the value of the last call.
 func (b *AuthPolicyApplyConfiguration) WithOnExpiry(value *OnExpiryApplyConfiguration) *AuthPolicyApplyConfiguration {
 	b.OnExpiry = value
+	return b
+}
+
+// WithClientCIDRs sets the ClientCIDRs field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClientCIDRs field is set to the value of the last call.
+func (b *AuthPolicyApplyConfiguration) WithClientCIDRs(value *ClientCIDRsApplyConfiguration) *AuthPolicyApplyConfiguration {
+	b.ClientCIDRs = value
+	return b
+}
+
+// WithAuthorization sets the Authorization field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Authorization field is set to the value of the last call.
+func (b *AuthPolicyApplyConfiguration) WithAuthorization(value *AuthorizationApplyConfiguration) *AuthPolicyApplyConfiguration {
+	b.Authorization = value
 	return b
 }
 

@@ -1,0 +1,87 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package handshake
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/policy"
+)
+
+func (d *Door) askAddress(_ context.Context, v *verdict) error {
+	return checkAddress(v.caller.Client, v.policy.ClientCIDRs)
+}
+
+// checkAddress asks whether callers may come from an address. One that is not
+// known is in no network, and must not pass for one that nobody has denied.
+func checkAddress(client netip.Addr, networks *contract.ClientCIDRs) error {
+	if networks == nil {
+		return nil
+	}
+	client = client.Unmap().WithZone("")
+	among := func(list []netip.Prefix) bool {
+		return slices.ContainsFunc(list, func(network netip.Prefix) bool { return network.Contains(client) })
+	}
+	switch {
+	case !client.IsValid():
+		return outcome.Refuse(outcome.AddressNotAllowed, "address of the client is not known")
+	case among(networks.Deny):
+		return outcome.Refuse(outcome.AddressNotAllowed, "address is in a network that is denied")
+	case len(networks.Allow) > 0 && !among(networks.Allow):
+		return outcome.Refuse(outcome.AddressNotAllowed, "address is in no network that is allowed")
+	}
+	return nil
+}
+
+// authorize asks the rules of the policy about whoever was authenticated.
+func (d *Door) authorize(_ context.Context, v *verdict) error {
+	return v.policy.authorize(v.Identity, policy.Request{
+		Host: v.Host, Path: v.Path, Origin: v.attempt.Origin,
+		Listener: v.caller.Listener, Route: v.Route.Name, ClientIP: v.caller.Client,
+	})
+}
+
+func (p *Policy) authorize(identity authn.Identity, request policy.Request) error {
+	if p.Authorization == nil {
+		return nil
+	}
+	if p.Rules == nil {
+		return outcome.Refuse(outcome.PolicyUnavailable, "%s", contract.FaultPolicyInvalid)
+	}
+	err := p.Rules.Decide(&policy.Input{
+		Identity: policy.Identity{
+			Policy: identity.Policy, Method: identity.Method, Issuer: identity.Issuer, Subject: identity.Subject,
+			KeyID: identity.KeyID, Claims: identity.Claims,
+		},
+		Request: request,
+	})
+	if err != nil {
+		return outcome.Refuse(outcome.AccessDenied, "%v", err)
+	}
+	return nil
+}
+
+// authorizeAgain asks the rules about whoever was admitted before.
+func (p *Policy) authorizeAgain(s *Standing, route string) error {
+	if p.Authorization == nil {
+		return nil
+	}
+	identity := p.Authenticator.As(s.Identity)
+	// Anonymous callers have no claims, also those who had shown some before.
+	if p.Rules != nil && p.Rules.ReadsClaims() && identity.Method == s.Identity.Method {
+		restored, ok := s.Claims.Restore(identity)
+		if !ok {
+			return outcome.Refuse(outcome.AccessDenied, "the claims were too many to be remembered, and the rules ask for them")
+		}
+		identity = restored
+	}
+	return p.authorize(identity, policy.Request{
+		Host: s.Host, Path: s.Path, Origin: s.Origin, Listener: s.Listener, Route: route, ClientIP: s.Client,
+	})
+}
