@@ -173,6 +173,8 @@ func (w *writer) verdict() {
 // the gateway's.
 func (w *writer) cannotTell(refusal *outcome.Refusal) string {
 	switch {
+	case refusal.Reason == outcome.AuthUnavailable && w.asksOthers():
+		return "the method asks a server that only pods of the gateway can ask: look at their audit records"
 	case refusal.Reason == outcome.AuthUnavailable && !w.question.FetchKeys:
 		return "the key set is at an address and was not fetched: say --fetch-keys to fetch it from here"
 	case refusal.Reason != outcome.PolicyUnavailable || w.decision.Route == nil:
@@ -185,6 +187,17 @@ func (w *writer) cannotTell(refusal *outcome.Refusal) string {
 		}
 	}
 	return ""
+}
+
+// asksOthers tells whether the method that was the last to be asked decides by
+// more than a key set or a file.
+func (w *writer) asksOthers() bool {
+	asked := w.decision.Asked
+	if len(asked) == 0 || asked[len(asked)-1].Method == nil {
+		return false
+	}
+	m := asked[len(asked)-1].Method
+	return m.JWT == nil && m.APIKey == nil && m.Basic == nil
 }
 
 func (w *writer) notes() {
