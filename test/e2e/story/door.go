@@ -80,6 +80,7 @@ func (w *World) DoorSteps() []Step {
 		{"A connection ends when its token does", d.expiry},
 		{"A rotated signing key is known at once, and a withdrawn one lets nobody in or stay", d.rotation},
 		{"A revocation closes the connections of whom it names at every pod within 2 s, until it ends", d.revocation},
+		{"A changed authorization rule closes exactly those whom it would refuse now", d.changedRule},
 		{"A policy that is only tried refuses nobody, and counts whom it would", d.dryRun},
 		{"Every connection has one opened and one closed audit record, and no credential is anywhere", d.nothingLeaks},
 	}

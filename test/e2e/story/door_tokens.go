@@ -30,7 +30,11 @@ const perPod = 4
 
 // token signs a token of the door's issuer for a subject.
 func (d *door) token(key, subject string, expires time.Time) (string, error) {
-	signed, err := d.signers[key].sign(doorIssuer, subject, expires)
+	return d.tokenWith(key, subject, expires, nil)
+}
+
+func (d *door) tokenWith(key, subject string, expires time.Time, claims map[string]any) (string, error) {
+	signed, err := d.signers[key].sign(doorIssuer, subject, expires, claims)
 	if err == nil {
 		d.shown.token(signed)
 	}

@@ -79,7 +79,7 @@ func KeySet(key *ecdsa.PrivateKey) ([]byte, error) {
 // Token signs a token of the quick start's issuer.
 func Token(key *ecdsa.PrivateKey, subject string, lifetime time.Duration) (string, error) {
 	s := &signer{key: key, id: keyID}
-	return s.sign(Issuer, subject, time.Now().Add(lifetime))
+	return s.sign(Issuer, subject, time.Now().Add(lifetime), nil)
 }
 
 // signer is one key of an issuer.
@@ -96,10 +96,14 @@ func newSigner(id string) (*signer, error) {
 	return &signer{key: key, id: id}, nil
 }
 
-// sign makes a token. Its expiry has whole seconds.
-func (s *signer) sign(issuer, subject string, expires time.Time) (string, error) {
-	token, err := jwt.NewBuilder().Issuer(issuer).Audience([]string{Audience}).Subject(subject).
-		IssuedAt(time.Now().Add(-time.Hour)).Expiration(expires).Build()
+// sign makes a token with further claims. Its expiry has whole seconds.
+func (s *signer) sign(issuer, subject string, expires time.Time, claims map[string]any) (string, error) {
+	builder := jwt.NewBuilder().Issuer(issuer).Audience([]string{Audience}).Subject(subject).
+		IssuedAt(time.Now().Add(-time.Hour)).Expiration(expires)
+	for name, value := range claims {
+		builder = builder.Claim(name, value)
+	}
+	token, err := builder.Build()
 	if err != nil {
 		return "", fmt.Errorf("build token: %w", err)
 	}
