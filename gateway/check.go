@@ -25,8 +25,13 @@ func Check(config []byte) error {
 	now := func() time.Time { return time.Time{} }
 	keySets := authn.NewKeySets(authn.KeySetOptions{Now: now, Logger: slog.New(slog.DiscardHandler)})
 	keySets.Close()
-	built := build(parsed, source{files: noFiles{}, keySets: keySets, now: now(), ports: (&Options{}).portsOf})
+	built := build(parsed, source{files: noFiles{}, keySets: keySets, now: now, ports: (&Options{}).portsOf})
 	var problems []error
+	for name, cas := range built.clients {
+		for _, problem := range cas.Problems(name, now()) {
+			problems = append(problems, fmt.Errorf("listener %q: %s", name, problem.Message))
+		}
+	}
 	for _, problem := range built.unusable {
 		problems = append(problems, fmt.Errorf("policy %q: %s", problem.Policy, problem.Message))
 	}

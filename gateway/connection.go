@@ -56,6 +56,8 @@ type visit struct {
 	network netip.Prefix
 	begin   time.Time
 	attempt audit.Attempt
+	// certificate that the caller showed in TLS.
+	certificate *clientcert.Certificate
 	// asks is true once the caller has sent a request.
 	asks bool
 }
@@ -108,12 +110,16 @@ func (v *visit) arrive(ctx context.Context) *admitted {
 	}
 	secure, hello, err := front.Handshake(ctx, v.conn)
 	v.attempt.ServerName, v.attempt.Listener = hello.ServerName, hello.Listener
+	v.attempt.Certificate = told(hello.Certificate)
 	if err != nil {
 		v.tlsFailed(hello, err)
 		return nil
 	}
 	v.metrics.Handshake(metrics.PhaseTLS, v.options.Now().Sub(v.begin))
 	v.conn = secure
+	state := secure.ConnectionState()
+	v.certificate = clientcert.Of(&state, v.snapshot.clients[hello.Listener])
+	v.attempt.Certificate = told(v.certificate.Leaf())
 	return v.converse(ctx, secure, hello)
 }
 
@@ -141,15 +147,6 @@ func (s *server) mourn(problem any) {
 	}
 	s.options.Logger.Error("connection failed by a mistake in the gateway: please report it",
 		"error", text, "stack", string(debug.Stack()))
-}
-
-func (v *visit) tlsFailed(hello listener.Hello, err error) {
-	refusal := asRefusal(err)
-	v.turnedAway(hello.Silent, refusal)
-	if refusal.Reason == outcome.TLSHandshakeFailed {
-		// Alerts, and the answer to HTTP without TLS, shall arrive.
-		v.linger(v.conn)
-	}
 }
 
 // turnedAway writes down why a caller did not even get to ask. silent is true for
@@ -197,6 +194,7 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 		standing: handshake.Standing{
 			Host: admission.Host, Path: admission.Path, Origin: v.attempt.Origin,
 			Listener: v.attempt.Listener, Client: v.client, Identity: withoutClaims(admission.Identity), Claims: authn.KeepClaims(&admission.Identity),
+			Certificate: v.certificate,
 		},
 		client:   proxy.Replay(secure, early),
 		upstream: admission.Upstream, limits: v.snapshot.limits,
@@ -219,11 +217,10 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hell
 	if err := secure.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, outcome.Refuse(outcome.ClientGone, "connection ended before our answer")
 	}
-	state := secure.ConnectionState()
 	caller := &handshake.Caller{
 		Request: request, Listener: hello.Listener, ServedBy: v.servedBy, Client: v.client,
 		Paced: v.paced, Waits: v.waits,
-		Certificate: clientcert.Of(&state),
+		Certificate: v.certificate,
 	}
 	admission, err := v.decide(ctx, caller)
 	return admission, early, err
@@ -268,6 +265,7 @@ func (v *visit) describe(secure *tls.Conn, a *handshake.Admission) *audit.Connec
 		ID:       v.bootID[:8] + "-" + strconv.FormatUint(v.connections.Add(1), 10),
 		Listener: v.attempt.Listener, Route: a.Route.Name, Policy: a.Identity.Policy,
 		Method: a.Identity.Method, Issuer: a.Identity.Issuer, Subject: a.Identity.Subject, KeyID: a.Identity.KeyID,
+		Certificate:   v.attempt.Certificate,
 		ClientAddress: v.attempt.ClientAddress, PeerAddress: v.attempt.PeerAddress, ServerName: v.attempt.ServerName,
 		Host: a.Host, Path: a.Path, Origin: v.attempt.Origin, Subprotocol: a.Subprotocol,
 		TLSVersion: tls.VersionName(state.Version), Cipher: tls.CipherSuiteName(state.CipherSuite),

@@ -5,6 +5,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/certs"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
@@ -39,6 +41,8 @@ type Enquiry struct {
 	ServerName string
 	// Head is its request, up to and with the empty line.
 	Head []byte
+	// ClientCertificates are those that it shows, its own one first.
+	ClientCertificates []*x509.Certificate
 	// Client is the address that it comes from, by TCP or the PROXY protocol.
 	Client netip.Addr
 	// Now is the clock. nil means the system's.
@@ -82,11 +86,16 @@ func Explain(ctx context.Context, e Enquiry) (*Explanation, error) {
 	if !e.FetchKeys {
 		keySets.Close()
 	}
-	s := build(config, source{files: e.Files, keySets: keySets, lockout: locked, now: o.Now(), ports: o.portsOf})
+	s := build(config, source{files: e.Files, keySets: keySets, lockout: locked, now: o.Now, ports: o.portsOf})
 	found := &Explanation{Limits: s.limits, Client: e.Client}
 	front, refusal := s.meet(found, &e)
 	if refusal != nil {
 		found.Refusal = refusal
+		return found, nil
+	}
+	certificate, err := clientcert.Show(e.ClientCertificates, s.clients[found.Listener.Name], o.Now())
+	if err != nil {
+		found.Refusal = asRefusal(err)
 		return found, nil
 	}
 	request, err := s.read(found, &e)
@@ -100,7 +109,9 @@ func Explain(ctx context.Context, e Enquiry) (*Explanation, error) {
 	}
 	found.Explanation = *door.Explain(ctx, s.rules, &handshake.Caller{
 		Request: request, Listener: found.Listener.Name, ServedBy: front.ServedBy, Client: found.Client,
+		Certificate: certificate,
 	})
+	found.Attempt.Certificate = told(certificate.Leaf())
 	return found, nil
 }
 

@@ -108,7 +108,7 @@ func (s *server) troubled() bool {
 func (s *server) swap(ctx context.Context, config contract.Config, tree *filewatch.Tree, replaced bool) {
 	previous := s.current.Load()
 	next := build(config, source{
-		files: tree, keySets: s.keySets, lockout: s.lockout, now: s.options.Now(), ports: s.options.portsOf, previous: previous,
+		files: tree, keySets: s.keySets, lockout: s.lockout, now: s.options.Now, ports: s.options.portsOf, previous: previous,
 	})
 	s.current.Store(next)
 	s.lockouts.keep(next.lockout.list.IDs())

@@ -73,6 +73,9 @@ func (s *server) problems() []contract.ReportProblem {
 		return nil
 	}
 	problems := slices.Concat(current.problems, current.unusable)
+	for name, cas := range current.clients {
+		problems = append(problems, cas.Problems(name, s.options.Now())...)
+	}
 	for _, policy := range current.policies {
 		problems = append(problems, policy.Problems()...)
 	}

@@ -115,6 +115,8 @@ func (s *server) reconsider(one *session.Session) sentence {
 	if current.config.KeepAdmitted {
 		return sentence{}
 	}
+	// By now the name may belong to another listener, which asks for more.
+	standing.Listener = current.listenerOf(standing.Listener, standing.Host)
 	ruling, err := current.rules.Reconsider(&standing)
 	if err != nil {
 		return sentence{closure: outcome.Close(outcome.AccessRevoked, outcome.ByGateway, err.Error())}

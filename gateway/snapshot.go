@@ -11,6 +11,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/certs"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
@@ -32,8 +33,10 @@ type snapshot struct {
 	trusts   map[string]*listener.Trust
 	served   map[string]*certs.Served
 	policies map[string]*authn.Policy
-	rules    *handshake.Rules
-	lockout  lockout
+	// clients are the CAs by the name of the listener that asks for certificates.
+	clients map[string]*clientcert.CAs
+	rules   *handshake.Rules
+	lockout lockout
 	// problems of certificates; those of policies are asked for anew each time.
 	problems []contract.ReportProblem
 	// unusable are the rules that cannot be compiled.
@@ -45,7 +48,7 @@ type source struct {
 	files    certs.Files
 	keySets  *authn.KeySets
 	lockout  lockout
-	now      time.Time
+	now      func() time.Time
 	ports    func(contract.Config) ports
 	previous *snapshot
 }
@@ -60,6 +63,7 @@ func build(config contract.Config, from source) *snapshot {
 		trusts:   map[string]*listener.Trust{},
 		served:   map[string]*certs.Served{},
 		policies: map[string]*authn.Policy{},
+		clients:  map[string]*clientcert.CAs{},
 	}
 	previous := from.previous
 	if previous == nil {
@@ -67,16 +71,22 @@ func build(config contract.Config, from source) *snapshot {
 	}
 	for i := range config.Listeners {
 		l := &config.Listeners[i]
-		served, problem := certs.Load(l, previous.lastGood(l), from.files, from.now)
+		served, problem := certs.Load(l, previous.lastGood(l), from.files, from.now())
 		if served != nil {
 			s.served[l.Name] = served
+		}
+		if l.ClientCertificates != nil {
+			s.clients[l.Name] = clientcert.New(l.ClientCertificates, previous.clients[l.Name])
 		}
 		if problem != nil {
 			s.problems = append(s.problems, *problem)
 		}
 	}
 	s.fronts = s.buildFronts()
-	s.rules = &handshake.Rules{Routes: match.NewRoutes(config.Routes), Policies: map[string]handshake.Policy{}, Revocations: from.lockout.list}
+	s.rules = &handshake.Rules{
+		Routes: match.NewRoutes(config.Routes), Policies: map[string]handshake.Policy{}, Revocations: from.lockout.list,
+		Clients: s.askClients(from.now),
+	}
 	s.lockout = from.lockout
 	authorizations := s.authorizations()
 	for i := range config.Policies {
@@ -135,6 +145,23 @@ func authorization(environment *policy.Environment, c *contract.Authorization) (
 	return compiled, nil
 }
 
+// askClients is what each listener asks of the certificates of its clients.
+func (s *snapshot) askClients(now func() time.Time) map[string]handshake.ClientCertificates {
+	asked := map[string]handshake.ClientCertificates{}
+	for i := range s.config.Listeners {
+		l := &s.config.Listeners[i]
+		cas := s.clients[l.Name]
+		if cas == nil {
+			continue
+		}
+		asked[l.Name] = handshake.ClientCertificates{
+			Required: l.ClientCertificates.Required, Complete: cas.Complete(),
+			Verify: func(c *clientcert.Certificate) (time.Time, error) { return cas.Verify(c, now()) },
+		}
+	}
+	return asked
+}
+
 // lastGood returns the pair that the listener serves. One of another Secret stays
 // good until that of the new one is there: a Secret that is misspelt, or not
 // mounted yet, must not end what works. A listener that has got other names
@@ -158,6 +185,9 @@ func (s *snapshot) buildFronts() map[string]*listener.Front {
 		if served := s.served[l.Name]; served != nil {
 			t.Certificate = served.Certificate
 		}
+		if cas := s.clients[l.Name]; cas != nil {
+			t.ClientCertificates = &listener.ClientCertificates{Required: l.ClientCertificates.Required, CAs: cas}
+		}
 		port := s.ports.of[l.Name]
 		if s.trusts[port] == nil {
 			s.trusts[port] = listener.NewTrust(l.ClientAddress)
@@ -169,6 +199,17 @@ func (s *snapshot) buildFronts() map[string]*listener.Front {
 		fronts[port] = listener.NewFront(t)
 	}
 	return fronts
+}
+
+// listenerOf is the listener that serves a host now at the port of another, which
+// is the answer where there is none.
+func (s *snapshot) listenerOf(name, host string) string {
+	if front := s.fronts[s.ports.of[name]]; front != nil {
+		if current, ok := front.ServedBy(host); ok {
+			return current
+		}
+	}
+	return name
 }
 
 // keeps tells whether this snapshot still has the place that a connection came

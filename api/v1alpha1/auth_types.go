@@ -10,6 +10,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:validation:XValidation:rule="self.anyOf.all(a, !has(a.apiKey) || self.anyOf.filter(b, has(b.apiKey) && (has(a.apiKey.from) ? a.apiKey.from.exists(s, has(b.apiKey.from) ? b.apiKey.from.exists(t, has(s.header) ? has(t.header) && s.header.lowerAscii() == t.header.lowerAscii() : has(s.subprotocol) ? has(t.subprotocol) && s.subprotocol == t.subprotocol : has(s.cookie) ? has(t.cookie) && s.cookie == t.cookie : has(t.query) && s.query == t.query) : has(s.header) && s.header.lowerAscii() == 'x-api-key') : (!has(b.apiKey.from) || b.apiKey.from.exists(t, has(t.header) && t.header.lowerAscii() == 'x-api-key')))).size() == 1)",message="two apiKey methods of a policy must not read the same header, subprotocol, cookie or query (default X-API-Key): one of them could never be asked"
 // +kubebuilder:validation:XValidation:rule="has(self.origins) || !self.anyOf.exists(m, has(m.basic) || (has(m.jwt) && has(m.jwt.from) && m.jwt.from.exists(s, has(s.cookie) || has(s.query))) || (has(m.apiKey) && has(m.apiKey.from) && m.apiKey.from.exists(s, has(s.cookie) || has(s.query))))",message="basic and credentials in a cookie or a query need origins: without a list of pages, any page could connect with the credential of whoever looks at it"
 // +kubebuilder:validation:XValidation:rule="self.anyOf.filter(m, has(m.basic)).size() <= 1",message="basic may be used only once in a policy: a second one could never be asked"
+// +kubebuilder:validation:XValidation:rule="has(self.origins) || !self.anyOf.exists(m, has(m.clientCertificate))",message="clientCertificate needs origins: browsers show a certificate to any page, so that without a list of pages any of them could connect as whoever looks at it"
+// +kubebuilder:validation:XValidation:rule="self.anyOf.filter(m, has(m.clientCertificate)).size() <= 1",message="clientCertificate may be used only once in a policy: a second one could never be asked"
 // +kubebuilder:validation:XValidation:rule="!self.anyOf.exists(m, has(m.anonymous)) || (has(self.anyOf[self.anyOf.size() - 1].anonymous) && self.anyOf.filter(m, has(m.anonymous)).size() == 1)",message="anonymous must be the last method of anyOf: no method after it would ever be asked"
 type AuthPolicy struct {
 	// name of the policy, unique in the gateway.
@@ -85,7 +87,7 @@ type OnExpiry struct {
 
 // AuthMethod is exactly one way to prove who is connecting.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.jwt) ? 1 : 0) + (has(self.apiKey) ? 1 : 0) + (has(self.basic) ? 1 : 0) + (has(self.anonymous) ? 1 : 0) == 1",message="exactly one of jwt, apiKey, basic and anonymous must be set"
+// +kubebuilder:validation:XValidation:rule="(has(self.jwt) ? 1 : 0) + (has(self.apiKey) ? 1 : 0) + (has(self.basic) ? 1 : 0) + (has(self.clientCertificate) ? 1 : 0) + (has(self.anonymous) ? 1 : 0) == 1",message="exactly one of jwt, apiKey, basic, clientCertificate and anonymous must be set"
 type AuthMethod struct {
 	// jwt accepts signed JSON Web Tokens (RFC 7519).
 	// +optional
@@ -99,6 +101,11 @@ type AuthMethod struct {
 	// policy must have origins.
 	// +optional
 	Basic *BasicMethod `json:"basic,omitempty"`
+
+	// clientCertificate accepts certificates that clients show in TLS to a listener
+	// with clientCertificates. The policy must have origins.
+	// +optional
+	ClientCertificate *ClientCertificateMethod `json:"clientCertificate,omitempty"`
 
 	// anonymous admits callers that showed no credential.
 	// +optional
@@ -288,6 +295,47 @@ type BasicMethod struct {
 	// +required
 	SecretRef LocalKeyReference `json:"secretRef"`
 }
+
+// CertificateName is a name that a certificate holds.
+//
+// +kubebuilder:validation:Enum=SubjectAltNameURI;SubjectAltNameDNS;SubjectAltNameEmail;Subject
+type CertificateName string
+
+// The names that may tell who a client is.
+const (
+	CertificateNameURI     CertificateName = "SubjectAltNameURI"
+	CertificateNameDNS     CertificateName = "SubjectAltNameDNS"
+	CertificateNameEmail   CertificateName = "SubjectAltNameEmail"
+	CertificateNameSubject CertificateName = "Subject"
+)
+
+// ClientCertificateMethod accepts certificates that the CAs of the listener have
+// signed. Their issuer and the name in them are the identity.
+type ClientCertificateMethod struct {
+	// identityFrom says which name in the certificate tells who the client is: its
+	// one URI, DNS name or email address, or its whole subject as RFC 2253 writes
+	// it (CN=device-7,OU=plant,O=Acme). A certificate without such a name, or with
+	// two of them, is a bad credential.
+	// +required
+	IdentityFrom CertificateName `json:"identityFrom"`
+
+	// patterns are the names that are accepted: exact ones, or with one "*" that
+	// stands for one part of the name: no dot in a DNS name, no slash in a URI, no
+	// comma in a subject. Default: all names that the CAs have certified.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Patterns []CertificateNamePattern `json:"patterns,omitempty"`
+}
+
+// CertificateNamePattern is a name in a certificate, with at most one "*".
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=512
+// +kubebuilder:validation:XValidation:rule="self.indexOf('*') == self.lastIndexOf('*')",message="a pattern may hold one * only"
+// +kubebuilder:validation:XValidation:rule="self != '*'",message="to accept every name that the CAs have certified, leave patterns out"
+type CertificateNamePattern string
 
 // MissingOrigin says what happens to a request without an Origin header.
 //

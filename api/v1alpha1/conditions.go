@@ -106,6 +106,11 @@ const (
 	ReasonRouteConflict = "RouteConflict"
 	// ReasonKeySetUnavailable: a pod reports that it could never fetch a key set.
 	ReasonKeySetUnavailable = "KeySetUnavailable"
+	// ReasonClientCertificatesNotAsked: a route's policy accepts client
+	// certificates, and a listener that leads to it asks for none.
+	ReasonClientCertificatesNotAsked = "ClientCertificatesNotAsked"
+	// ReasonClientCAInvalid: a pod reports that it cannot use the CAs of clients.
+	ReasonClientCAInvalid = "ClientCAInvalid"
 	// ReasonWaitingForPods: no pod has reported on its Secrets yet.
 	ReasonWaitingForPods = "WaitingForPods"
 

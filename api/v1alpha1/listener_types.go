@@ -118,6 +118,72 @@ type ListenerTLS struct {
 	// certificate says where the listener's certificate comes from.
 	// +required
 	Certificate CertificateSource `json:"certificate"`
+
+	// clientCertificates has clients show a certificate in TLS. Absent: they are
+	// not asked for one. A policy decides with its method clientCertificate what
+	// one is good for.
+	// +optional
+	ClientCertificates *ClientCertificates `json:"clientCertificates,omitempty"`
+}
+
+// ClientCertificateMode says what happens to clients without a certificate.
+//
+// +kubebuilder:validation:Enum=Require;Optional
+type ClientCertificateMode string
+
+// The modes of client certificates. In both of them a certificate that is shown
+// and does not verify ends the TLS handshake.
+const (
+	// ClientCertificatesRequire ends the TLS handshake of clients without one.
+	ClientCertificatesRequire ClientCertificateMode = "Require"
+	// ClientCertificatesOptional lets them go on.
+	ClientCertificatesOptional ClientCertificateMode = "Optional"
+)
+
+// ClientCertificates says which certificates clients may show, and whether they
+// must (mutual TLS).
+type ClientCertificates struct {
+	// mode is Require, which ends the TLS handshake of a client without a
+	// certificate, or Optional, which lets it go on to other methods.
+	// +required
+	Mode ClientCertificateMode `json:"mode"`
+
+	// caRefs name the CAs that certify clients: bundles of CA certificates in PEM,
+	// at most 64 in all. Clients have to send every certificate between their own
+	// and that of the CA. A bundle that goes missing or is malformed keeps its
+	// last good content; to withdraw trust, take the CA out of the bundle.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	CARefs []CAReference `json:"caRefs"`
+}
+
+// CAReferenceKind is a kind of object that holds a CA bundle.
+//
+// +kubebuilder:validation:Enum=ConfigMap
+type CAReferenceKind string
+
+// CAReference names a CA bundle in the gateway's own namespace.
+type CAReference struct {
+	// kind of the object. Default ConfigMap.
+	// +optional
+	Kind CAReferenceKind `json:"kind,omitempty"`
+
+	// name of the object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Name string `json:"name"`
+
+	// key within the object. Default ca.crt.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	// +kubebuilder:validation:XValidation:rule="self != '.' && self != '..' && !self.startsWith('..')",message="key must not begin with two dots"
+	Key string `json:"key,omitempty"`
 }
 
 // CertificateSource is exactly one source of a listener's certificate.

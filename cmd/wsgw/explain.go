@@ -29,8 +29,10 @@ type explainFlags struct {
 	files  *[]string
 	source request.Source
 	client string
-	fetch  bool
-	output string
+	// certificate is the file with what the client shows in TLS.
+	certificate string
+	fetch       bool
+	output      string
 }
 
 func newExplain(s streams) *cobra.Command {
@@ -47,7 +49,8 @@ that --fetch-keys fetches the key sets of policies from their addresses.
 
 A credential does not belong on a command line, where others can read it. Where
 the last word of a header or a subprotocol is @FILE it is read from that file, @-
-from standard input, and --header-file reads whole headers. What is shown of
+from standard input, and --header-file reads whole headers. --client-cert takes the
+certificate without its key: that the client has the key is taken for granted. What is shown of
 headers that may carry credentials is their length.
 
 Limits that depend on other connections, draining and the backend's own answer
@@ -71,6 +74,7 @@ cannot be told, because a Secret, ConfigMap or key set is not at hand.`,
 	f.StringArrayVar(&flags.source.Origins, "origin", nil, "the Origin header: scheme and host of the page that connects")
 	f.StringArrayVar(&flags.source.Subprotocols, "subprotocol", nil, "subprotocol that the client offers; may be given several times")
 	f.StringVar(&flags.client, "source-ip", "", "address that the client comes from; a header that a proxy there may set is followed (default "+assumedClient+", which nobody has)")
+	f.StringVar(&flags.certificate, "client-cert", "", "file with the certificate that the client shows in TLS, and those above it, in PEM; its key is not needed")
 	f.BoolVar(&flags.fetch, "fetch-keys", false, "fetch key sets from their addresses")
 	f.StringVarP(&flags.output, "output", "o", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -123,6 +127,10 @@ func decide(ctx context.Context, s streams, flags *explainFlags) (*explanation.R
 		return nil, err
 	}
 	question.Head = asked.Head
+	certificates, err := readCertificates(flags.certificate)
+	if err != nil {
+		return nil, err
+	}
 	found, err := findGateway(ctx, s, *flags.files)
 	if err != nil {
 		return nil, err
@@ -130,7 +138,7 @@ func decide(ctx context.Context, s streams, flags *explainFlags) (*explanation.R
 	question.Missing = found.missing
 	decision, err := gateway.Explain(ctx, gateway.Enquiry{
 		Config: found.config, Revocations: found.revocations, Files: found.set.Volumes(found.gateway.Namespace), FetchKeys: flags.fetch,
-		Port: asked.Port, ServerName: asked.ServerName, Head: asked.Head, Client: client.Unmap(), Now: time.Now,
+		Port: asked.Port, ServerName: asked.ServerName, Head: asked.Head, Client: client.Unmap(), ClientCertificates: certificates, Now: time.Now,
 	})
 	if err != nil {
 		return nil, err

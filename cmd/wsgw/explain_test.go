@@ -30,7 +30,13 @@ const (
 // explanation runs wsgw explain on the manifests of testdata/explain.
 func explanation(t *testing.T, stdin string, args ...string) (out, log string, exit int) {
 	t.Helper()
-	cmd := exec.Command(program, append([]string{"explain", "-f", explained}, args...)...)
+	return finished(t, stdin, append([]string{"explain", "-f", explained}, args...)...)
+}
+
+// finished is what the program says, and how it ends.
+func finished(t *testing.T, stdin string, args ...string) (out, log string, exit int) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -42,6 +42,14 @@ func document(kind, name, rest string) string {
 	return "---\napiVersion: v1\nkind: " + kind + "\nmetadata: {name: " + name + "}\n" + rest + "\n"
 }
 
+// validation is what a file is told.
+type validation struct {
+	text string
+	args []string
+	want []string
+	exit int
+}
+
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	ca := wstest.NewCA(t)
@@ -52,12 +60,7 @@ func TestValidate(t *testing.T) {
 	service := document("Service", "echo", "spec: {ports: [{port: 8080}]}")
 	keys := document("Secret", "keys", "stringData: {sensor: sixteen-characters}")
 	whole := gatewayHead + keysPolicy + keysRoute
-	tests := map[string]struct {
-		text string
-		args []string
-		want []string
-		exit int
-	}{
+	tests := map[string]validation{
 		"everything is there": {
 			text: whole + pair("ws.example.com") + service + keys,
 			args: []string{"--strict"},
@@ -117,6 +120,18 @@ func TestValidate(t *testing.T) {
 			exit: 1,
 			want: []string{`gw.yaml:1: spec.authPolicies[users].anyOf[0].jwt.jwks.configMapRef: key "jwks.json" of ConfigMap "jwks" is no usable key set`},
 		},
+	}
+	trusting := strings.Replace(gatewayHead, "{name: pair}}", "{name: pair}}, clientCertificates: {mode: Require, caRefs: [{name: partners}]}", 1)
+	tests["CAs of clients"] = validation{
+		text: strings.Replace(whole, gatewayHead, trusting, 1) + pair("ws.example.com") + service + keys +
+			document("ConfigMap", "partners", "data:\n  ca.crt: |\n"+indent(ca.PEM)),
+		args: []string{"--strict"}, want: []string{`gw.yaml:1: WebSocketGateway "edge" is valid`},
+	}
+	tests["CAs of clients that are none"] = validation{
+		text: strings.Replace(whole, gatewayHead, trusting, 1) +
+			document("ConfigMap", "partners", "data:\n  ca.crt: |\n"+indent(ca.Issue(t, "ws.example.com").Certificate)),
+		exit: 1,
+		want: []string{`gw.yaml:1: spec.listeners[public].tls.clientCertificates.caRefs[0]: key "ca.crt" of ConfigMap "partners" is no usable CA bundle`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -78,10 +78,12 @@ func (c *compiler) method(policy string, index int, spec *wsv1alpha1.AuthMethod)
 		return contract.Method{Basic: &contract.Basic{
 			File: contract.SecretKey{Secret: ref.Name, Key: keyOr(ref, contract.DefaultUsersKey)},
 		}}, true
+	case spec.ClientCertificate != nil:
+		return contract.Method{ClientCertificate: certificateMethod(spec.ClientCertificate)}, true
 	case spec.Anonymous != nil:
 		return contract.Method{Anonymous: &contract.Anonymous{}}, true
 	}
-	c.invalid(methodField(policy, index), "the method has no kind that this release knows: set exactly one of jwt, apiKey, basic and anonymous")
+	c.invalid(methodField(policy, index), "the method has no kind that this release knows: set exactly one of jwt, apiKey, basic, clientCertificate and anonymous")
 	return contract.Method{}, false
 }
 
@@ -157,9 +159,9 @@ func (c *compiler) checkOrigins(spec *wsv1alpha1.AuthPolicy) {
 		case method.APIKey != nil:
 			from = method.APIKey.From
 		}
-		if spec.AnyOf[i].Basic != nil || slices.ContainsFunc(from, func(s wsv1alpha1.CredentialSource) bool { return s.Cookie != "" || s.Query != "" }) {
+		if spec.AnyOf[i].Basic != nil || wantsCertificate(spec.AnyOf[i]) || slices.ContainsFunc(from, func(s wsv1alpha1.CredentialSource) bool { return s.Cookie != "" || s.Query != "" }) {
 			c.invalid(methodField(spec.Name, i),
-				"policy %q reads a password, or a credential from a cookie or a query, and lists no origins, so that any page could connect with the credential of whoever looks at it: add origins",
+				"policy %q reads a password, a client certificate, or a credential from a cookie or a query, and lists no origins, so that any page could connect with the credential of whoever looks at it: add origins",
 				spec.Name)
 		}
 	}

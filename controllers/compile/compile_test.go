@@ -311,7 +311,7 @@ func TestReferences(t *testing.T) {
 	if diff := cmp.Diff([]string{"device-keys", "htpasswd", "pair", "shared", "wsgw-edge.alpha"}, compile.MountedSecrets(gw)); diff != "" {
 		t.Errorf("Secrets:\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"jwks"}, compile.ConfigMaps(gw)); diff != "" {
+	if diff := cmp.Diff([]string{"jwks", "partners"}, compile.ConfigMaps(gw)); diff != "" {
 		t.Errorf("ConfigMaps:\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"echo", "next", "old"}, compile.Services(gw)); diff != "" {

@@ -58,6 +58,7 @@ func Config(gw *wsv1alpha1.WebSocketGateway, refs Refs, previous *contract.Confi
 	}
 	c.checkAddressing()
 	c.countRoutes()
+	c.checkUnasked()
 	c.encode()
 	slices.SortFunc(c.result.Problems, compareProblems)
 	slices.SortFunc(c.result.Unchecked, compareReferences)

@@ -4,6 +4,8 @@
 package compile
 
 import (
+	"fmt"
+
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
@@ -22,7 +24,7 @@ func (c *compiler) keySet(policy string, index int, spec *wsv1alpha1.JWTMethod) 
 		inline, ok := c.content(content{
 			field: field + ".configMapRef", ref: spec.JWKS.ConfigMapRef, standard: contract.DefaultKeySetKey,
 			purpose: "key set", check: checkKeySet,
-			lastGood: c.lastKeySet(policy, spec.Issuer).Inline,
+			lastGood: c.lastKeySet(policy, spec.Issuer).Inline, otherwise: answers503,
 		})
 		return contract.KeySet{Inline: inline}, ok
 	case spec.JWKS.CARef != nil:
@@ -34,12 +36,15 @@ func (c *compiler) keySet(policy string, index int, spec *wsv1alpha1.JWTMethod) 
 		bundle, ok := c.content(content{
 			field: field + ".caRef", ref: spec.JWKS.CARef, standard: contract.DefaultCAKey,
 			purpose: "CA bundle", check: checkCABundle,
-			lastGood: last.CABundle,
+			lastGood: last.CABundle, otherwise: answers503,
 		})
 		return contract.KeySet{URI: spec.JWKS.URI, CABundle: bundle}, ok
 	}
 	return contract.KeySet{URI: spec.JWKS.URI}, true
 }
+
+// answers503 is what a policy without its key set comes to.
+const answers503 = "routes of this policy answer 503"
 
 // lastKeySet is the key set that is in force for an issuer in a policy.
 func (c *compiler) lastKeySet(policy, issuer string) contract.KeySet {
@@ -68,8 +73,12 @@ type content struct {
 	// check returns the content in its normal form. Its error is what the user
 	// reads. empty tells that the content is well formed and holds nothing.
 	check func(string) (normal string, err error)
-	// lastGood stays in force while the content is malformed.
-	lastGood string
+	// lastGood stays in force while the content is malformed, and with keepMissing
+	// also while it is gone.
+	lastGood    string
+	keepMissing bool
+	// otherwise says what happens without it.
+	otherwise string
 }
 
 // content tells apart what is gone from what is broken. A ConfigMap, key or
@@ -83,16 +92,14 @@ func (c *compiler) content(want content) (string, bool) {
 		return "", false
 	}
 	if !found {
-		c.unresolved(want.field+".name", wsv1alpha1.ReasonConfigMapNotFound,
+		return c.gone(want, ".name", wsv1alpha1.ReasonConfigMapNotFound, fmt.Sprintf(
 			"ConfigMap %q does not exist in namespace %q: create it with the %s under the key %q",
-			name, c.gw.Namespace, want.purpose, key)
-		return "", false
+			name, c.gw.Namespace, want.purpose, key))
 	}
 	text, found := configMap.Data[key]
 	if !found {
-		c.unresolved(want.field+".key", wsv1alpha1.ReasonConfigMapKeyNotFound,
-			"ConfigMap %q has no key %q: put the %s there, or set key to where it is", name, key, want.purpose)
-		return "", false
+		return c.gone(want, ".key", wsv1alpha1.ReasonConfigMapKeyNotFound, fmt.Sprintf(
+			"ConfigMap %q has no key %q: put the %s there, or set key to where it is", name, key, want.purpose))
 	}
 	normal, err := want.check(text)
 	if err == nil {
@@ -102,15 +109,29 @@ func (c *compiler) content(want content) (string, bool) {
 	return c.malformed(want, key, err)
 }
 
-func (c *compiler) malformed(want content, key string, err error) (string, bool) {
-	const say = "key %q of ConfigMap %q is no usable %s: %v; repair the content"
-	if want.lastGood == "" || isEmpty(err) {
-		c.unresolved(want.field, wsv1alpha1.ReasonConfigMapInvalid,
-			say+", until then routes of this policy answer 503", key, want.ref.Name, want.purpose, err)
+func (c *compiler) gone(want content, part, reason, problem string) (string, bool) {
+	if !want.keepMissing {
+		c.unresolved(want.field+part, reason, "%s", problem)
 		return "", false
 	}
-	c.unresolved(want.field, wsv1alpha1.ReasonConfigMapInvalid,
-		say+", until then its last good content stays in force", key, want.ref.Name, want.purpose, err)
+	return c.fallBack(want, want.field+part, reason, problem)
+}
+
+func (c *compiler) malformed(want content, key string, err error) (string, bool) {
+	if isEmpty(err) && !want.keepMissing {
+		want.lastGood = ""
+	}
+	return c.fallBack(want, want.field, wsv1alpha1.ReasonConfigMapInvalid, fmt.Sprintf(
+		"key %q of ConfigMap %q is no usable %s: %v; repair the content", key, want.ref.Name, want.purpose, err))
+}
+
+// fallBack reports a problem and returns the last good content, if there is one.
+func (c *compiler) fallBack(want content, field, reason, problem string) (string, bool) {
+	if want.lastGood == "" {
+		c.unresolved(field, reason, "%s, until then %s", problem, want.otherwise)
+		return "", false
+	}
+	c.unresolved(field, reason, "%s, until then its last good content stays in force", problem)
 	c.inline += len(want.lastGood)
 	return want.lastGood, true
 }

@@ -26,6 +26,8 @@ func (c *compiler) listeners() []contract.Listener {
 			MinTLSVersion:     minTLSVersion(listener.TLS.Profile),
 			CertificateSecret: certificateSecret(c.gw.Name, listener),
 			ClientAddress:     c.clientAddress(listener),
+
+			ClientCertificates: c.clientCertificates(listener),
 		})
 	}
 	slices.SortFunc(list, func(a, b contract.Listener) int { return cmp.Compare(a.Name, b.Name) })

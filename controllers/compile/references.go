@@ -45,6 +45,7 @@ func References(gw *wsv1alpha1.WebSocketGateway, issued bool) []Reference {
 	var list []Reference
 	for i := range gw.Spec.Listeners {
 		list = append(list, certificateReferences(gw.Name, &gw.Spec.Listeners[i], issued)...)
+		list = append(list, caReferences(&gw.Spec.Listeners[i])...)
 	}
 	for i := range gw.Spec.AuthPolicies {
 		policy := &gw.Spec.AuthPolicies[i]
@@ -83,6 +84,19 @@ func certificateReferences(gateway string, listener *wsv1alpha1.Listener, issued
 		list = append(list, Reference{
 			Field: field + ".issuerRef", Kind: KindSecret, Name: CertificateSecretName(gateway, listener.Name), Keys: pair,
 		})
+	}
+	return list
+}
+
+func caReferences(listener *wsv1alpha1.Listener) []Reference {
+	var list []Reference
+	if wanted := listener.TLS.ClientCertificates; wanted != nil {
+		for i := range wanted.CARefs {
+			list = append(list, Reference{
+				Field: caField(listener.Name, i) + ".name", Kind: KindConfigMap, Name: wanted.CARefs[i].Name,
+				Keys: []string{cmp.Or(wanted.CARefs[i].Key, contract.DefaultCAKey)},
+			})
+		}
 	}
 	return list
 }

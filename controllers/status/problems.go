@@ -107,13 +107,13 @@ func (p *pass) podProblems(pods []*Pod) []Problem {
 }
 
 // concernsReference leaves out the Secrets that cert-manager fills
-// (CertificatesReady is about them), ports, and key sets of which a good copy
-// is in force: the outage of a key server is no fault of the spec.
+// (CertificatesReady is about them), ports, and key sets and CAs of which a good
+// copy is in force: the outage of a key server is no fault of the spec.
 func (p *pass) concernsReference(reported *contract.ReportProblem) bool {
 	switch reported.Reason {
 	case contract.ProblemSecretNotFound, contract.ProblemSecretKeyNotFound, contract.ProblemSecretInvalid:
 		return reported.Listener == "" || !p.managed(reported.Listener)
-	case contract.ProblemKeySetUnavailable:
+	case contract.ProblemKeySetUnavailable, contract.ProblemClientCAInvalid:
 		return !reported.Serving
 	default:
 		return false
@@ -132,6 +132,9 @@ func (p *pass) problem(reported *contract.ReportProblem) Problem {
 			reported.Secret, p.gw.Namespace)
 	case contract.ProblemSecretKeyNotFound:
 		problem.Message = fmt.Sprintf("Secret %q has no key %q: add it", reported.Secret, reported.Key)
+	case contract.ProblemClientCAInvalid:
+		problem.Field = "spec.listeners[" + reported.Listener + "].tls.clientCertificates.caRefs"
+		problem.Message = reported.Message
 	case contract.ProblemKeySetUnavailable:
 		problem.Message = reported.Message // which has the address and the remedy
 	default:

@@ -27,6 +27,7 @@ func (p *pass) warnings() []string {
 	found = append(found, p.unmanaged()...)
 	found = append(found, p.renewals()...)
 	found = append(found, p.keySets()...)
+	found = append(found, p.clientCAs()...)
 	return found[:min(len(found), maxItems)]
 }
 
@@ -116,6 +117,26 @@ func (p *pass) keySets() []string {
 			}
 			text := fmt.Sprintf("policy %q: %s; the last good key set stays in force.",
 				problem.Policy, problem.Message)
+			if !slices.Contains(found, text) {
+				found = append(found, text)
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// clientCAs of which some have expired while others serve.
+func (p *pass) clientCAs() []string {
+	pods, _ := p.reporters()
+	var found []string
+	for _, pod := range pods {
+		for i := range pod.Report.Problems {
+			problem := &pod.Report.Problems[i]
+			if problem.Reason != contract.ProblemClientCAInvalid || !problem.Serving {
+				continue
+			}
+			text := fmt.Sprintf("listener %q: %s.", problem.Listener, problem.Message)
 			if !slices.Contains(found, text) {
 				found = append(found, text)
 			}

@@ -144,12 +144,13 @@ func TestEveryFieldIsOnThePage(t *testing.T) {
 		long := exampleConnection()
 		long.Path, long.Resumed, long.PeerAddress = strings.Repeat("/x", 1000), true, "10.0.0.1:443"
 		long.WouldRefuse, long.WouldRefuseDetail = outcome.BadCredential, "token expired"
+		long.Certificate = &audit.Certificate{Subject: "CN=device-7", Issuer: "CN=partners", Serial: "7f"}
 		closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "why")
 		log.Opened(long)
 		log.Progress(long, audit.Traffic{})
 		log.Closed(long, audit.Traffic{}, closure)
 		attempt := exampleAttempt()
-		attempt.Path, attempt.PeerAddress = long.Path, long.PeerAddress
+		attempt.Path, attempt.PeerAddress, attempt.Certificate = long.Path, long.PeerAddress, long.Certificate
 		for range 20 {
 			log.Denied(attempt, outcome.Refuse(outcome.BadCredential, "why"))
 		}

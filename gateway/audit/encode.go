@@ -134,6 +134,14 @@ type request struct {
 	Host          string `json:"host,omitempty"`
 	Path          string `json:"path,omitempty"`
 	Origin        string `json:"origin,omitempty"`
+
+	certificate
+}
+
+type certificate struct {
+	Subject string `json:"client_certificate_subject,omitempty"`
+	Issuer  string `json:"client_certificate_issuer,omitempty"`
+	Serial  string `json:"client_certificate_serial,omitempty"`
 }
 
 type traffic struct {
@@ -205,6 +213,19 @@ func (c *cleaner) request(a *Attempt) request {
 		Host:          c.address(maxTextBytes, "host", a.Host),
 		Path:          c.address(maxPathBytes, "path", a.Path),
 		Origin:        c.address(maxTextBytes, "origin", a.Origin),
+
+		certificate: c.certificate(a.Certificate),
+	}
+}
+
+func (c *cleaner) certificate(from *Certificate) certificate {
+	if from == nil {
+		return certificate{}
+	}
+	return certificate{
+		Subject: c.text("client_certificate_subject", from.Subject),
+		Issuer:  c.text("client_certificate_issuer", from.Issuer),
+		Serial:  c.text("client_certificate_serial", from.Serial),
 	}
 }
 
@@ -215,6 +236,7 @@ func (c *cleaner) connection(from *Connection) connection {
 			Listener: from.Listener, Route: from.Route, Policy: from.Policy, ClientAddress: from.ClientAddress,
 			PeerAddress: from.PeerAddress,
 			ServerName:  from.ServerName, Host: from.Host, Path: from.Path, Origin: from.Origin,
+			Certificate: from.Certificate,
 		}),
 		AuthMethod:  c.text("auth_method", from.Method),
 		Issuer:      c.upTo(maxIssuerBytes, "issuer", from.Issuer),

@@ -105,6 +105,7 @@ func FuzzRecord(f *testing.F) {
 			ID: text, Listener: other, Route: text, Policy: other, Method: text, Issuer: other, Subject: text, KeyID: other,
 			ClientAddress: text, ServerName: other, Host: text, Path: other, Origin: text, Subprotocol: other,
 			TLSVersion: text, Cipher: other, Group: text, Upstream: other, WouldRefuseDetail: text,
+			Certificate: &audit.Certificate{Subject: text, Issuer: other, Serial: text},
 		}
 		traffic := audit.Traffic{MessagesFromClient: n, BytesToClient: ^n}
 		for _, use := range []func(*audit.Log){
@@ -114,7 +115,7 @@ func FuzzRecord(f *testing.F) {
 				log.Closed(c, traffic, &outcome.Closure{Reason: outcome.ClientClosed, Code: code, Initiator: outcome.ByClient, Detail: text})
 			},
 			func(log *audit.Log) {
-				log.Denied(&audit.Attempt{ClientAddress: text, Host: text, Path: other, Origin: text}, &outcome.Refusal{Reason: outcome.NoRoute, Detail: other})
+				log.Denied(&audit.Attempt{ClientAddress: text, Host: text, Path: other, Origin: text, Certificate: c.Certificate}, &outcome.Refusal{Reason: outcome.NoRoute, Detail: other})
 			},
 		} {
 			line := written(t, use)

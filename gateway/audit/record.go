@@ -22,6 +22,8 @@ type Connection struct {
 	Issuer  string
 	Subject string
 	KeyID   string
+	// Certificate that the client showed in TLS, nil for none.
+	Certificate *Certificate
 	// ClientAddress is IP or IP:PORT.
 	ClientAddress string
 	// PeerAddress is where the TCP connection came from, IP:PORT, if that is
@@ -73,4 +75,14 @@ type Attempt struct {
 	// Path without the query.
 	Path   string
 	Origin string
+	// Certificate that the client showed in TLS. Where the refusal says that it is
+	// bad, nobody has vouched for what it says of itself.
+	Certificate *Certificate
+}
+
+// Certificate is what records tell of a client certificate.
+type Certificate struct {
+	// Subject and Issuer are distinguished names, Serial is in lower-case
+	// hexadecimal.
+	Subject, Issuer, Serial string
 }

@@ -20,6 +20,8 @@ const (
 	MethodAnonymous = "anonymous"
 	// MethodNone is that of callers whom a policy in dry run would have refused.
 	MethodNone = "none"
+
+	MethodClientCertificate = "clientCertificate"
 )
 
 // Identity says who was let in, and by what. Policy, Issuer and Subject
@@ -30,10 +32,12 @@ type Identity struct {
 	// Method is one of the Method constants.
 	Method string
 	// Issuer is the iss claim of a token, the name of the Secret of an API key or
-	// a password, and empty for anonymous callers.
+	// a password, the distinguished name of the CA that signed a client
+	// certificate, and empty for anonymous callers.
 	Issuer string
 	// Subject is the sub claim of a token (empty when it has none), the
-	// identifier of an API key, the name of a user, and empty for anonymous callers.
+	// identifier of an API key, the name of a user, the name in a client
+	// certificate, and empty for anonymous callers.
 	Subject string
 	// KeyID is the kid of the key in our key set that verified a token (empty
 	// when that key has none), or the identifier of an API key.
@@ -45,8 +49,8 @@ type Identity struct {
 	// caller showed in TLS, in lower-case hexadecimal without leading zeros; empty
 	// where there was none. It is set whatever the method was.
 	CertificateSerial string
-	// Claims of a token as its JSON says, numbers as json.Number; an API key and
-	// a user have the claim sub. Nobody may change the map.
+	// Claims of a token as its JSON says, numbers as json.Number; an API key, a
+	// user and a client certificate have the claim sub. Nobody may change the map.
 	Claims map[string]any
 	// ExpiresAt is the moment from which the same credential would be refused,
 	// clock skew included; zero when it does not expire.
@@ -76,6 +80,8 @@ type Request struct {
 	// Certificate is the client certificate of the TLS connection, verified by the
 	// CAs of its listener; nil when the client showed none.
 	Certificate *x509.Certificate
+	// CertificateExpires is when it, or a CA above it, expires.
+	CertificateExpires time.Time
 	// Asked, if not nil, is told what each method of a policy has answered: its
 	// place among those of the policy, anonymous not counted, and its error.
 	Asked func(method int, err error)

@@ -74,6 +74,8 @@ func (b *builder) method(methods []contract.Method, i int) {
 	case method.Basic != nil:
 		b.challenge(`Basic realm="websocket", charset="UTF-8"`)
 		b.basic(&method.Basic.File)
+	case method.ClientCertificate != nil:
+		b.policy.methods = append(b.policy.methods, newCertificateMethod(b.policy.name, method.ClientCertificate))
 	case method.Anonymous != nil:
 		b.policy.anonymous = true
 	}

@@ -5,6 +5,7 @@ package authn
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"slices"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -29,6 +30,9 @@ type Proof struct {
 	id string
 
 	key [sha256.Size]byte
+	// Of a client certificate: the name in id, and the certificate itself, which is
+	// public and which the TLS connection holds anyway.
+	certificate *x509.Certificate
 }
 
 func proofOfToken(t *token, key verificationKey, source contract.Source) *Proof {

@@ -4,6 +4,7 @@
 package authn_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -66,8 +67,14 @@ func TestAnAdmittedCallerIsJudgedAsTheSameRequestWouldBe(t *testing.T) {
 		"tokens of admins": edited(func(m *contract.JWT) {
 			m.RequiredClaims = map[string][]string{"org": {"acme"}, "role": {"admin"}}
 		}),
-		"tokens in a cookie": edited(func(m *contract.JWT) { m.From = []contract.Source{{Cookie: "session"}} }),
-		"tokens in a query":  edited(func(m *contract.JWT) { m.From = []contract.Source{{Query: "token"}} }),
+		"tokens in a cookie":       edited(func(m *contract.JWT) { m.From = []contract.Source{{Cookie: "session"}} }),
+		"tokens in a query":        edited(func(m *contract.JWT) { m.From = []contract.Source{{Query: "token"}} }),
+		"certificates":             methods(certificates(contract.IdentityFromURI)),
+		"certificates of some":     methods(certificates(contract.IdentityFromURI, "urn:a", "urn:c:*")),
+		"certificates by DNS name": methods(certificates(contract.IdentityFromDNS)),
+		"certificates or tokens":   methods(certificates(contract.IdentityFromURI), jwtMethod(jwks(key.jwk()), nil)),
+		"tokens or certificates":   methods(jwtMethod(jwks(key.jwk()), nil), certificates(contract.IdentityFromURI)),
+		"certificates or nobody":   methods(certificates(contract.IdentityFromURI), anonymous),
 		"two issuers": methods(jwtMethod(jwks(other.jwk()), func(m *contract.JWT) { m.Issuer = "https://other.example.com" }),
 			jwtMethod(jwks(key.jwk()), nil)),
 	}
@@ -96,6 +103,8 @@ func TestAnAdmittedCallerIsJudgedAsTheSameRequestWouldBe(t *testing.T) {
 		"an API key":             header("X-Api-Key", deviceKey),
 		"an API key as bearer":   bearer(deviceKey),
 		"an API key elsewhere":   header("X-Device", deviceKey),
+		"a certificate":          {Certificate: leaf(t, "uri:urn:a", "dns:a.example.com")},
+		"another certificate":    {Certificate: leaf(t, "uri:urn:b")},
 	}
 	compiled := map[string]*authn.Policy{}
 	for name, policy := range policies {
@@ -113,8 +122,12 @@ func TestAnAdmittedCallerIsJudgedAsTheSameRequestWouldBe(t *testing.T) {
 				continue
 			}
 			for after, policy := range compiled {
-				_, want := policy.Authenticate(t.Context(), request)
+				fresh, want := policy.Authenticate(t.Context(), request)
 				got := policy.Reconsider(identity.Proof)
+				if want == nil && fresh.Method == authn.MethodClientCertificate && fresh.Subject != identity.Subject {
+					// Let in again, but as somebody else: that is another connection.
+					want = errors.New("another name")
+				}
 				if (got == nil) != (want == nil) {
 					t.Errorf("%s, admitted by %q, under %q: %v, but a handshake gets %v", shown, before, after, got, want)
 				}

@@ -1,29 +1,59 @@
 // SPDX-FileCopyrightText: The WebSocket Gateway Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package clientcert is about the certificates that clients show in TLS.
 package clientcert
 
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"sync/atomic"
+	"time"
 )
 
-// Certificate is a certificate that a caller showed in TLS, proved to have
-// the key of, and that the listener's CAs verified. A nil Certificate is
-// that of a caller who showed none; all methods may be called on it.
+// Certificate is a certificate that a caller showed in TLS, proved to have the
+// key of, and that the listener's CAs verified. A nil Certificate is that of a
+// caller who showed none; all methods may be called on it. It is safe for
+// concurrent use.
 type Certificate struct {
-	leaf *x509.Certificate
+	// leaf and above are what the client sent. They are public, the TLS connection
+	// holds them for as long as it lives, and here they are not copied.
+	leaf  *x509.Certificate
+	above []*x509.Certificate
+	// last is the newest verdict in its favour.
+	last atomic.Pointer[verdict]
 }
 
-// Of returns the client certificate of a finished TLS handshake, nil
-// where none was shown or nobody verified it. It keeps pointers to what the
-// connection holds anyway, and no copy.
-func Of(state *tls.ConnectionState) *Certificate {
-	if len(state.VerifiedChains) == 0 {
+// verdict says by which CAs a certificate was found good, and until when.
+type verdict struct {
+	by    *CAs
+	until time.Time
+}
+
+// Of returns the client certificate of a finished TLS handshake that was verified
+// by cas; nil where none was shown or nobody verified it.
+func Of(state *tls.ConnectionState, cas *CAs) *Certificate {
+	if len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
 		return nil
 	}
-	return &Certificate{leaf: state.PeerCertificates[0]}
+	c := &Certificate{leaf: state.PeerCertificates[0], above: state.PeerCertificates[1:]}
+	c.last.Store(&verdict{by: cas, until: until(state.VerifiedChains)})
+	return c
+}
+
+// Show is what becomes of certificates, that of the client first, which somebody
+// only says to have: nobody has proved to have the key. The error is an
+// *outcome.Refusal.
+func Show(certificates []*x509.Certificate, cas *CAs, now time.Time) (*Certificate, error) {
+	if len(certificates) == 0 || cas == nil {
+		return nil, nil //nolint:nilnil // a nil Certificate is that of a caller who shows none
+	}
+	c := &Certificate{leaf: certificates[0], above: certificates[1:]}
+	fresh, err := cas.verify(c, now)
+	if err != nil {
+		return nil, err
+	}
+	c.last.Store(fresh)
+	return c, nil
 }
 
 // Leaf is the certificate itself.
@@ -34,10 +64,45 @@ func (c *Certificate) Leaf() *x509.Certificate {
 	return c.leaf
 }
 
-// Serial is the serial number in lower-case hexadecimal, empty for none.
-func (c *Certificate) Serial() string {
-	if c == nil || c.leaf.SerialNumber == nil {
+// Serial is the serial number in lower-case hexadecimal without leading zeros,
+// empty for none.
+func (c *Certificate) Serial() string { return Serial(c.Leaf()) }
+
+// Serial is the serial number of a certificate in lower-case hexadecimal without
+// leading zeros, empty for none. RFC 5280 section 4.1.2.2 allows 20 octets; of
+// what is longer the first 40 digits are told.
+func Serial(leaf *x509.Certificate) string {
+	if leaf == nil || leaf.SerialNumber == nil {
 		return ""
 	}
-	return c.leaf.SerialNumber.Text(16)
+	digits := leaf.SerialNumber.Text(16)
+	return digits[:min(len(digits), maxSerialDigits)]
+}
+
+const maxSerialDigits = 40
+
+// Until is when the certificate, or a CA above it, expires; zero for none.
+func (c *Certificate) Until() time.Time {
+	if c == nil {
+		return time.Time{}
+	}
+	return c.last.Load().until
+}
+
+// until is when the last of several chains becomes invalid. Each of them is as
+// good as its certificate that expires first.
+func until(chains [][]*x509.Certificate) time.Time {
+	var latest time.Time
+	for _, chain := range chains {
+		var earliest time.Time
+		for _, one := range chain {
+			if earliest.IsZero() || one.NotAfter.Before(earliest) {
+				earliest = one.NotAfter
+			}
+		}
+		if earliest.After(latest) {
+			latest = earliest
+		}
+	}
+	return latest
 }

@@ -48,6 +48,29 @@ type Listener struct {
 	// ClientAddress absent: the address of a client is that of the TCP
 	// connection. Listeners with the same Port have the same.
 	ClientAddress *ClientAddress `json:"clientAddress,omitempty"`
+	// ClientCertificates absent: clients are not asked for a certificate.
+	ClientCertificates *ClientCertificates `json:"clientCertificates,omitempty"`
+}
+
+// ClientCertificates says which certificates the clients of a listener show.
+type ClientCertificates struct {
+	// Required ends TLS handshakes without a certificate.
+	Required bool `json:"required,omitempty"`
+	// Bundles of the CAs that certify clients. None at all only together with
+	// Fault; then no certificate is good.
+	Bundles []CABundle `json:"bundles,omitempty"`
+	// Fault, if not empty, says that a bundle is not there. It is
+	// FaultClientCAUnavailable. The others are in force, and no connection is
+	// closed because its CA is unknown.
+	Fault Fault `json:"fault,omitempty"`
+}
+
+// CABundle is the content of one ConfigMap key.
+type CABundle struct {
+	ConfigMap string `json:"configMap"`
+	Key       string `json:"key"`
+	// Certificates in PEM; see ParseClientCAs.
+	Certificates string `json:"certificates"`
 }
 
 // ClientAddress says who tells the addresses of clients.
@@ -91,9 +114,12 @@ type Policy struct {
 
 // Method is exactly one authentication method.
 type Method struct {
-	JWT       *JWT       `json:"jwt,omitempty"`
-	APIKey    *APIKey    `json:"apiKey,omitempty"`
-	Basic     *Basic     `json:"basic,omitempty"`
+	JWT    *JWT    `json:"jwt,omitempty"`
+	APIKey *APIKey `json:"apiKey,omitempty"`
+	Basic  *Basic  `json:"basic,omitempty"`
+
+	ClientCertificate *ClientCertificate `json:"clientCertificate,omitempty"`
+
 	Anonymous *Anonymous `json:"anonymous,omitempty"`
 }
 
@@ -140,6 +166,23 @@ type APIKey struct {
 type Basic struct {
 	File SecretKey `json:"file"`
 }
+
+// ClientCertificate accepts certificates that were shown in TLS, and verified.
+type ClientCertificate struct {
+	// IdentityFrom is one of the IdentityFrom constants.
+	IdentityFrom string `json:"identityFrom"`
+	// Patterns of accepted names, each with at most one "*" that stands for one
+	// part of a name. None: all names.
+	Patterns []string `json:"patterns,omitempty"`
+}
+
+// The names in a certificate that may tell who a client is.
+const (
+	IdentityFromURI     = "SubjectAltNameURI"
+	IdentityFromDNS     = "SubjectAltNameDNS"
+	IdentityFromEmail   = "SubjectAltNameEmail"
+	IdentityFromSubject = "Subject"
+)
 
 // Source is exactly one place of a request that may carry a credential.
 type Source struct {
@@ -217,6 +260,8 @@ const (
 	FaultPolicyInvalid      Fault = "policy_invalid"
 	FaultBackendNotFound    Fault = "backend_not_found"
 	FaultBackendUnsupported Fault = "backend_unsupported"
+
+	FaultClientCAUnavailable Fault = "client_ca_unavailable"
 )
 
 // Limits bound what clients may use. Absent fields mean the defaults of

@@ -28,6 +28,10 @@ func fullConfig() contract.Config {
 				ProxyProtocol: true, ForwardedFor: true,
 				Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 			},
+			ClientCertificates: &contract.ClientCertificates{
+				Required: true, Fault: contract.FaultClientCAUnavailable,
+				Bundles: []contract.CABundle{{ConfigMap: "partners", Key: "ca.crt", Certificates: "PEM"}},
+			},
 		}},
 		Policies: []contract.Policy{
 			{
@@ -55,6 +59,7 @@ func fullConfig() contract.Config {
 						{Cookie: "session"}, {Query: "key"}, {Subprotocol: "base64url.bearer.authorization.k8s.io"},
 					}}},
 					{Basic: &contract.Basic{File: contract.SecretKey{Secret: "users", Key: "auth"}}},
+					{ClientCertificate: &contract.ClientCertificate{IdentityFrom: contract.IdentityFromURI, Patterns: []string{"urn:*"}}},
 					{Anonymous: &contract.Anonymous{}},
 				},
 				Origins:         &contract.Origins{Allow: []string{"https://*.example.com", "https://app.example.com"}, AllowMissing: true},
@@ -188,6 +193,12 @@ func TestAConfigThatCannotBeReadFullyIsRefused(t *testing.T) {
 		"credential from two more":     strings.Replace(good, `{"cookie":"session"}`, `{"cookie":"session","query":"key"}`, 1),
 		"credential marker unknown":    strings.Replace(good, `{"subprotocol":"bearer"}`, `{"subprotocol":"basic"}`, 1),
 		"password file outside":        strings.Replace(good, `"key":"auth"`, `"key":"../auth"`, 1),
+		"certificate of no name":       strings.Replace(good, `"SubjectAltNameURI"`, `"CommonName"`, 1),
+		"pattern with two stars":       strings.Replace(good, `"urn:*"`, `"urn:*:*"`, 1),
+		"pattern of nothing":           strings.Replace(good, `"urn:*"`, `""`, 1),
+		"CA bundle without CAs":        strings.Replace(good, `"certificates":"PEM"`, `"certificates":""`, 1),
+		"no CA bundle and no fault":    strings.Replace(good, `"bundles":[{"configMap":"partners","key":"ca.crt","certificates":"PEM"}],"fault":"client_ca_unavailable"`, `"bundles":[]`, 1),
+		"nine CA bundles":              strings.Replace(good, `"bundles":[`, `"bundles":[`+strings.Repeat(`{"configMap":"partners","key":"ca.crt","certificates":"PEM"},`, 8), 1),
 		"two key sets":                 strings.Replace(good, `"uri":`, `"inline":"x","uri":`, 1),
 		"credential from nowhere":      strings.Replace(good, `[{"header":"X-Api-Key"}]`, `[]`, 1),
 		"credential from two places":   strings.Replace(good, `{"header":"X-Api-Key"}`, `{"header":"X-Api-Key","subprotocol":"bearer"}`, 1),

@@ -74,6 +74,7 @@ const (
 	ProblemSecretInvalid     ProblemReason = "SecretInvalid"
 	ProblemKeySetUnavailable ProblemReason = "KeySetUnavailable"
 	ProblemPortUnavailable   ProblemReason = "PortUnavailable"
+	ProblemClientCAInvalid   ProblemReason = "ClientCAInvalid"
 	// ProblemAuthorizationInvalid: the rules are for another release than the
 	// pod's; the operator has compiled them.
 	ProblemAuthorizationInvalid ProblemReason = "AuthorizationInvalid"

@@ -76,6 +76,9 @@ func (l *Listener) validate() error {
 	if err := l.ClientAddress.validate(); err != nil {
 		return fmt.Errorf("listener %q: %w", l.Name, err)
 	}
+	if err := l.ClientCertificates.validate(); err != nil {
+		return fmt.Errorf("listener %q: client certificates: %w", l.Name, err)
+	}
 	return nil
 }
 
@@ -116,7 +119,7 @@ func (o *Origins) validate() error {
 
 func (m *Method) validate() error {
 	set := 0
-	for _, present := range []bool{m.JWT != nil, m.APIKey != nil, m.Basic != nil, m.Anonymous != nil} {
+	for _, present := range []bool{m.JWT != nil, m.APIKey != nil, m.Basic != nil, m.ClientCertificate != nil, m.Anonymous != nil} {
 		if present {
 			set++
 		}
@@ -131,6 +134,39 @@ func (m *Method) validate() error {
 		return errors.Join(fileName(m.APIKey.Secret), sources(m.APIKey.From))
 	case m.Basic != nil:
 		return errors.Join(fileName(m.Basic.File.Secret), fileName(m.Basic.File.Key))
+	case m.ClientCertificate != nil:
+		return m.ClientCertificate.validate()
+	}
+	return nil
+}
+
+func (c *ClientCertificates) validate() error {
+	switch {
+	case c == nil:
+		return nil
+	case c.Fault == "" && len(c.Bundles) == 0:
+		return errors.New("no CA bundle")
+	case len(c.Bundles) > MaxClientCABundles:
+		return fmt.Errorf("%d CA bundles, more than %d", len(c.Bundles), MaxClientCABundles)
+	}
+	for _, bundle := range c.Bundles {
+		if bundle.Certificates == "" {
+			return fmt.Errorf("CA bundle of ConfigMap %q: empty", bundle.ConfigMap)
+		}
+	}
+	return nil
+}
+
+func (c *ClientCertificate) validate() error {
+	switch c.IdentityFrom {
+	case IdentityFromURI, IdentityFromDNS, IdentityFromEmail, IdentityFromSubject:
+	default:
+		return fmt.Errorf("client certificate: no identity can be taken from %q", c.IdentityFrom)
+	}
+	for _, pattern := range c.Patterns {
+		if pattern == "" || strings.Count(pattern, "*") > 1 {
+			return fmt.Errorf("client certificate: pattern %q is empty or has more than one *", pattern)
+		}
 	}
 	return nil
 }

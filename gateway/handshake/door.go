@@ -68,6 +68,21 @@ type Rules struct {
 	Policies map[string]Policy
 	// Revocations that are in force; nil for none.
 	Revocations *revocation.List
+	// Clients says by the name of the listener what is asked of the certificates of
+	// its clients. A listener that is not in there asks for none.
+	Clients map[string]ClientCertificates
+}
+
+// ClientCertificates is what a listener asks of the certificates of its clients.
+type ClientCertificates struct {
+	// Required refuses who has shown none. Who has one ends with it, whatever else
+	// the caller was admitted by.
+	Required bool
+	// Complete is false while a CA is missing that is named.
+	Complete bool
+	// Verify tells until when a certificate is good by the CAs of this moment. The
+	// error is an *outcome.Refusal.
+	Verify func(*clientcert.Certificate) (until time.Time, err error)
 }
 
 // Connector reaches backends; *proxy.Pool is one.

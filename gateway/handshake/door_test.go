@@ -21,6 +21,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
@@ -54,10 +55,14 @@ type bearer struct {
 	err   error
 	calls int
 	wait  bool
+	// saw is the last request, proof what was asked about last.
+	saw   *authn.Request
+	proof *authn.Proof
 }
 
 func (b *bearer) Authenticate(ctx context.Context, r *authn.Request) (authn.Identity, error) {
 	b.calls++
+	b.saw = r
 	if b.wait {
 		<-ctx.Done()
 		return authn.Identity{}, outcome.Refuse(outcome.AuthUnavailable, "too slow")
@@ -108,6 +113,9 @@ type scene struct {
 	// paced and waits are those of the caller.
 	paced, waits func() error
 	revoked      *revocation.List
+
+	clients     map[string]handshake.ClientCertificates
+	certificate *clientcert.Certificate
 }
 
 func newScene() *scene {
@@ -137,6 +145,7 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 		Request: request, Listener: "public", Client: netip.MustParseAddr("198.51.100.7"),
 		ServedBy: func(host string) (string, bool) { return "public", host == "ws.example.com" },
 		Paced:    s.paced, Waits: s.waits,
+		Certificate: s.certificate,
 	}, &s.attempt)
 	if a != nil {
 		t.Cleanup(a.Upstream.Release)
@@ -147,7 +156,7 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 // rules are the scene's.
 func (s *scene) rules() *handshake.Rules {
 	return &handshake.Rules{
-		Routes: match.NewRoutes([]contract.Route{s.route}), Revocations: s.revoked,
+		Clients: s.clients, Routes: match.NewRoutes([]contract.Route{s.route}), Revocations: s.revoked,
 		Policies: map[string]handshake.Policy{"users": {
 			Policy: &contract.Policy{
 				Name: "users", DryRun: s.dryRun, Origins: s.origins, Methods: s.methods,

@@ -25,6 +25,7 @@ const (
 	StepUpgrade      Step = "upgrade"
 	StepHost         Step = "host"
 	StepNetwork      Step = "network"
+	StepCertificate  Step = "certificate"
 	StepRoute        Step = "route"
 	StepAddress      Step = "address"
 	StepOrigin       Step = "origin"
@@ -48,6 +49,7 @@ type verdict struct {
 
 	upgrade upgrade
 	policy  Policy
+	shown   shown
 
 	// taken and asked, if not nil, watch the steps and the methods of a policy.
 	taken func(step Step, answer, refusal error)
@@ -68,6 +70,7 @@ func steps() []step {
 		{name: StepUpgrade, take: (*Door).readUpgrade},
 		{name: StepHost, take: (*Door).locate},
 		{name: StepNetwork, take: (*Door).askNetwork},
+		{name: StepCertificate, take: (*Door).askCertificate},
 		{name: StepRoute, take: (*Door).findRoute},
 		{name: StepAddress, take: (*Door).askAddress},
 		{name: StepOrigin, take: (*Door).askOrigin},
@@ -98,7 +101,7 @@ func (d *Door) takeSteps(ctx context.Context, v *verdict) error {
 			return refusal
 		}
 	}
-	v.Ruling = v.policy.rule(v.Identity.ExpiresAt, v.WouldRefuse)
+	v.Ruling = v.policy.rule(v.shown.expires(&v.Identity), v.WouldRefuse)
 	return nil
 }
 
@@ -195,7 +198,7 @@ func (d *Door) authenticate(ctx context.Context, v *verdict) error {
 	identity, err := authenticator.Authenticate(ctx, &authn.Request{
 		Header: c.Request.Header, Subprotocols: v.upgrade.subprotocols, Query: query,
 		Listener: c.Listener, Host: v.Host, Path: v.Path, Client: c.Client,
-		Certificate: c.Certificate.Leaf(), Asked: v.asked,
+		Certificate: v.shown.certificate.Leaf(), CertificateExpires: v.shown.until, Asked: v.asked,
 	})
 	d.Took(metrics.PhaseAuthenticate, d.Now().Sub(begin))
 	if errors.Is(err, authn.ErrNoCredential) {
@@ -204,7 +207,7 @@ func (d *Door) authenticate(ctx context.Context, v *verdict) error {
 	if refusal, ok := errors.AsType[*outcome.Refusal](err); ok {
 		identity = authn.Unproven(v.policy.Name, refusal.Reason)
 	}
-	identity.CertificateSerial = c.Certificate.Serial()
+	identity.CertificateSerial = v.shown.certificate.Serial()
 	v.Identity = identity
 	return challenged(err, authenticator)
 }

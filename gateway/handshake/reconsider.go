@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 )
 
 // Standing is what a connection was admitted by, as far as the steps of Admit
@@ -19,6 +20,8 @@ type Standing struct {
 	// Listener that the connection came in by, and the address that it came from.
 	Listener string
 	Client   netip.Addr
+	// Certificate that the client showed in TLS, nil for none.
+	Certificate *clientcert.Certificate
 	// Identity that was admitted, without its Claims: they would cost every
 	// connection more than all the rest.
 	Identity authn.Identity
@@ -37,6 +40,10 @@ func (r *Rules) Reconsider(s *Standing) (Ruling, error) {
 	if err := errors.Join(r.checkClient(s.Client), r.checkIdentity(&s.Identity)); err != nil {
 		return Ruling{}, err
 	}
+	certified, err := r.recertify(s)
+	if err != nil {
+		return Ruling{}, err
+	}
 	route, ok := r.Routes.Lookup(s.Host, s.Path)
 	if !ok || route.Fault != "" {
 		return Ruling{}, nil
@@ -45,23 +52,28 @@ func (r *Rules) Reconsider(s *Standing) (Ruling, error) {
 	if !ok || policy.Fault != "" {
 		return Ruling{}, nil
 	}
-	err := policy.reconsider(s, route.Name)
+	err = policy.reconsider(s, route.Name, &certified)
 	refusal := policy.tolerated(err)
 	if err != nil && refusal == nil {
 		return Ruling{}, err
 	}
-	return policy.rule(s.Identity.ExpiresAt, refusal), nil
+	return policy.rule(certified.expires(&s.Identity), refusal), nil
 }
 
 // reconsider returns the refusal of the policy on a route.
-func (p *Policy) reconsider(s *Standing, route string) error {
+func (p *Policy) reconsider(s *Standing, route string, certified *shown) error {
 	if err := checkAddress(s.Client, p.ClientCIDRs); err != nil {
 		return err
 	}
 	if err := checkOrigin(origins(s.Origin), p.Origins); err != nil {
 		return err
 	}
-	if err := p.Authenticator.Reconsider(s.Identity.Proof); err != nil {
+	proof := s.Identity.Proof
+	if s.Identity.Method == authn.MethodClientCertificate && certified.certificate == nil {
+		// The listener asks for none any more: the caller has shown nothing.
+		proof = nil
+	}
+	if err := p.Authenticator.Reconsider(proof); err != nil {
 		return err
 	}
 	return p.authorizeAgain(s, route)

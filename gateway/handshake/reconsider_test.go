@@ -16,7 +16,10 @@ import (
 )
 
 // Reconsider answers as Authenticate would.
-func (b *bearer) Reconsider(*authn.Proof) error { return b.err }
+func (b *bearer) Reconsider(proof *authn.Proof) error {
+	b.proof = proof
+	return b.err
+}
 
 func (b *bearer) As(identity authn.Identity) authn.Identity { return identity }
 

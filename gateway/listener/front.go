@@ -6,6 +6,7 @@ package listener
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
@@ -27,6 +29,16 @@ type Terms struct {
 	// Certificate is nil while there is none: the listener's names are then
 	// refused.
 	Certificate *tls.Certificate
+	// ClientCertificates says which certificates clients have to show; nil: they
+	// are not asked.
+	ClientCertificates *ClientCertificates
+}
+
+// ClientCertificates are the terms of mutual TLS.
+type ClientCertificates struct {
+	// Required refuses clients that show none.
+	Required bool
+	CAs      *clientcert.CAs
 }
 
 // Front is what one socket serves: the listeners that share it. It is immutable
@@ -43,6 +55,7 @@ type choice struct {
 	listener string
 	config   *tls.Config
 	served   bool
+	clients  *ClientCertificates
 }
 
 // NewFront puts listeners behind one socket. Each hostname belongs to one
@@ -56,7 +69,8 @@ func NewFront(terms []Terms) *Front {
 		if t.Certificate != nil {
 			config.Certificates = []tls.Certificate{*t.Certificate}
 		}
-		c := &choice{listener: t.Listener, config: config, served: t.Certificate != nil}
+		t.ClientCertificates.ask(config)
+		c := &choice{listener: t.Listener, config: config, served: t.Certificate != nil, clients: t.ClientCertificates}
 		for _, hostname := range t.Hostnames {
 			f.hosts.Set(hostname, c)
 		}
@@ -102,6 +116,9 @@ func (f *Front) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if !ok {
 		return f.nobody, nil
 	}
+	if c.served && c.clients.hopeless() {
+		return nil, errNoClientCAs
+	}
 	return c.config, nil
 }
 
@@ -112,6 +129,9 @@ type Hello struct {
 	ServerName string
 	// Listener that serves the name; empty when there is none.
 	Listener string
+	// Certificate that the client showed and that was refused; nil otherwise.
+	// Nobody has vouched for what it says.
+	Certificate *x509.Certificate
 	// Silent is true when the client left without having said anything, as the
 	// health checks of load balancers do.
 	Silent bool
@@ -156,6 +176,7 @@ func (f *Front) Handshake(ctx context.Context, conn net.Conn) (*tls.Conn, Hello,
 		return secure, p.hello, nil
 	}
 	p.hello.Silent = !p.heard
+	p.hello.Certificate = unverified(err)
 	return nil, p.hello, p.refusal(err)
 }
 
@@ -178,6 +199,14 @@ func (p *probe) refusal(err error) *outcome.Refusal {
 		return outcome.Refuse(outcome.NoCertificate, "listener %q has no certificate yet", p.chosen.listener)
 	case errors.Is(err, io.EOF):
 		return outcome.Refuse(outcome.ClientGone, "connection ended within the TLS handshake")
+	}
+	return p.failed(err)
+}
+
+// failed is a handshake that one side has ended with an alert.
+func (p *probe) failed(err error) *outcome.Refusal {
+	if p.chosen != nil && p.chosen.clients != nil && ofClientCertificate(err) {
+		return p.chosen.clients.refusal(err)
 	}
 	return outcome.Refuse(outcome.TLSHandshakeFailed, "%v", err)
 }

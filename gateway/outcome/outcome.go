@@ -56,18 +56,23 @@ func RefuseSilently(reason Reason, format string, args ...any) *Refusal {
 
 // The refusals.
 const (
-	TooManyConnections  Reason = "too_many_connections"
-	TooManyOfAddress    Reason = "too_many_connections_of_address"
-	TooManyOfIdentity   Reason = "too_many_connections_of_identity"
-	UntrustedProxy      Reason = "untrusted_proxy"
-	BadProxyHeader      Reason = "proxy_protocol_invalid"
-	RateOfAddress       Reason = "handshake_rate_of_address"
-	RateOfPod           Reason = "handshake_rate"
-	TooManyFailures     Reason = "too_many_failures"
-	HandshakeTimeout    Reason = "handshake_timeout"
-	TLSHandshakeFailed  Reason = "tls_handshake_failed"
-	UnknownServerName   Reason = "unknown_server_name"
-	NoCertificate       Reason = "no_certificate"
+	TooManyConnections Reason = "too_many_connections"
+	TooManyOfAddress   Reason = "too_many_connections_of_address"
+	TooManyOfIdentity  Reason = "too_many_connections_of_identity"
+	UntrustedProxy     Reason = "untrusted_proxy"
+	BadProxyHeader     Reason = "proxy_protocol_invalid"
+	RateOfAddress      Reason = "handshake_rate_of_address"
+	RateOfPod          Reason = "handshake_rate"
+	TooManyFailures    Reason = "too_many_failures"
+	HandshakeTimeout   Reason = "handshake_timeout"
+	TLSHandshakeFailed Reason = "tls_handshake_failed"
+	UnknownServerName  Reason = "unknown_server_name"
+	NoCertificate      Reason = "no_certificate"
+
+	ClientCertificateRequired Reason = "client_certificate_required"
+	ClientCertificateInvalid  Reason = "client_certificate_invalid"
+	ClientCAUnavailable       Reason = "client_ca_unavailable"
+
 	BadRequest          Reason = "bad_request"
 	HeaderTooLarge      Reason = "header_too_large"
 	Draining            Reason = "draining"
@@ -120,7 +125,8 @@ func refusals(reason Reason) (Answer, bool) {
 
 func handshakeRefusals(reason Reason) (Answer, bool) {
 	switch reason {
-	case TooManyConnections, UntrustedProxy, BadProxyHeader, TLSHandshakeFailed, UnknownServerName, NoCertificate, ClientGone:
+	case TooManyConnections, UntrustedProxy, BadProxyHeader, TLSHandshakeFailed, UnknownServerName, NoCertificate, ClientGone,
+		ClientCertificateRequired, ClientCertificateInvalid, ClientCAUnavailable:
 		return Answer{}, true
 	case HandshakeTimeout:
 		return Answer{Status: http.StatusRequestTimeout, Text: "handshake took too long"}, true
@@ -205,6 +211,7 @@ func upstreamRefusals(reason Reason) (Answer, bool) {
 func Refusals() []Reason {
 	return []Reason{
 		TooManyConnections, UntrustedProxy, BadProxyHeader, RateOfAddress, TooManyOfAddress, TLSHandshakeFailed, UnknownServerName, NoCertificate,
+		ClientCertificateRequired, ClientCertificateInvalid, ClientCAUnavailable,
 		HandshakeTimeout, HeaderTooLarge, BadRequest, Draining, RateOfPod,
 		MethodNotAllowed, NotWebSocket, UnsupportedVersion, Misdirected, AddressRevoked, NoRoute, RouteUnavailable,
 		PolicyUnavailable, AddressNotAllowed, OriginNotAllowed, TooManyFailures, NoCredential, BadCredential, AuthUnavailable, IdentityRevoked,

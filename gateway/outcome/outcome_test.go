@@ -78,6 +78,7 @@ func TestEveryRefusalHasAnAnswer(t *testing.T) {
 	t.Parallel()
 	silent := []outcome.Reason{
 		outcome.TooManyConnections, outcome.UntrustedProxy, outcome.BadProxyHeader, outcome.TLSHandshakeFailed, outcome.UnknownServerName, outcome.NoCertificate, outcome.ClientGone,
+		outcome.ClientCertificateRequired, outcome.ClientCertificateInvalid, outcome.ClientCAUnavailable,
 	}
 	for _, reason := range outcome.Refusals() {
 		answer := outcome.Refuse(reason, "").Answer()

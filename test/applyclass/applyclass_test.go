@@ -43,7 +43,7 @@ spec:
         renewBefore: 1h
         renewBeforePercentage: 20
         privateKey: {algorithm: RSA, size: 2048}
-  - {name: own, port: 443, hostnames: [own.example.com], tls: {certificate: {secretRef: {name: own-tls}}}}
+  - {name: own, port: 443, hostnames: [own.example.com], tls: {certificate: {secretRef: {name: own-tls}}, clientCertificates: {mode: Require, caRefs: [{kind: ConfigMap, name: partners, key: k}]}}}
   - {name: far, port: 8443, hostnames: [far.example.com], tls: {certificate: {secretRef: {name: own-tls}}}, clientAddress: {proxyProtocol: true, trustedCIDRs: [10.0.0.0/8], header: X-Forwarded-For}}
   authPolicies:
   - name: users
@@ -53,6 +53,7 @@ spec:
     - jwt: {issuer: k, audiences: [a], algorithms: [HS256], jwks: {secretRef: {name: hmac, key: k}}}
     - apiKey: {secretRef: {name: devices}, from: [{header: X-Key, prefix: "K "}, {subprotocol: bearer}, {cookie: c}, {query: q}]}
     - basic: {secretRef: {name: htpasswd, key: users}}
+    - clientCertificate: {identityFrom: Subject, patterns: ["CN=*"]}
     - anonymous: {}
     origins: {allow: ["https://app.example.com"], missing: Allow}
     mode: DryRun

@@ -132,14 +132,14 @@ var parts = map[string][]string{
 	"gateway":            {"gateway/..."},
 	"gateway/admin":      nil,
 	"gateway/audit":      nil,
-	"gateway/authn":      nil,
+	"gateway/authn":      {"gateway/clientcert"}, // who a certificate names
 	"gateway/certs":      nil,
 	"gateway/clientcert": nil,
 	"gateway/contract":   nil,
 	"gateway/filewatch":  nil,
 	"gateway/handshake":  {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/revocation"}, // it is the order of the parts
 	"gateway/limits":     nil,
-	"gateway/listener":   {"gateway/match"}, // the server name selects the listener by the same rules as the Host
+	"gateway/listener":   {"gateway/clientcert", "gateway/match"}, // the server name selects the listener by the same rules as the Host
 	"gateway/match":      nil,
 	"gateway/metrics":    nil,
 	"gateway/outcome":    nil,

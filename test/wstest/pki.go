@@ -15,6 +15,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 )
@@ -27,6 +28,9 @@ type CA struct {
 	PEM []byte
 	// Pool holds it.
 	Pool *x509.CertPool
+
+	// above are the intermediates from this CA upwards.
+	above []byte
 }
 
 // Pair is a certificate with its key, in PEM.
@@ -75,6 +79,54 @@ func (ca *CA) IssueWith(t testing.TB, key crypto.Signer, change func(*x509.Certi
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
 	return Pair{Certificate: encode("CERTIFICATE", der), Key: encode("PRIVATE KEY", pkcs8), Leaf: leaf}
+}
+
+// IssueClient makes a client certificate that change may alter first.
+func (ca *CA) IssueClient(t testing.TB, change func(*x509.Certificate)) Pair {
+	t.Helper()
+	pair := ca.IssueWith(t, newKey(t), func(c *x509.Certificate) {
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+		change(c)
+	})
+	pair.Certificate = append(pair.Certificate, ca.above...)
+	return pair
+}
+
+// Self is the CA's own certificate with its key.
+func (ca *CA) Self(t testing.TB) Pair {
+	t.Helper()
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(ca.key)
+	must(t, err)
+	return Pair{Certificate: ca.PEM, Key: encode("PRIVATE KEY", pkcs8), Leaf: ca.certificate}
+}
+
+// Intermediate makes a CA below this one. The chains of what it issues to clients
+// lead up to, and without, this one.
+func (ca *CA) Intermediate(t testing.TB) *CA {
+	t.Helper()
+	key := newKey(t)
+	pair := ca.IssueWith(t, key, func(c *x509.Certificate) {
+		c.Subject, c.IsCA, c.BasicConstraintsValid = pkix.Name{CommonName: "intermediate CA"}, true, true
+		c.KeyUsage, c.ExtKeyUsage = x509.KeyUsageCertSign, nil
+	})
+	below := &CA{certificate: pair.Leaf, key: key, PEM: pair.Certificate, Pool: x509.NewCertPool()}
+	below.above = append(slices.Clone(pair.Certificate), ca.above...)
+	below.Pool.AddCert(pair.Leaf)
+	return below
+}
+
+// Renewed is the same CA, name and key, with another certificate.
+func (ca *CA) Renewed(t testing.TB, lifetime time.Duration) *CA {
+	t.Helper()
+	template := *ca.certificate
+	template.SerialNumber, template.NotAfter = newSerial(t), time.Now().Add(lifetime)
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, ca.key.Public(), ca.key)
+	must(t, err)
+	certificate, err := x509.ParseCertificate(der)
+	must(t, err)
+	renewed := &CA{certificate: certificate, key: ca.key, PEM: encode("CERTIFICATE", der), Pool: x509.NewCertPool()}
+	renewed.Pool.AddCert(certificate)
+	return renewed
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {

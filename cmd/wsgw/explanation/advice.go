@@ -46,6 +46,10 @@ func (w *writer) nextPlace(refusal *outcome.Refusal) string {
 		return "connect to a name of spec.listeners[].hostnames and to its port, or add this one there"
 	case outcome.NoCertificate:
 		return "repair the Secret of the listener's certificate"
+	case outcome.ClientCertificateRequired, outcome.ClientCertificateInvalid:
+		return "show, in TLS, a certificate for clients that one of the listener's clientCertificates.caRefs has signed, with the intermediate ones"
+	case outcome.ClientCAUnavailable:
+		return fmt.Sprintf("repair the ConfigMaps of spec.listeners[%s].tls.clientCertificates.caRefs", w.decision.Listener.Name)
 	case outcome.Misdirected:
 		return "Host must be a name of the listener that the name of the URL belongs to: remove the Host header, or use its name in the URL"
 	case outcome.NoRoute:
@@ -103,6 +107,9 @@ func (w *writer) nextCredential() string {
 		return fmt.Sprintf("show a key of Secret %s, in one of: %s", m.APIKey.Secret, places(m))
 	case m.Basic != nil:
 		return fmt.Sprintf("show a user and password of key %s of Secret %s", m.Basic.File.Key, m.Basic.File.Secret)
+	case m.ClientCertificate != nil:
+		return fmt.Sprintf("show a certificate with exactly one %s; patterns, if there are any: %s",
+			m.ClientCertificate.IdentityFrom, strings.Join(m.ClientCertificate.Patterns, ", "))
 	}
 	return seeTable
 }

@@ -31,7 +31,11 @@ func (w *writer) steps() {
 		w.add("listener", passed, fmt.Sprintf("%s: port %d, TLS %s or later, for %s", l.Name, l.Port, l.MinTLSVersion, strings.Join(l.Hostnames, ", ")))
 	}
 	if d.Refusal != nil && len(d.Taken) == 0 {
-		w.add("request", refused, d.Refusal.Error())
+		name := "request"
+		if d.Refusal.Reason == outcome.ClientCertificateInvalid || d.Refusal.Reason == outcome.ClientCAUnavailable {
+			name = string(handshake.StepCertificate)
+		}
+		w.add(name, refused, d.Refusal.Error())
 		return
 	}
 	for i := range d.Taken {
@@ -74,8 +78,8 @@ func (w *writer) stood(step handshake.Step) string {
 			text += ", which is in DryRun"
 		}
 		return text
-	case handshake.StepOrigin:
-		return w.origin()
+	case handshake.StepCertificate, handshake.StepOrigin:
+		return w.shown(step)
 	case handshake.StepNetwork, handshake.StepRevocation:
 		return "revocations of a cluster are not known here"
 	case handshake.StepWait:
@@ -106,6 +110,26 @@ func (w *writer) restriction(step handshake.Step) string {
 		return "the policy has no authorization"
 	}
 	return "nothing to refuse"
+}
+
+// shown is what the client showed besides its credential.
+func (w *writer) shown(step handshake.Step) string {
+	if step == handshake.StepOrigin {
+		return w.origin()
+	}
+	return w.certificate()
+}
+
+func (w *writer) certificate() string {
+	asked := w.decision.Listener.ClientCertificates
+	switch shown := w.decision.Attempt.Certificate; {
+	case asked == nil:
+		return "the listener asks for no client certificate"
+	case shown == nil:
+		return "none is shown, and none is required"
+	default:
+		return "verified by a CA of the listener; serial number " + shown.Serial
+	}
 }
 
 func (w *writer) origin() string {
@@ -164,6 +188,8 @@ func method(m *contract.Method) string {
 		return "apiKey of Secret " + m.APIKey.Secret
 	case m.Basic != nil:
 		return "basic of Secret " + m.Basic.File.Secret
+	case m.ClientCertificate != nil:
+		return "clientCertificate"
 	case m.Anonymous != nil:
 		return "anonymous"
 	}
@@ -198,7 +224,13 @@ func places(m *contract.Method) string {
 		from = m.APIKey.From
 	case m.Basic != nil:
 		return "Authorization: Basic"
+	case m.ClientCertificate != nil:
+		return "the certificate that the client shows in TLS"
 	}
+	return sources(from)
+}
+
+func sources(from []contract.Source) string {
 	found := make([]string, 0, len(from))
 	for _, source := range from {
 		found = append(found, shownAt(source))

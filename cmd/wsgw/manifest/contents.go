@@ -12,6 +12,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/certs"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
 
@@ -59,6 +60,9 @@ func (s *Set) CheckContents(d Document, config *contract.Config, now time.Time) 
 		if _, problem := certs.Load(&config.Listeners[i], nil, files, now); problem != nil {
 			found = append(found, *problem)
 		}
+		if asked := config.Listeners[i].ClientCertificates; asked != nil {
+			found = append(found, clientcert.New(asked, nil).Problems(config.Listeners[i].Name, now)...)
+		}
 	}
 	sets := authn.NewKeySets(authn.KeySetOptions{Now: func() time.Time { return now }})
 	defer sets.Close()
@@ -81,6 +85,9 @@ func (s *Set) CheckContents(d Document, config *contract.Config, now time.Time) 
 }
 
 func fieldOf(problem contract.ReportProblem) string {
+	if problem.Reason == contract.ProblemClientCAInvalid {
+		return "spec.listeners[" + problem.Listener + "].tls.clientCertificates.caRefs"
+	}
 	if problem.Listener != "" {
 		return "spec.listeners[" + problem.Listener + "].tls.certificate.secretRef"
 	}

@@ -21,6 +21,9 @@ type AuthMethodApplyConfiguration struct {
 	// basic accepts users with a password, by the Basic scheme (RFC 7617). The
 	// policy must have origins.
 	Basic *BasicMethodApplyConfiguration `json:"basic,omitempty"`
+	// clientCertificate accepts certificates that clients show in TLS to a listener
+	// with clientCertificates. The policy must have origins.
+	ClientCertificate *ClientCertificateMethodApplyConfiguration `json:"clientCertificate,omitempty"`
 	// anonymous admits callers that showed no credential.
 	Anonymous *apiv1alpha1.AnonymousMethod `json:"anonymous,omitempty"`
 }
@@ -52,6 +55,14 @@ func (b *AuthMethodApplyConfiguration) WithAPIKey(value *APIKeyMethodApplyConfig
 // If called multiple times, the Basic field is set to the value of the last call.
 func (b *AuthMethodApplyConfiguration) WithBasic(value *BasicMethodApplyConfiguration) *AuthMethodApplyConfiguration {
 	b.Basic = value
+	return b
+}
+
+// WithClientCertificate sets the ClientCertificate field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClientCertificate field is set to the value of the last call.
+func (b *AuthMethodApplyConfiguration) WithClientCertificate(value *ClientCertificateMethodApplyConfiguration) *AuthMethodApplyConfiguration {
+	b.ClientCertificate = value
 	return b
 }
 

@@ -19,6 +19,10 @@ type ListenerTLSApplyConfiguration struct {
 	Profile *apiv1alpha1.TLSProfile `json:"profile,omitempty"`
 	// certificate says where the listener's certificate comes from.
 	Certificate *CertificateSourceApplyConfiguration `json:"certificate,omitempty"`
+	// clientCertificates has clients show a certificate in TLS. Absent: they are
+	// not asked for one. A policy decides with its method clientCertificate what
+	// one is good for.
+	ClientCertificates *ClientCertificatesApplyConfiguration `json:"clientCertificates,omitempty"`
 }
 
 // ListenerTLSApplyConfiguration constructs a declarative configuration of the ListenerTLS type for use with
@@ -40,5 +44,13 @@ func (b *ListenerTLSApplyConfiguration) WithProfile(value apiv1alpha1.TLSProfile
 // If called multiple times, the Certificate field is set to the value of the last call.
 func (b *ListenerTLSApplyConfiguration) WithCertificate(value *CertificateSourceApplyConfiguration) *ListenerTLSApplyConfiguration {
 	b.Certificate = value
+	return b
+}
+
+// WithClientCertificates sets the ClientCertificates field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClientCertificates field is set to the value of the last call.
+func (b *ListenerTLSApplyConfiguration) WithClientCertificates(value *ClientCertificatesApplyConfiguration) *ListenerTLSApplyConfiguration {
+	b.ClientCertificates = value
 	return b
 }
