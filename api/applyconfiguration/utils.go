@@ -35,10 +35,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BackendReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BasicMethod"):
 		return &apiv1alpha1.BasicMethodApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CAReference"):
+		return &apiv1alpha1.CAReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CertificateSource"):
 		return &apiv1alpha1.CertificateSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClientAddress"):
 		return &apiv1alpha1.ClientAddressApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClientCertificateMethod"):
+		return &apiv1alpha1.ClientCertificateMethodApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClientCertificates"):
+		return &apiv1alpha1.ClientCertificatesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClientCIDRs"):
 		return &apiv1alpha1.ClientCIDRsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CredentialSource"):

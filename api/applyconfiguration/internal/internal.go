@@ -70,6 +70,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: basic
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BasicMethod
+    - name: clientCertificate
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCertificateMethod
     - name: jwt
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.JWTMethod
@@ -142,7 +145,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretRef
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalKeyReference
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CAReference
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: kind
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CAReferenceKind
+    - name: name
+      type:
+        scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CAReferenceKind
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CIDR
+  scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CertificateName
+  scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CertificateNamePattern
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CertificateSource
   map:
@@ -202,6 +223,32 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CIDR
           elementRelationship: associative
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCertificateMethod
+  map:
+    fields:
+    - name: identityFrom
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CertificateName
+    - name: patterns
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CertificateNamePattern
+          elementRelationship: associative
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCertificateMode
+  scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCertificates
+  map:
+    fields:
+    - name: caRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CAReference
+          elementRelationship: atomic
+    - name: mode
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCertificateMode
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CredentialSource
   map:
     fields:
@@ -471,6 +518,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: certificate
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CertificateSource
+    - name: clientCertificates
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCertificates
     - name: profile
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.TLSProfile
