@@ -180,6 +180,11 @@ func (s *server) tell(previous, next *snapshot) {
 		}
 		s.options.Logger.Warn("certificate cannot be used", "listener", p.Listener, "reason", string(p.Reason), "problem", p.Message)
 	}
+	s.tellUnusable(previous, next)
+}
+
+// tellUnusable logs which rules are new and cannot be compiled.
+func (s *server) tellUnusable(previous, next *snapshot) {
 	for i := range next.unusable {
 		p := &next.unusable[i]
 		if previous == nil || !slices.Contains(previous.unusable, *p) {

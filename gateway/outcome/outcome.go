@@ -112,10 +112,10 @@ type Answer struct {
 	RetryAfter bool
 }
 
-// refusals is the table, in four parts. Functions, not variables, so that
+// refusals is the table, in parts. Functions, not variables, so that
 // nobody can change it.
 func refusals(reason Reason) (Answer, bool) {
-	for _, part := range []func(Reason) (Answer, bool){handshakeRefusals, limitRefusals, accessRefusals, upstreamRefusals} {
+	for _, part := range []func(Reason) (Answer, bool){handshakeRefusals, limitRefusals, accessRefusals, authorizationRefusals, upstreamRefusals} {
 		if answer, ok := part(reason); ok {
 			return answer, true
 		}
@@ -172,8 +172,6 @@ func accessRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusServiceUnavailable, Text: "route not available"}, true
 	case AddressRevoked:
 		return Answer{Status: http.StatusForbidden, Text: "not allowed"}, true
-	case AddressNotAllowed:
-		return Answer{Status: http.StatusForbidden, Text: "address not allowed"}, true
 	case OriginNotAllowed:
 		return Answer{Status: http.StatusForbidden, Text: "origin not allowed"}, true
 	case NoCredential:
@@ -183,10 +181,20 @@ func accessRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusUnauthorized, Text: "authentication failed", Challenge: true}, true
 	case AuthUnavailable:
 		return Answer{Status: http.StatusServiceUnavailable, Text: "authentication not available", RetryAfter: true}, true
-	case AccessDenied:
-		return Answer{Status: http.StatusForbidden, Text: "access denied"}, true
 	case SubprotocolMismatch:
 		return Answer{Status: http.StatusBadRequest, Text: "no acceptable subprotocol"}, true
+	default:
+		return Answer{}, false
+	}
+}
+
+// authorizationRefusals are those of callers about whom all else is in order.
+func authorizationRefusals(reason Reason) (Answer, bool) {
+	switch reason {
+	case AddressNotAllowed:
+		return Answer{Status: http.StatusForbidden, Text: "address not allowed"}, true
+	case AccessDenied:
+		return Answer{Status: http.StatusForbidden, Text: "access denied"}, true
 	default:
 		return Answer{}, false
 	}
