@@ -29,6 +29,9 @@ type attempt struct {
 	subprotocols []string
 	// header has what else is sent.
 	header http.Header
+	// certificate is the client's, nil for none; sessions keeps TLS sessions.
+	certificate *tls.Certificate
+	sessions    tls.ClientSessionCache
 	// to is the gateway; default the quick start's.
 	to *target
 }
@@ -50,7 +53,7 @@ func (w *World) dial(ctx context.Context, a attempt) (*websocket.Conn, *http.Res
 			var d net.Dialer
 			return d.DialContext(ctx, "tcp", a.to.address)
 		},
-		TLSClientConfig:  &tls.Config{ServerName: a.serverName, RootCAs: a.to.roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:  a.tls(),
 		HandshakeTimeout: 15 * time.Second,
 		Subprotocols:     a.subprotocols,
 		ReadBufferSize:   1024,
@@ -75,6 +78,16 @@ func (w *World) dial(ctx context.Context, a attempt) (*websocket.Conn, *http.Res
 		err = fmt.Errorf("%w: %s: %s", err, response.Status, bytes.TrimSpace(said))
 	}
 	return conn, response, err
+}
+
+func (a *attempt) tls() *tls.Config {
+	config := &tls.Config{
+		ServerName: a.serverName, RootCAs: a.to.roots, MinVersion: tls.VersionTLS12, ClientSessionCache: a.sessions,
+	}
+	if a.certificate != nil {
+		config.Certificates = []tls.Certificate{*a.certificate}
+	}
+	return config
 }
 
 func (w *World) withDefaults(a attempt) attempt {

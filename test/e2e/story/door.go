@@ -81,6 +81,7 @@ func (w *World) DoorSteps() []Step {
 		{"A rotated signing key is known at once, and a withdrawn one lets nobody in or stay", d.rotation},
 		{"A revocation closes the connections of whom it names at every pod within 2 s, until it ends", d.revocation},
 		{"A changed authorization rule closes exactly those whom it would refuse now", d.changedRule},
+		{"A CA that is taken out of the bundle lets none of its partners in or stay, nor by a session of before", d.rotatedCA},
 		{"A policy that is only tried refuses nobody, and counts whom it would", d.dryRun},
 		{"Every connection has one opened and one closed audit record, and no credential is anywhere", d.nothingLeaks},
 	}
@@ -97,6 +98,7 @@ func (d *door) opens(ctx context.Context) (string, error) {
 	for _, prepare := range []func(context.Context) error{
 		func(ctx context.Context) error { return d.world.applyAll(ctx, doorWorld) },
 		d.trust, d.credentials, d.keyServer,
+		func(ctx context.Context) error { return d.trustPartners(ctx, "old-partners", "new-partners") },
 		func(ctx context.Context) error { return d.world.applyAll(ctx, doorGateway) },
 	} {
 		if err := prepare(ctx); err != nil {
