@@ -94,7 +94,8 @@ func (d *door) opens(ctx context.Context) (string, error) {
 	}
 	started := time.Now()
 	d.logs = d.world.follow(context.WithoutCancel(ctx), doorSpace, ofGateway(doorName))
-	d.operator = d.world.follow(context.WithoutCancel(ctx), OperatorSpace, operatorLabels())
+	// An operator with nothing to complain about writes little: all of it.
+	d.operator = d.world.followSince(context.WithoutCancel(ctx), nil, OperatorSpace, operatorLabels())
 	for _, prepare := range []func(context.Context) error{
 		func(ctx context.Context) error { return d.world.applyAll(ctx, doorWorld) },
 		d.trust, d.credentials, d.keyServer,

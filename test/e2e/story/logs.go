@@ -23,19 +23,26 @@ import (
 type podLogs struct {
 	namespace string
 	labels    client.MatchingLabels
-	since     metav1.Time
-	cancel    context.CancelFunc
-	done      sync.WaitGroup
+	// since is where to begin; nil for the beginning of the pod.
+	since  *metav1.Time
+	cancel context.CancelFunc
+	done   sync.WaitGroup
 
 	mu       sync.Mutex
 	followed map[string]bool
 	lines    []string
 }
 
-// follow starts to collect. The context bounds the collecting, as does Close.
+// follow starts to collect what pods write from now on. The context bounds the
+// collecting, as does Close.
 func (w *World) follow(ctx context.Context, namespace string, labels client.MatchingLabels) *podLogs {
+	now := metav1.Now()
+	return w.followSince(ctx, &now, namespace, labels)
+}
+
+func (w *World) followSince(ctx context.Context, since *metav1.Time, namespace string, labels client.MatchingLabels) *podLogs {
 	ctx, cancel := context.WithCancel(ctx)
-	logs := &podLogs{namespace: namespace, labels: labels, since: metav1.Now(), cancel: cancel, followed: map[string]bool{}}
+	logs := &podLogs{namespace: namespace, labels: labels, since: since, cancel: cancel, followed: map[string]bool{}}
 	w.collected = append(w.collected, logs)
 	logs.done.Go(func() {
 		ticker := time.NewTicker(200 * time.Millisecond)
@@ -71,7 +78,7 @@ func (l *podLogs) discover(ctx context.Context, w *World) {
 }
 
 func (l *podLogs) read(ctx context.Context, w *World, pod string) {
-	options := &corev1.PodLogOptions{Follow: true, SinceTime: &l.since}
+	options := &corev1.PodLogOptions{Follow: true, SinceTime: l.since}
 	request := w.Clientset.CoreV1().Pods(l.namespace).GetLogs(pod, options)
 	stream, err := request.Stream(ctx)
 	if err != nil {
