@@ -111,6 +111,9 @@ const (
 	ReasonClientCertificatesNotAsked = "ClientCertificatesNotAsked"
 	// ReasonClientCAInvalid: a pod reports that it cannot use the CAs of clients.
 	ReasonClientCAInvalid = "ClientCAInvalid"
+	// ReasonAuthorizationInvalid: a pod reports that its release cannot use the
+	// rules of a policy, which the operator's can.
+	ReasonAuthorizationInvalid = "AuthorizationInvalid"
 	// ReasonWaitingForPods: no pod has reported on its Secrets yet.
 	ReasonWaitingForPods = "WaitingForPods"
 

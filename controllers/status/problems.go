@@ -108,13 +108,17 @@ func (p *pass) podProblems(pods []*Pod) []Problem {
 
 // concernsReference leaves out the Secrets that cert-manager fills
 // (CertificatesReady is about them), ports, and key sets and CAs of which a good
-// copy is in force: the outage of a key server is no fault of the spec.
+// copy is in force: the outage of a key server is no fault of the spec. Rules that
+// a pod cannot use are here although they refer to nothing: Accepted is what the
+// operator itself thinks of the spec, and the operator has compiled them.
 func (p *pass) concernsReference(reported *contract.ReportProblem) bool {
 	switch reported.Reason {
 	case contract.ProblemSecretNotFound, contract.ProblemSecretKeyNotFound, contract.ProblemSecretInvalid:
 		return reported.Listener == "" || !p.managed(reported.Listener)
 	case contract.ProblemKeySetUnavailable, contract.ProblemClientCAInvalid:
 		return !reported.Serving
+	case contract.ProblemAuthorizationInvalid:
+		return true
 	default:
 		return false
 	}
@@ -135,6 +139,9 @@ func (p *pass) problem(reported *contract.ReportProblem) Problem {
 	case contract.ProblemClientCAInvalid:
 		problem.Field = "spec.listeners[" + reported.Listener + "].tls.clientCertificates.caRefs"
 		problem.Message = reported.Message
+	case contract.ProblemAuthorizationInvalid:
+		problem.Field += ".authorization.rules"
+		problem.Message = reported.Message + "; until then its routes answer 503"
 	case contract.ProblemKeySetUnavailable:
 		problem.Message = reported.Message // which has the address and the remedy
 	default:
