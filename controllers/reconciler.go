@@ -116,23 +116,33 @@ func (r *Reconciler) converge(ctx context.Context, p *pass) error {
 
 	files, err := r.makeSo(ctx, p, refs, compiled)
 	if err != nil {
-		return fmt.Errorf("apply: %w", err)
+		return errors.Join(fmt.Errorf("apply: %w", err), r.tellOfRevocationsOnly(ctx, p, files))
 	}
 	if config, ok := files[contract.ConfigFile]; ok {
 		p.facts.ConfigDigest = contract.Digest([]byte(config))
 	}
+	seen, err := r.tell(ctx, p, files)
+	if seen != nil {
+		p.facts.Running = &seen.Running
+		p.silent = !seen.Complete
+	}
+	return err
+}
+
+// tell looks at the pods, puts down what has come of revocations, and touches the
+// pods that have not seen the files in the cluster. It answers nil where nothing
+// could be seen.
+func (r *Reconciler) tell(ctx context.Context, p *pass, files map[string]string) (*observe.Seen, error) {
 	seen, err := r.observer.Gateway(ctx, p.gw, files)
 	if err != nil {
-		return fmt.Errorf("observe: %w", err)
+		return nil, fmt.Errorf("observe: %w", err)
 	}
-	p.facts.Running = &seen.Running
-	p.silent = !seen.Complete
 	r.tellRevocations(ctx, p, files, &seen)
 	lacking := behind(seen)
 	p.unsettled = len(lacking) > 0
 	after, err := r.toucher.Touch(ctx, client.ObjectKeyFromObject(p.gw), lacking)
 	p.comeAgain(after)
-	return err
+	return &seen, err
 }
 
 // compile compiles, and does it again with what is in force if a ConfigMap is
@@ -160,7 +170,7 @@ func (r *Reconciler) compile(
 
 // makeSo writes the objects, unless the spec cannot be served at all: then what
 // runs stays as it is until the user repairs the spec. It answers the files of
-// the contract that are in the cluster afterwards.
+// the contract that are in the cluster afterwards, also beside an error.
 func (r *Reconciler) makeSo(
 	ctx context.Context, p *pass, refs compile.Refs, compiled compile.Result,
 ) (map[string]string, error) {
@@ -177,8 +187,8 @@ func (r *Reconciler) makeSo(
 	p.facts.WaitingForDeletion = result.Waiting
 	p.comeAgain(result.After)
 	if err != nil {
-		_, revoking := r.revokeOnly(ctx, p)
-		return nil, errors.Join(err, revoking)
+		files, revoking := r.revokeOnly(ctx, p)
+		return files, errors.Join(err, revoking)
 	}
 	if result.Files == nil {
 		return r.revokeOnly(ctx, p)

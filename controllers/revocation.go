@@ -45,9 +45,14 @@ type waiting struct {
 	since      time.Time
 }
 
-// passesPause is how long the passes over the gateways may take before the status
-// says that they have not come to a revocation.
-const passesPause = time.Second
+// The passes over the gateways may take so long before the status says that they
+// have not come to a revocation: a new one, and one of which the status told
+// already, as after a start of the operator. Both end, since one gateway whose
+// passes fail must not hide what has come of the revocation at the others.
+const (
+	passesPause  = time.Second
+	restartPause = time.Minute
+)
 
 // written is our own last write of a status, which a late cache does not have.
 type written struct {
@@ -89,8 +94,7 @@ func (r *Revocations) Reconcile(ctx context.Context, request reconcile.Request) 
 
 // patience answers how long to write nothing while a gateway has not been looked
 // at. If the status is of this generation, the operator has just started, and what
-// the status says is better than what could be said now. The pass over the gateway
-// brings us back.
+// the status says is better than what could be said now.
 func (r *Revocations) patience(object *wsv1alpha1.WebSocketRevocation, complete bool, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,8 +103,9 @@ func (r *Revocations) patience(object *wsv1alpha1.WebSocketRevocation, complete 
 		delete(r.incomplete, key)
 		return 0
 	}
+	pause := passesPause
 	if object.Status.ObservedGeneration == object.Generation {
-		return compile.MaxRevocationLife
+		pause = restartPause
 	}
 	if r.incomplete == nil {
 		r.incomplete = map[client.ObjectKey]waiting{}
@@ -108,7 +113,7 @@ func (r *Revocations) patience(object *wsv1alpha1.WebSocketRevocation, complete 
 	if r.incomplete[key].generation != object.Generation {
 		r.incomplete[key] = waiting{generation: object.Generation, since: now}
 	}
-	return r.incomplete[key].since.Add(passesPause).Sub(now)
+	return r.incomplete[key].since.Add(pause).Sub(now)
 }
 
 // facts collects what is known. It is not complete while an existing gateway has

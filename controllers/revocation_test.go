@@ -198,3 +198,28 @@ func TestARevocationDoesNotTurnTheStatusOfAnother(t *testing.T) {
 	b.says("second", wsv1alpha1.ConditionReady, metav1.ConditionTrue, wsv1alpha1.ReasonReady)
 	b.g.Expect(b.revocation("first").ResourceVersion).To(Equal(before))
 }
+
+// A gateway that never got as far as to have files says so, and hides nothing of
+// what has come of the revocation at another.
+func TestABrokenGatewayHidesNothingOfTheOthers(t *testing.T) {
+	b := newBench(t)
+	b.running("edge")
+	b.create(&corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "keys"},
+		Data:       map[string]string{contract.DefaultKeySetKey: hugeKeySet(contract.MaxInlineBytes)},
+	})
+	broken := b.newGateway("broken")
+	b.withKeySet(broken)
+	b.create(broken)
+	b.becomes("broken", wsv1alpha1.ConditionAccepted, metav1.ConditionFalse, wsv1alpha1.ReasonInvalid)
+	b.pods.set(func(s *simulatedPods) { s.blind = true })
+	b.create(b.newRevocation("incident", time.Hour, "edge", "broken"))
+	b.says("incident", wsv1alpha1.ConditionProgrammed, metav1.ConditionFalse, wsv1alpha1.ReasonStaleConfig)
+	b.pods.set(func(s *simulatedPods) { s.blind = false })
+	b.g.Eventually(func() string { return b.revocation("incident").Status.Pods }).Should(Equal("2/2"))
+	b.g.Eventually(func() string {
+		return b.says("incident", wsv1alpha1.ConditionProgrammed, metav1.ConditionFalse, wsv1alpha1.ReasonStaleConfig).Message
+	}).Should(ContainSubstring(`gateway "broken"`))
+	b.quiet()
+	b.writesNothing(2 * time.Second)
+}

@@ -39,16 +39,18 @@ func (r *Reconciler) revocations(ctx context.Context, p *pass, room int) error {
 // revokeOnly brings revocations into force where nothing else can be written:
 // somebody who is to be locked out must not get in because a route is misspelt or
 // an object is refused. It answers the files that are in the cluster afterwards.
+// Where there are none yet, no pod serves either; that the revocations are not
+// written is told all the same, since their status waits for the word of every gateway.
 func (r *Reconciler) revokeOnly(ctx context.Context, p *pass) (map[string]string, error) {
 	files, err := r.applier.Contract(ctx, p.gw)
-	if err != nil || files == nil {
-		return files, err
+	if err != nil {
+		return nil, err
 	}
 	config, endpoints := files[contract.ConfigFile], files[contract.EndpointsFile]
 	if err := r.revocations(ctx, p, compile.RevocationRoom(len(config), len(endpoints))); err != nil {
 		return files, err
 	}
-	if files[contract.RevocationsFile] == string(p.revoked.File) {
+	if files == nil || files[contract.RevocationsFile] == string(p.revoked.File) {
 		return files, nil
 	}
 	object := render.Contract(p.gw, render.Files{Config: []byte(config), Endpoints: []byte(endpoints), Revocations: p.revoked.File})
@@ -70,4 +72,16 @@ func (r *Reconciler) tellRevocations(ctx context.Context, p *pass, files map[str
 	for _, name := range r.board.post(client.ObjectKeyFromObject(p.gw), &p.revoked, inCluster, seen.Pods) {
 		r.wakeRevocation(ctx, client.ObjectKey{Namespace: p.gw.Namespace, Name: name})
 	}
+}
+
+// tellOfRevocationsOnly is the rest of a pass that could not write everything: pods
+// shall not learn of revocations later because of that. The status tells of a pass
+// that ended before the pods.
+func (r *Reconciler) tellOfRevocationsOnly(ctx context.Context, p *pass, files map[string]string) error {
+	if files == nil {
+		// What is in the cluster is not known: nothing that was told before is wrong.
+		return nil
+	}
+	_, err := r.tell(ctx, p, files)
+	return err
 }

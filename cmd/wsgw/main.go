@@ -78,7 +78,8 @@ func newRoot(s streams) *cobra.Command {
 		Long: `wsgw checks WebSocketGateway manifests, runs a gateway from them, and explains its
 decisions, without a cluster.
 
-Exit status: 0 all is well, 1 a problem was found, 2 the command line is wrong.`,
+Exit status: 0 all is well, 1 a problem was found, 2 the command line is wrong;
+explain has more, which "wsgw explain --help" lists.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
