@@ -30,6 +30,7 @@ func images(tag string) map[string]string {
 		"ghcr.io/wsgateway/gateway:" + tag:       "cmd/gateway",
 		"ghcr.io/wsgateway/echo:" + testTag:      "test/echo",
 		"ghcr.io/wsgateway/keyserver:" + testTag: "test/keyserver",
+		"ghcr.io/wsgateway/extauthz:" + testTag:  "test/extauthz",
 	}
 }
 
