@@ -63,6 +63,15 @@ func (a *accounts) rule(one *session.Session, ruling *handshake.Ruling, set *met
 	}
 }
 
+// sparing notes that the dry run of a policy has left a connection open.
+func (a *accounts) sparing(one *session.Session, reason outcome.Reason, set *metrics.Set) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if account := a.live[one]; account != nil {
+		account.spare(reason, set)
+	}
+}
+
 // spare counts a connection once: in force, the policy would have ended it once.
 func (a *account) spare(reason outcome.Reason, set *metrics.Set) {
 	if !a.spared {
@@ -80,6 +89,15 @@ func (a *accounts) standing(one *session.Session) (handshake.Standing, bool) {
 		return handshake.Standing{}, false
 	}
 	return account.standing, true
+}
+
+// extend notes that the credential of a connection expires at another time.
+func (a *accounts) extend(one *session.Session, expiresAt time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if account := a.live[one]; account != nil {
+		account.standing.Identity.ExpiresAt = expiresAt
+	}
 }
 
 // settle counts what is left and forgets the connection.

@@ -193,7 +193,7 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 		session: session.New(v.describe(secure, admission)), rules: v.rules, ruling: admission.Ruling, leave: admission.Leave,
 		standing: handshake.Standing{
 			Host: admission.Host, Path: admission.Path, Origin: v.attempt.Origin,
-			Listener: v.attempt.Listener, Client: v.client, Identity: withoutClaims(admission.Identity), Claims: authn.KeepClaims(&admission.Identity),
+			Listener: v.attempt.Listener, ServerName: v.attempt.ServerName, Client: v.client, Identity: withoutClaims(admission.Identity), Claims: authn.KeepClaims(&admission.Identity),
 			Certificate: v.certificate,
 		},
 		client:   proxy.Replay(secure, early),
@@ -218,7 +218,7 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hell
 		return nil, nil, outcome.Refuse(outcome.ClientGone, "connection ended before our answer")
 	}
 	caller := &handshake.Caller{
-		Request: request, Listener: hello.Listener, ServedBy: v.servedBy, Client: v.client,
+		Request: request, Listener: hello.Listener, ServerName: hello.ServerName, ServedBy: v.servedBy, Client: v.client,
 		Paced: v.paced, Waits: v.waits,
 		Certificate: v.certificate,
 	}
@@ -292,6 +292,7 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	s.sessions.Add(one)
 	s.asking.Add(-1)
 	s.sessions.SetExpiry(one, a.ruling.Ends)
+	s.schedule(one, &a.standing)
 	// A sweep or a review of this moment may have looked before it was there.
 	if s.review.number.Load() != a.rules {
 		s.reconsiderLate(one)
@@ -302,6 +303,7 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")
 	defer func() {
 		s.sessions.Remove(one)
+		s.revalidations.forget(one)
 		s.accounts.settle(one, s.metrics)
 		s.metrics.Closed(c.Route, closure.Reason, s.options.Now().Sub(c.OpenedAt))
 		s.audit.Closed(c, one.Traffic(), closure)

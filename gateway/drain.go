@@ -71,6 +71,7 @@ func (s *server) close(ctx context.Context, end context.CancelFunc) error {
 		s.waitServed(kept, afterAbortion)
 	}
 	s.keySets.Close()
+	s.authorizers.Close()
 	limited, cancel := context.WithTimeout(kept, flushTimeout)
 	defer cancel()
 	if err := s.audit.Close(limited); err != nil {

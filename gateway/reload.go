@@ -73,6 +73,7 @@ func (s *server) loadEndpoints(tree *filewatch.Tree) {
 		return err
 	}) {
 		s.pool.SetEndpoints(parsed)
+		s.authorizers.SetEndpoints(parsed)
 		s.inForce(contract.EndpointsFile)
 	}
 }
@@ -123,6 +124,8 @@ func (s *server) swap(ctx context.Context, config contract.Config, tree *filewat
 		inForce = append(inForce, policy)
 	}
 	s.keySets.Keep(inForce...)
+	s.authorizers.Keep(authorizersOf(&config)...)
+	s.scheduleAll()
 	s.measure(previous, next)
 	s.tell(previous, next)
 	if replaced {

@@ -54,6 +54,7 @@ func Run(ctx context.Context, o Options) error {
 	background.Go(func() { s.follow(watching) })
 	background.Go(func() { s.sessions.Expire(watching) })
 	background.Go(func() { s.reviewAll(watching) })
+	background.Go(func() { s.revalidateAll(watching) })
 
 	<-ctx.Done()
 	s.drain(living)

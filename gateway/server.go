@@ -11,10 +11,13 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn/external"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/limits"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
 )
@@ -27,7 +30,9 @@ type server struct {
 	metrics *metrics.Set
 	audit   *audit.Log
 	keySets *authn.KeySets
-	slots   *limits.Connections
+	// authorizers ask authorization servers.
+	authorizers *external.Clients
+	slots       *limits.Connections
 	// perAddress and perIdentity count the connections of each client.
 	perAddress  limits.Each[netip.Prefix]
 	perIdentity limits.Each[person]
@@ -45,6 +50,8 @@ type server struct {
 	sweeper  sweeper
 	review   review
 	lockouts lockouts
+	// revalidations are the connections about which they are asked.
+	revalidations *revalidations
 
 	// current is nil until the first configuration is in force.
 	current atomic.Pointer[snapshot]
@@ -78,17 +85,21 @@ func newServer(o Options, own []netip.Addr) *server {
 		slots:   limits.NewConnections(limits.MaxConnections(0)),
 		relay:   proxy.NewMessages(proxy.MessagesOptions{Now: o.Now, Random: random}),
 
-		sessions: session.NewRegistry(session.Options{Now: o.Now, Random: random, Wait: o.Wait}),
-		files:    newFileStates(),
-		extra:    map[string]string{},
+		sessions:      session.NewRegistry(session.Options{Now: o.Now, Random: random, Wait: o.Wait}),
+		revalidations: newRevalidations(o.Now, random),
+		files:         newFileStates(),
+		extra:         map[string]string{},
 	}
 	s.pool = proxy.NewPool(proxy.Options{
 		Now: o.Now, Random: random, AllowLoopback: o.AllowLoopback, OwnAddresses: own, DialFailed: s.metrics.UpstreamDialFailed,
 	})
 	s.audit = audit.New(audit.Options{Out: o.Audit, Gateway: o.Gateway, Pod: o.PodName, BootID: s.bootID, Now: o.Now})
 	s.review.wanted = make(chan struct{}, 1)
+	s.authorizers = external.New(external.Options{
+		Dial: s.pool.Dial, Now: o.Now, Gateway: s.gateway, Logger: o.Logger, Asked: s.asked,
+	})
 	s.keySets = authn.NewKeySets(authn.KeySetOptions{
-		Now: o.Now, Logger: o.Logger, Fetched: s.metrics.KeySetFetched, Changed: s.review.want,
+		Now: o.Now, Logger: o.Logger, Fetched: s.metrics.KeySetFetched, Changed: s.review.want, Authorizers: s.authorizers,
 	})
 	s.metrics.WatchAudit(func() metrics.AuditStats {
 		stats := s.audit.Stats()
@@ -99,4 +110,28 @@ func newServer(o Options, own []netip.Addr) *server {
 		AuthenticateTimeout: handshake.DefaultAuthenticateTimeout, UpstreamTimeout: handshake.DefaultUpstreamTimeout,
 	}
 	return s
+}
+
+// gateway is the name of what this process is a part of.
+func (s *server) gateway() contract.GatewayRef {
+	if current := s.current.Load(); current != nil && s.options.Gateway == (contract.GatewayRef{}) {
+		return current.config.Gateway
+	}
+	return s.options.Gateway
+}
+
+// asked counts what authorization servers were asked.
+func (s *server) asked(q *external.Question, refusal *outcome.Refusal) {
+	about, result := metrics.AboutHandshake, metrics.Admitted
+	if q.Open != nil {
+		about = metrics.AboutConnection
+	}
+	switch {
+	case refusal == nil:
+	case revokes(refusal):
+		result = metrics.Refused
+	default:
+		result = metrics.Unanswered
+	}
+	s.metrics.Authorization(about, result)
 }

@@ -53,6 +53,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DrainApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EffectiveLimits"):
 		return &apiv1alpha1.EffectiveLimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExternalBackendReference"):
+		return &apiv1alpha1.ExternalBackendReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExternalMethod"):
+		return &apiv1alpha1.ExternalMethodApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExternalServer"):
+		return &apiv1alpha1.ExternalServerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ForwardIdentity"):
 		return &apiv1alpha1.ForwardIdentityApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GatewayAddress"):

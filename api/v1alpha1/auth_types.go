@@ -13,6 +13,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:validation:XValidation:rule="has(self.origins) || !self.anyOf.exists(m, has(m.clientCertificate))",message="clientCertificate needs origins: browsers show a certificate to any page, so that without a list of pages any of them could connect as whoever looks at it"
 // +kubebuilder:validation:XValidation:rule="self.anyOf.filter(m, has(m.clientCertificate)).size() <= 1",message="clientCertificate may be used only once in a policy: a second one could never be asked"
 // +kubebuilder:validation:XValidation:rule="!self.anyOf.exists(m, has(m.anonymous)) || (has(self.anyOf[self.anyOf.size() - 1].anonymous) && self.anyOf.filter(m, has(m.anonymous)).size() == 1)",message="anonymous must be the last method of anyOf: no method after it would ever be asked"
+// +kubebuilder:validation:XValidation:rule="has(self.origins) || !self.anyOf.exists(m, has(m.external))",message="external needs origins: the authorization server gets to see cookies, and without a list of pages, any page could connect with the cookies of whoever looks at it"
+// +kubebuilder:validation:XValidation:rule="!self.anyOf.exists(m, has(m.external)) || (has(self.anyOf[self.anyOf.size() - 1].external) && self.anyOf.filter(m, has(m.external)).size() == 1)",message="external must be the last method of anyOf, without anonymous: it has an answer to every request, so no method after it would ever be asked"
 type AuthPolicy struct {
 	// name of the policy, unique in the gateway.
 	// +required
@@ -87,7 +89,7 @@ type OnExpiry struct {
 
 // AuthMethod is exactly one way to prove who is connecting.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.jwt) ? 1 : 0) + (has(self.apiKey) ? 1 : 0) + (has(self.basic) ? 1 : 0) + (has(self.clientCertificate) ? 1 : 0) + (has(self.anonymous) ? 1 : 0) == 1",message="exactly one of jwt, apiKey, basic, clientCertificate and anonymous must be set"
+// +kubebuilder:validation:XValidation:rule="(has(self.jwt) ? 1 : 0) + (has(self.apiKey) ? 1 : 0) + (has(self.basic) ? 1 : 0) + (has(self.clientCertificate) ? 1 : 0) + (has(self.external) ? 1 : 0) + (has(self.anonymous) ? 1 : 0) == 1",message="exactly one of jwt, apiKey, basic, clientCertificate, external and anonymous must be set"
 type AuthMethod struct {
 	// jwt accepts signed JSON Web Tokens (RFC 7519).
 	// +optional
@@ -106,6 +108,12 @@ type AuthMethod struct {
 	// with clientCertificates. The policy must have origins.
 	// +optional
 	ClientCertificate *ClientCertificateMethod `json:"clientCertificate,omitempty"`
+
+	// external asks an authorization server about every request that no method
+	// before it has decided. It must be the last method, and the policy must have
+	// origins.
+	// +optional
+	External *ExternalMethod `json:"external,omitempty"`
 
 	// anonymous admits callers that showed no credential.
 	// +optional

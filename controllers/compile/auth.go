@@ -33,6 +33,7 @@ func (c *compiler) policies() []contract.Policy {
 func (c *compiler) policy(spec *wsv1alpha1.AuthPolicy) contract.Policy {
 	c.checkSources(spec)
 	c.checkOrigins(spec)
+	c.checkExternal(spec)
 	policy := contract.Policy{
 		Name:            spec.Name,
 		DryRun:          spec.Mode == wsv1alpha1.PolicyModeDryRun,
@@ -80,10 +81,12 @@ func (c *compiler) method(policy string, index int, spec *wsv1alpha1.AuthMethod)
 		}}, true
 	case spec.ClientCertificate != nil:
 		return contract.Method{ClientCertificate: certificateMethod(spec.ClientCertificate)}, true
+	case spec.External != nil:
+		return c.external(methodField(policy, index)+".external", spec.External)
 	case spec.Anonymous != nil:
 		return contract.Method{Anonymous: &contract.Anonymous{}}, true
 	}
-	c.invalid(methodField(policy, index), "the method has no kind that this release knows: set exactly one of jwt, apiKey, basic, clientCertificate and anonymous")
+	c.invalid(methodField(policy, index), "the method has no kind that this release knows: set exactly one of jwt, apiKey, basic, clientCertificate, external and anonymous")
 	return contract.Method{}, false
 }
 

@@ -33,7 +33,7 @@ func (c *compiler) backends(spec *wsv1alpha1.Route) ([]contract.Backend, contrac
 		if ref.Weight != nil {
 			weight = *ref.Weight
 		}
-		if problem := c.checkBackend(spec.Name, i, ref); problem != "" {
+		if problem := c.checkService(backendField(spec.Name, i), ref.Name, ref.Port); problem != "" {
 			fault = cmp.Or(fault, problem)
 			lost += weight
 			continue
@@ -51,25 +51,25 @@ func (c *compiler) backends(spec *wsv1alpha1.Route) ([]contract.Backend, contrac
 	return list, ""
 }
 
-func (c *compiler) checkBackend(route string, index int, ref *wsv1alpha1.BackendReference) contract.Fault {
-	field := backendField(route, index)
-	service, found := c.refs.Services[ref.Name]
+// checkService looks whether a Service can be dialled; field holds the reference.
+func (c *compiler) checkService(field, name string, port int32) contract.Fault {
+	service, found := c.refs.Services[name]
 	switch {
 	case !found && c.refs.Unchecked:
-		c.unchecked(Reference{Field: field + ".name", Kind: KindService, Name: ref.Name, Port: ref.Port})
+		c.unchecked(Reference{Field: field + ".name", Kind: KindService, Name: name, Port: port})
 		return ""
 	case !found:
 		c.unresolved(field+".name", wsv1alpha1.ReasonServiceNotFound,
-			"Service %q does not exist in namespace %q: create it, or correct the name", ref.Name, c.gw.Namespace)
+			"Service %q does not exist in namespace %q: create it, or correct the name", name, c.gw.Namespace)
 		return contract.FaultBackendNotFound
 	case service.ExternalName:
 		c.unresolved(field+".name", wsv1alpha1.ReasonServiceUnsupported,
-			"Service %q is of type ExternalName, which could lead a connection anywhere: use a Service with endpoints", ref.Name)
+			"Service %q is of type ExternalName, which could lead a connection anywhere: use a Service with endpoints", name)
 		return contract.FaultBackendUnsupported
 	}
-	if _, found := portOf(service, ref.Port); !found {
+	if _, found := portOf(service, port); !found {
 		c.unresolved(field+".port", wsv1alpha1.ReasonPortNotFound,
-			"Service %q has no port %d: add the port to it, or use one of %s", ref.Name, ref.Port, portsOf(service))
+			"Service %q has no port %d: add the port to it, or use one of %s", name, port, portsOf(service))
 		return contract.FaultBackendNotFound
 	}
 	return ""
@@ -101,23 +101,42 @@ func portsOf(service Service) string {
 // every backend that Config would let a connection go to.
 func Endpoints(gw *wsv1alpha1.WebSocketGateway, refs Refs) contract.Endpoints {
 	endpoints := contract.Endpoints{Version: contract.Version}
-	for i := range gw.Spec.Routes {
-		for _, ref := range gw.Spec.Routes[i].BackendRefs {
-			service, found := refs.Services[ref.Name]
-			port, hasPort := portOf(service, ref.Port)
-			if !found || !hasPort || service.ExternalName {
-				continue
-			}
-			if endpoints.Backends == nil {
-				endpoints.Backends = map[string]contract.BackendEndpoints{}
-			}
-			endpoints.Backends[BackendName(ref.Name, ref.Port)] = contract.BackendEndpoints{
-				Addresses: sorted(service.Endpoints[port.Name]),
-				Service:   fallback(service.ClusterIP, port.Port),
-			}
+	for _, ref := range ServiceReferences(gw) {
+		service, found := refs.Services[ref.Name]
+		port, hasPort := portOf(service, ref.Port)
+		if !found || !hasPort || service.ExternalName {
+			continue
+		}
+		if endpoints.Backends == nil {
+			endpoints.Backends = map[string]contract.BackendEndpoints{}
+		}
+		endpoints.Backends[BackendName(ref.Name, ref.Port)] = contract.BackendEndpoints{
+			Addresses: sorted(service.Endpoints[port.Name]),
+			Service:   fallback(service.ClusterIP, port.Port),
 		}
 	}
 	return endpoints
+}
+
+// ServiceReference is one place of a spec that names a port of a Service.
+type ServiceReference struct {
+	// Field that holds the reference.
+	Field string
+	Name  string
+	Port  int32
+}
+
+// ServiceReferences lists every place that names a port of a Service: backends of
+// routes, and authorization servers.
+func ServiceReferences(gw *wsv1alpha1.WebSocketGateway) []ServiceReference {
+	list := authorizers(gw)
+	for i := range gw.Spec.Routes {
+		route := &gw.Spec.Routes[i]
+		for j, ref := range route.BackendRefs {
+			list = append(list, ServiceReference{Field: backendField(route.Name, j), Name: ref.Name, Port: ref.Port})
+		}
+	}
+	return list
 }
 
 // fallback is empty for headless Services, which have no address of their own.

@@ -275,7 +275,14 @@ func TestEndpoints(t *testing.T) {
 	}
 	gw := &wsv1alpha1.WebSocketGateway{}
 	gw.Spec.Routes = []wsv1alpha1.Route{route("both", "headless"), route("both", "six"), route("gone"), route("alias"), route("portless")}
+	gw.Spec.AuthPolicies = []wsv1alpha1.AuthPolicy{{Name: "asked", AnyOf: []wsv1alpha1.AuthMethod{{External: &wsv1alpha1.ExternalMethod{
+		GRPC: wsv1alpha1.ExternalServer{BackendRef: wsv1alpha1.ExternalBackendReference{Name: "authz", Port: 9000}},
+	}}}}}
 	refs := compile.Refs{Services: map[string]compile.Service{
+		"authz": {
+			ClusterIP: "10.0.0.4", Ports: []compile.ServicePort{{Name: "grpc", Port: 9000}},
+			Endpoints: map[string][]string{"grpc": {"10.1.0.4:9000"}},
+		},
 		"both": {
 			ClusterIP: "10.0.0.1",
 			Ports:     []compile.ServicePort{{Name: "other", Port: 81}, {Name: "ws", Port: 80}},
@@ -288,6 +295,7 @@ func TestEndpoints(t *testing.T) {
 		"unused":   {ClusterIP: "10.0.0.3", Ports: []compile.ServicePort{{Port: 80}}},
 	}}
 	want := contract.Endpoints{Version: 1, Backends: map[string]contract.BackendEndpoints{
+		"authz:9000":  {Addresses: []string{"10.1.0.4:9000"}, Service: "10.0.0.4:9000"},
 		"both:80":     {Addresses: []string{"10.1.0.1:8080", "10.1.0.2:8080"}, Service: "10.0.0.1:80"},
 		"headless:80": {Addresses: []string{"10.1.0.3:80"}},
 		"six:80":      {Service: "[fd00::1]:80"},

@@ -53,14 +53,8 @@ func References(gw *wsv1alpha1.WebSocketGateway, issued bool) []Reference {
 			list = append(list, methodReferences(methodField(policy.Name, j), &policy.AnyOf[j])...)
 		}
 	}
-	for i := range gw.Spec.Routes {
-		route := &gw.Spec.Routes[i]
-		for j, backend := range route.BackendRefs {
-			list = append(list, Reference{
-				Field: backendField(route.Name, j) + ".name",
-				Kind:  KindService, Name: backend.Name, Port: backend.Port,
-			})
-		}
+	for _, service := range ServiceReferences(gw) {
+		list = append(list, Reference{Field: service.Field + ".name", Kind: KindService, Name: service.Name, Port: service.Port})
 	}
 	slices.SortFunc(list, compareReferences)
 	return list

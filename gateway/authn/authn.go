@@ -17,6 +17,7 @@ const (
 	MethodJWT       = "jwt"
 	MethodAPIKey    = "apiKey"
 	MethodBasic     = "basic"
+	MethodExternal  = "external"
 	MethodAnonymous = "anonymous"
 	// MethodNone is that of callers whom a policy in dry run would have refused.
 	MethodNone = "none"
@@ -33,11 +34,13 @@ type Identity struct {
 	Method string
 	// Issuer is the iss claim of a token, the name of the Secret of an API key or
 	// a password, the distinguished name of the CA that signed a client
-	// certificate, and empty for anonymous callers.
+	// certificate, the Service of an authorization server, and empty for anonymous
+	// callers.
 	Issuer string
 	// Subject is the sub claim of a token (empty when it has none), the
 	// identifier of an API key, the name of a user, the name in a client
-	// certificate, and empty for anonymous callers.
+	// certificate, what an authorization server says (perhaps nothing), and empty
+	// for anonymous callers.
 	Subject string
 	// KeyID is the kid of the key in our key set that verified a token (empty
 	// when that key has none), or the identifier of an API key.
@@ -49,8 +52,9 @@ type Identity struct {
 	// caller showed in TLS, in lower-case hexadecimal without leading zeros; empty
 	// where there was none. It is set whatever the method was.
 	CertificateSerial string
-	// Claims of a token as its JSON says, numbers as json.Number; an API key, a
-	// user and a client certificate have the claim sub. Nobody may change the map.
+	// Claims of a token as its JSON says, numbers as json.Number; those of an
+	// authorization server are its metadata; an API key, a user and a client
+	// certificate have the claim sub. Nobody may change the map.
 	Claims map[string]any
 	// ExpiresAt is the moment from which the same credential would be refused,
 	// clock skew included; zero when it does not expire.
@@ -72,6 +76,11 @@ type Request struct {
 	Subprotocols []string
 	// Query of the request target, as it was sent.
 	Query string
+	// Target is path and query as they were sent.
+	Target string
+	// ServerName is the name that the caller asked for in TLS, and Route the one
+	// that the request was matched to.
+	ServerName, Route string
 	// Listener, Host and Path are what the request was matched by: Host without
 	// port, Path without query.
 	Listener, Host, Path string

@@ -76,6 +76,9 @@ func (b *builder) method(methods []contract.Method, i int) {
 		b.basic(&method.Basic.File)
 	case method.ClientCertificate != nil:
 		b.policy.methods = append(b.policy.methods, newCertificateMethod(b.policy.name, method.ClientCertificate))
+	case method.External != nil:
+		b.challenge("Bearer")
+		b.external(method.External)
 	case method.Anonymous != nil:
 		b.policy.anonymous = true
 	}

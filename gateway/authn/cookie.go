@@ -50,6 +50,10 @@ func lookCookie(wanted string, header http.Header) (value string, present bool, 
 // stripCookies removes the cookies that carry credentials from a header that
 // may be changed, in every spelling.
 func (p *Policy) stripCookies(header http.Header) {
+	if p.external != nil {
+		delete(header, cookieHeader)
+		return
+	}
 	private := foldedNames(p.sources, func(s contract.Source) string { return s.Cookie })
 	if len(private) == 0 {
 		return

@@ -21,6 +21,9 @@ type KeySetOptions struct {
 	// Changed, if set, is called after a fetch that gave other keys than those
 	// before. It must not block.
 	Changed func()
+	// Authorizers asks authorization servers, for the method external. Without it
+	// nobody is admitted by that method.
+	Authorizers Authorizers
 }
 
 // KeySets are the key sets that come from URIs. They outlive the policies that

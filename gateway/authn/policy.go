@@ -22,6 +22,10 @@ type Policy struct {
 	// sources of all methods, without repetition.
 	sources []contract.Source
 
+	// external, if not nil, is the last of the methods. What its server takes for
+	// a credential is unknown, so nothing that may be one is passed on.
+	external *externalMethod
+
 	// unavailable, if not empty, says why nobody is admitted.
 	unavailable string
 	methods     Chain

@@ -26,7 +26,8 @@ type Proof struct {
 	keyID     string
 	claims    claimPrints
 	// Of an API key: its identifier and its SHA-256. Of a user: the name and the
-	// SHA-256 of the line's hash.
+	// SHA-256 of the line's hash. Of an authorization server's answer: the backend
+	// (issuer) and the session that it gave, which only that server understands.
 	id string
 
 	key [sha256.Size]byte

@@ -120,6 +120,7 @@ type Method struct {
 
 	ClientCertificate *ClientCertificate `json:"clientCertificate,omitempty"`
 
+	External  *External  `json:"external,omitempty"`
 	Anonymous *Anonymous `json:"anonymous,omitempty"`
 }
 

@@ -97,7 +97,7 @@ func (p *Policy) validate() error {
 			return fmt.Errorf("policy %q: method %d: %w", p.Name, i, err)
 		}
 	}
-	if err := errors.Join(p.Origins.validate(), p.ClientCIDRs.validate(), p.Authorization.validate()); err != nil {
+	if err := errors.Join(p.checkExternal(), p.Origins.validate(), p.ClientCIDRs.validate(), p.Authorization.validate()); err != nil {
 		return fmt.Errorf("policy %q: %w", p.Name, err)
 	}
 	return nil
@@ -119,7 +119,7 @@ func (o *Origins) validate() error {
 
 func (m *Method) validate() error {
 	set := 0
-	for _, present := range []bool{m.JWT != nil, m.APIKey != nil, m.Basic != nil, m.ClientCertificate != nil, m.Anonymous != nil} {
+	for _, present := range []bool{m.JWT != nil, m.APIKey != nil, m.Basic != nil, m.ClientCertificate != nil, m.External != nil, m.Anonymous != nil} {
 		if present {
 			set++
 		}
@@ -136,6 +136,8 @@ func (m *Method) validate() error {
 		return errors.Join(fileName(m.Basic.File.Secret), fileName(m.Basic.File.Key))
 	case m.ClientCertificate != nil:
 		return m.ClientCertificate.validate()
+	case m.External != nil:
+		return m.External.validate()
 	}
 	return nil
 }

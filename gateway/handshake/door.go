@@ -112,6 +112,8 @@ type Caller struct {
 	Request *http.Request
 	// Listener that the server name selected.
 	Listener string
+	// ServerName that the caller asked for in TLS.
+	ServerName string
 	// ServedBy returns the listener of the same socket that serves a host name.
 	ServedBy func(host string) (listener string, ok bool)
 	// Client is the address that the caller comes from.

@@ -197,6 +197,7 @@ func (d *Door) authenticate(ctx context.Context, v *verdict) error {
 	begin := d.Now()
 	identity, err := authenticator.Authenticate(ctx, &authn.Request{
 		Header: c.Request.Header, Subprotocols: v.upgrade.subprotocols, Query: query,
+		Target: c.Request.RequestURI, ServerName: c.ServerName, Route: v.Route.Name,
 		Listener: c.Listener, Host: v.Host, Path: v.Path, Client: c.Client,
 		Certificate: v.shown.certificate.Leaf(), CertificateExpires: v.shown.until, Asked: v.asked,
 	})

@@ -17,6 +17,8 @@ import (
 type Standing struct {
 	// Host and Path as they were matched, Origin empty for none.
 	Host, Path, Origin string
+	// ServerName that the caller asked for in TLS.
+	ServerName string
 	// Listener that the connection came in by, and the address that it came from.
 	Listener string
 	Client   netip.Addr

@@ -40,6 +40,21 @@ const (
 	ToClient   Direction = "to_client"
 )
 
+// About says what an authorization server was asked about.
+type About string
+
+// Verdict says what came of a question to an authorization server.
+type Verdict string
+
+// The values of About and Verdict.
+const (
+	AboutHandshake  About   = "handshake"
+	AboutConnection About   = "connection"
+	Admitted        Verdict = "admitted"
+	Refused         Verdict = "refused"
+	Unanswered      Verdict = "unanswered"
+)
+
 // Values of the label result.
 const (
 	resultOK     = "ok"
@@ -68,6 +83,7 @@ type Set struct {
 
 	dialFailures prometheus.Counter
 	keySets      *prometheus.CounterVec
+	authorizers  *prometheus.CounterVec
 	problems     prometheus.Gauge
 	draining     prometheus.Gauge
 }
@@ -103,6 +119,8 @@ func New() *Set {
 			Name: name("upstream_dial_failures_total"), Help: "Failed dials of single backend addresses; the handshake may have succeeded on another.",
 		}),
 		keySets: counters("key_set_fetches_total", "Fetches of key sets from their addresses.", "result"),
+		authorizers: counters("authorization_questions_total",
+			"Questions to authorization servers, about handshakes and about open connections.", "about", "result"),
 		problems: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: name("config_problems"), Help: "Parts of the configuration that cannot be served as they are; /report names them.",
 		}),
@@ -111,7 +129,7 @@ func New() *Set {
 		}),
 	}
 	s.registry.MustRegister(s.routes, s.certificates, s.closed, s.lifetime, s.refused, s.wouldRefuse, s.wouldClose, s.handshakes, s.messages, s.bytes,
-		s.fileLoads, s.fileInForce, s.dialFailures, s.keySets, s.problems, s.draining)
+		s.fileLoads, s.fileInForce, s.dialFailures, s.keySets, s.authorizers, s.problems, s.draining)
 	s.zero()
 	return s
 }
@@ -135,6 +153,11 @@ func (s *Set) zero() {
 	for _, direction := range []Direction{FromClient, ToClient} {
 		s.messages.WithLabelValues(string(direction))
 		s.bytes.WithLabelValues(string(direction))
+	}
+	for _, about := range []About{AboutHandshake, AboutConnection} {
+		for _, verdict := range []Verdict{Admitted, Refused, Unanswered} {
+			s.authorizers.WithLabelValues(string(about), string(verdict))
+		}
 	}
 	for _, result := range []string{resultOK, resultFailed} {
 		s.keySets.WithLabelValues(result)
@@ -175,6 +198,11 @@ func (s *Set) WouldClose(reason outcome.Reason) { s.wouldClose.WithLabelValues(s
 // Handshake records how long a phase of a handshake took.
 func (s *Set) Handshake(phase Phase, took time.Duration) {
 	s.handshakes.WithLabelValues(string(phase)).Observe(took.Seconds())
+}
+
+// Authorization counts a question to an authorization server.
+func (s *Set) Authorization(about About, verdict Verdict) {
+	s.authorizers.WithLabelValues(string(about), string(verdict)).Inc()
 }
 
 // Traffic adds relayed messages and their payload bytes.

@@ -115,6 +115,13 @@ func (p *Pool) attempt(ctx context.Context, address string) (net.Conn, error) {
 	return nil, fmt.Errorf("dial %s: %w", address, err)
 }
 
+// Dial connects to an address of endpoints.json for something else than a
+// WebSocket. What must not be a backend is refused as it is for backends; the
+// connection counts nowhere, and ctx bounds it.
+func (p *Pool) Dial(ctx context.Context, address string) (net.Conn, error) {
+	return p.dialPermitted(ctx, address)
+}
+
 func (p *Pool) dialPermitted(ctx context.Context, address string) (net.Conn, error) {
 	// A dialer of the caller does not check; names are left to the resolver.
 	if _, err := netip.ParseAddrPort(address); err == nil {

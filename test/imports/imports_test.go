@@ -101,6 +101,15 @@ var rules = []rule{
 		reason: "status is pure: it turns facts that others found into conditions",
 	},
 	{
+		packages: "gateway/...", except: []string{"gateway/authn/external"}, direct: true,
+		forbid: []string{"google.golang.org/grpc/...", "github.com/envoyproxy/..."},
+		reason: "gRPC and the messages of ext_authz stay where they are needed",
+	},
+	{
+		packages: "cmd/manager", forbid: []string{"github.com/envoyproxy/..."},
+		reason: "the operator asks no authorization server; gateways do",
+	},
+	{
 		packages: "cmd/gateway", forbid: kubernetes,
 		reason: "a gateway pod holds no API credential and no library that could use one",
 	},
@@ -129,24 +138,25 @@ var ground = []string{"gateway/contract", "gateway/filewatch", "gateway/metrics"
 // the ground. Parts do not know each other: the root wires them, and each name
 // in a line here is an exception that was thought about.
 var parts = map[string][]string{
-	"gateway":            {"gateway/..."},
-	"gateway/admin":      nil,
-	"gateway/audit":      nil,
-	"gateway/authn":      {"gateway/clientcert"}, // who a certificate names
-	"gateway/certs":      nil,
-	"gateway/clientcert": nil,
-	"gateway/contract":   nil,
-	"gateway/filewatch":  nil,
-	"gateway/handshake":  {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/revocation"}, // it is the order of the parts
-	"gateway/limits":     nil,
-	"gateway/listener":   {"gateway/clientcert", "gateway/match"}, // the server name selects the listener by the same rules as the Host
-	"gateway/match":      nil,
-	"gateway/metrics":    nil,
-	"gateway/outcome":    nil,
-	"gateway/policy":     nil,
-	"gateway/proxy":      {"gateway/session"}, // a relay is what a session closes
-	"gateway/revocation": {"gateway/authn"},   // what is revoked is an identity
-	"gateway/session":    {"gateway/audit"},   // a session's life is what the audit record tells
+	"gateway":                {"gateway/..."},
+	"gateway/admin":          nil,
+	"gateway/audit":          nil,
+	"gateway/authn":          {"gateway/authn/external", "gateway/clientcert"}, // the server that is asked; who a certificate names
+	"gateway/authn/external": nil,
+	"gateway/certs":          nil,
+	"gateway/clientcert":     nil,
+	"gateway/contract":       nil,
+	"gateway/filewatch":      nil,
+	"gateway/handshake":      {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/revocation"}, // it is the order of the parts
+	"gateway/limits":         nil,
+	"gateway/listener":       {"gateway/clientcert", "gateway/match"}, // the server name selects the listener by the same rules as the Host
+	"gateway/match":          nil,
+	"gateway/metrics":        nil,
+	"gateway/outcome":        nil,
+	"gateway/policy":         nil,
+	"gateway/proxy":          {"gateway/session"}, // a relay is what a session closes
+	"gateway/revocation":     {"gateway/authn"},   // what is revoked is an identity
+	"gateway/session":        {"gateway/audit"},   // a session's life is what the audit record tells
 }
 
 func TestImports(t *testing.T) {

@@ -73,6 +73,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: clientCertificate
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCertificateMethod
+    - name: external
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ExternalMethod
     - name: jwt
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.JWTMethod
@@ -309,6 +312,33 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: requestHeaderBytes
       type:
         scalar: numeric
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ExternalBackendReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: port
+      type:
+        scalar: numeric
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ExternalMethod
+  map:
+    fields:
+    - name: grpc
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ExternalServer
+    - name: revalidateEvery
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: timeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ExternalServer
+  map:
+    fields:
+    - name: backendRef
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ExternalBackendReference
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ExternalTrafficPolicy
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ForwardIdentity

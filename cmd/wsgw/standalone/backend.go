@@ -100,22 +100,20 @@ func resolveBackends(ctx context.Context, backends []Backend) ([]Backend, error)
 	return resolved, nil
 }
 
-// services makes the Services that backends stand for, of what the routes ask
-// for, and names the backends that nobody asks for.
+// services makes the Services that backends stand for, of what the routes and
+// policies ask for, and names the backends that nobody asks for.
 func services(gw *wsv1alpha1.WebSocketGateway, backends []Backend) (map[string]compile.Service, []string) {
 	made := map[string]compile.Service{}
 	used := make([]bool, len(backends))
-	for i := range gw.Spec.Routes {
-		for _, ref := range gw.Spec.Routes[i].BackendRefs {
-			var addresses []string
-			for j, backend := range backends {
-				if backend.serves(gw.Namespace, ref) {
-					addresses, used[j] = append(addresses, backend.Address), true
-				}
+	for _, ref := range compile.ServiceReferences(gw) {
+		var addresses []string
+		for j, backend := range backends {
+			if backend.serves(gw.Namespace, ref) {
+				addresses, used[j] = append(addresses, backend.Address), true
 			}
-			if len(addresses) > 0 {
-				made[ref.Name] = withPort(made[ref.Name], ref.Port, addresses)
-			}
+		}
+		if len(addresses) > 0 {
+			made[ref.Name] = withPort(made[ref.Name], ref.Port, addresses)
 		}
 	}
 	var unused []string
@@ -127,7 +125,7 @@ func services(gw *wsv1alpha1.WebSocketGateway, backends []Backend) (map[string]c
 	return made, unused
 }
 
-func (b Backend) serves(namespace string, ref wsv1alpha1.BackendReference) bool {
+func (b Backend) serves(namespace string, ref compile.ServiceReference) bool {
 	return b.Service == ref.Name && (b.Port == 0 || b.Port == ref.Port) && (b.Namespace == "" || b.Namespace == namespace)
 }
 

@@ -24,6 +24,10 @@ type AuthMethodApplyConfiguration struct {
 	// clientCertificate accepts certificates that clients show in TLS to a listener
 	// with clientCertificates. The policy must have origins.
 	ClientCertificate *ClientCertificateMethodApplyConfiguration `json:"clientCertificate,omitempty"`
+	// external asks an authorization server about every request that no method
+	// before it has decided. It must be the last method, and the policy must have
+	// origins.
+	External *ExternalMethodApplyConfiguration `json:"external,omitempty"`
 	// anonymous admits callers that showed no credential.
 	Anonymous *apiv1alpha1.AnonymousMethod `json:"anonymous,omitempty"`
 }
@@ -63,6 +67,14 @@ func (b *AuthMethodApplyConfiguration) WithBasic(value *BasicMethodApplyConfigur
 // If called multiple times, the ClientCertificate field is set to the value of the last call.
 func (b *AuthMethodApplyConfiguration) WithClientCertificate(value *ClientCertificateMethodApplyConfiguration) *AuthMethodApplyConfiguration {
 	b.ClientCertificate = value
+	return b
+}
+
+// WithExternal sets the External field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the External field is set to the value of the last call.
+func (b *AuthMethodApplyConfiguration) WithExternal(value *ExternalMethodApplyConfiguration) *AuthMethodApplyConfiguration {
+	b.External = value
 	return b
 }
 

@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package external
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+// Options configure New. All but Asked are required.
+type Options struct {
+	// Dial connects to an address of endpoints.json. It decides which addresses
+	// are permitted.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// Now is the clock.
+	Now func() time.Time
+	// Gateway is told to servers.
+	Gateway func() contract.GatewayRef
+	// Logger hears when a server cannot be asked any more, and when it can.
+	Logger *slog.Logger
+	// Asked, if set, is told of each question and what came of it: nil for
+	// admitted. It must not block.
+	Asked func(q *Question, refusal *outcome.Refusal)
+}
+
+// Clients hold one client for each authorization server, by the name of its
+// backend. They outlive policies and snapshots, so that a change of the
+// configuration breaks no connection to a server. Safe for concurrent use.
+type Clients struct {
+	options Options
+
+	// mu guards the fields below.
+	mu        sync.Mutex
+	endpoints map[string]contract.BackendEndpoints
+	clients   map[string]*client
+	closed    bool
+}
+
+// New returns Clients that know no address yet. Close them.
+func New(o Options) *Clients {
+	return &Clients{options: o, clients: map[string]*client{}}
+}
+
+// SetEndpoints replaces the addresses of all servers.
+func (c *Clients) SetEndpoints(endpoints contract.Endpoints) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endpoints = endpoints.Backends
+	for backend, client := range c.clients {
+		client.move(c.endpoints[backend])
+	}
+}
+
+// Keep closes the clients of all other backends. Questions that are on their way
+// to these end as auth_unavailable.
+func (c *Clients) Keep(backends ...string) {
+	c.remove(false, func(backend string) bool { return !slices.Contains(backends, backend) })
+}
+
+// Close closes all clients; nobody can be asked any more.
+func (c *Clients) Close() {
+	c.remove(true, func(string) bool { return true })
+}
+
+func (c *Clients) remove(closed bool, unwanted func(backend string) bool) {
+	var removed []*client
+	c.mu.Lock()
+	c.closed = c.closed || closed
+	for backend, client := range c.clients {
+		if unwanted(backend) {
+			delete(c.clients, backend)
+			removed = append(removed, client)
+		}
+	}
+	c.mu.Unlock()
+	for _, client := range removed {
+		client.close()
+	}
+}
+
+// at returns the client of a backend. It connects when it is first used.
+func (c *Clients) at(backend string) (*client, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if found := c.clients[backend]; found != nil {
+		return found, nil
+	}
+	if c.closed {
+		return nil, outcome.Refuse(outcome.AuthUnavailable, "the gateway is stopping")
+	}
+	made, err := newClient(backend, c.options)
+	if err != nil {
+		return nil, outcome.Refuse(outcome.InternalError, "client of the authorization server %s: %v", backend, err)
+	}
+	made.move(c.endpoints[backend])
+	c.clients[backend] = made
+	return made, nil
+}
+
+// Check asks the server behind a backend. The error is always an
+// *outcome.Refusal: bad_credential or access_denied where the server says no,
+// auth_unavailable where it says nothing that can be relied on. ctx bounds it.
+func (c *Clients) Check(ctx context.Context, backend string, q *Question) (Answer, error) {
+	answer, err := c.check(ctx, backend, q)
+	if c.options.Asked != nil {
+		refusal, _ := err.(*outcome.Refusal) //nolint:errorlint // check wraps nothing
+		c.options.Asked(q, refusal)
+	}
+	return answer, err
+}
+
+func (c *Clients) check(ctx context.Context, backend string, q *Question) (Answer, error) {
+	asked, err := c.at(backend)
+	if err != nil {
+		return Answer{}, err
+	}
+	response, err := asked.ask(ctx, q.request(c.options.Gateway(), c.options.Now()))
+	if err != nil {
+		return Answer{}, err
+	}
+	answer, err := read(response, c.options.Now())
+	if err != nil {
+		return Answer{}, err
+	}
+	return answer, nil
+}
