@@ -82,6 +82,7 @@ func (w *World) DoorSteps() []Step {
 		{"A revocation closes the connections of whom it names at every pod within 2 s, until it ends", d.revocation},
 		{"A changed authorization rule closes exactly those whom it would refuse now", d.changedRule},
 		{"A CA that is taken out of the bundle lets none of its partners in or stay, nor by a session of before", d.rotatedCA},
+		{"An authorization server in a pod lets in, keeps out, is missed, and changes its mind", d.external},
 		{"A policy that is only tried refuses nobody, and counts whom it would", d.dryRun},
 		{"Every connection has one opened and one closed audit record, and no credential is anywhere", d.nothingLeaks},
 	}
@@ -163,16 +164,15 @@ func (w *World) issued(ctx context.Context, namespace, name string) (*corev1.Sec
 
 // keyServer waits for the key server and has it publish the first two keys.
 func (d *door) keyServer(ctx context.Context) error {
-	for _, name := range []string{"echo", "keys"} {
+	for _, name := range []string{"echo", "keys", "authz"} {
 		if err := until(ctx, startPatience, d.world.available(doorSpace, name)); err != nil {
 			return err
 		}
 	}
-	service := &corev1.Service{}
-	if err := d.world.Client.Get(ctx, client.ObjectKey{Namespace: doorSpace, Name: "keys"}, service); err != nil {
-		return fmt.Errorf("get the key server's Service: %w", err)
+	var err error
+	if d.control, err = d.controlOf(ctx, "keys", "8081"); err != nil {
+		return err
 	}
-	d.control = "http://" + net.JoinHostPort(service.Spec.ClusterIP, "8081")
 	for _, id := range []string{"first", "second", "third"} {
 		one, err := newSigner(id)
 		if err != nil {
@@ -181,6 +181,15 @@ func (d *door) keyServer(ctx context.Context) error {
 		d.signers[id] = one
 	}
 	return until(ctx, patience, func(ctx context.Context) error { return d.publish(ctx, "first", "second") })
+}
+
+// controlOf is where a server of the test is told what to do.
+func (d *door) controlOf(ctx context.Context, name, port string) (string, error) {
+	service := &corev1.Service{}
+	if err := d.world.Client.Get(ctx, client.ObjectKey{Namespace: doorSpace, Name: name}, service); err != nil {
+		return "", fmt.Errorf("get the Service of the test's server: %w", err)
+	}
+	return "http://" + net.JoinHostPort(service.Spec.ClusterIP, port), nil
 }
 
 func (w *World) available(namespace, deployment string) func(context.Context) error {

@@ -178,12 +178,17 @@ func (d *door) everythingSaid(ctx context.Context) (map[string]string, error) {
 		"the operator's logs":                  strings.Join(d.operator.all(), "\n"),
 	}
 	for what, list := range map[string]client.ObjectList{
-		"an event":              &corev1.EventList{},
-		"a gateway":             &wsv1alpha1.WebSocketGatewayList{},
-		"a ConfigMap":           &corev1.ConfigMapList{},
-		"a pod or its metadata": &corev1.PodList{},
+		"an event":      &corev1.EventList{},
+		"a gateway":     &wsv1alpha1.WebSocketGatewayList{},
+		"a ConfigMap":   &corev1.ConfigMapList{},
+		"a gateway pod": &corev1.PodList{},
 	} {
-		if err := d.world.Client.List(ctx, list, client.InNamespace(doorSpace)); err != nil {
+		in := []client.ListOption{client.InNamespace(doorSpace)}
+		if _, pods := list.(*corev1.PodList); pods {
+			// The server that knows the tokens has them on its command line.
+			in = append(in, ofGateway(doorName))
+		}
+		if err := d.world.Client.List(ctx, list, in...); err != nil {
 			return nil, fmt.Errorf("list for the search: %w", err)
 		}
 		text, err := json.Marshal(list)
