@@ -146,14 +146,13 @@ func (r *Reconciler) tell(ctx context.Context, p *pass, files map[string]string)
 }
 
 // compile compiles, and does it again with what is in force if a ConfigMap is
-// malformed: its last good content stays, and nothing but the contract in the
-// cluster remembers it.
+// malformed or gone: what its last good content stays in force for, compile knows,
+// and nothing but the contract in the cluster remembers it.
 func (r *Reconciler) compile(
 	ctx context.Context, gw *wsv1alpha1.WebSocketGateway, refs compile.Refs,
 ) (compile.Result, error) {
 	compiled := compile.Config(gw, refs, nil)
-	malformed := func(p status.Problem) bool { return p.Reason == wsv1alpha1.ReasonConfigMapInvalid }
-	if !slices.ContainsFunc(compiled.Problems, malformed) {
+	if !slices.ContainsFunc(compiled.Problems, lacksContent) {
 		return compiled, nil
 	}
 	files, err := r.applier.Contract(ctx, gw)
@@ -166,6 +165,14 @@ func (r *Reconciler) compile(
 		return compiled, nil //nolint:nilerr // a contract that cannot be read holds nothing to keep
 	}
 	return compile.Config(gw, refs, &previous), nil
+}
+
+func lacksContent(p status.Problem) bool {
+	switch p.Reason {
+	case wsv1alpha1.ReasonConfigMapInvalid, wsv1alpha1.ReasonConfigMapNotFound, wsv1alpha1.ReasonConfigMapKeyNotFound:
+		return true
+	}
+	return false
 }
 
 // makeSo writes the objects, unless the spec cannot be served at all: then what

@@ -4,6 +4,12 @@
 package controllers_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"testing"
 	"time"
 
@@ -96,6 +102,54 @@ func TestAMalformedConfigMapKeepsItsLastGoodContent(t *testing.T) {
 
 	b.g.Expect(b.admin.Delete(b.ctx, keys)).To(Succeed())
 	b.g.Eventually(func() string { return b.inlineKeys("edge") }).Should(BeEmpty())
+}
+
+// newCA answers the certificate of a new CA in PEM.
+func newCA(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+// Nobody withdraws trust in partners by deleting a ConfigMap: a deployment that
+// deletes and creates it must not lock them all out.
+func TestADeletedCABundleKeepsItsLastGoodContent(t *testing.T) {
+	b := newBench(t)
+	b.surroundings()
+	bundle := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "partners"},
+		Data:       map[string]string{contract.DefaultCAKey: newCA(t)},
+	}
+	b.create(bundle)
+	gw := b.newGateway("edge")
+	gw.Spec.Listeners[0].TLS.ClientCertificates = &wsv1alpha1.ClientCertificates{
+		Mode: wsv1alpha1.ClientCertificatesRequire, CARefs: []wsv1alpha1.CAReference{{Kind: "ConfigMap", Name: "partners"}},
+	}
+	b.create(gw)
+	asked := func() *contract.ClientCertificates { return b.config("edge").Listeners[0].ClientCertificates }
+	b.becomes("edge", wsv1alpha1.ConditionAccepted, metav1.ConditionTrue, wsv1alpha1.ReasonAccepted)
+	b.g.Eventually(asked).ShouldNot(BeNil())
+	good := asked()
+	b.g.Expect(good.Bundles).To(HaveLen(1))
+	b.g.Expect(good.Fault).To(BeEmpty())
+
+	b.g.Expect(b.admin.Delete(b.ctx, bundle)).To(Succeed())
+	condition := b.becomes("edge", wsv1alpha1.ConditionResolvedRefs, metav1.ConditionFalse, wsv1alpha1.ReasonConfigMapNotFound)
+	b.g.Expect(condition.Message).To(ContainSubstring("its last good content stays in force"))
+	b.g.Expect(asked()).To(Equal(good))
+	b.restart()
+	b.g.Consistently(asked, 2*time.Second, 50*time.Millisecond).Should(Equal(good))
 }
 
 // Whether a contract fits its file is nothing that the API server can tell. The

@@ -25,9 +25,10 @@
 //  6. listener and route: a Host of another listener is 421, a network that is
 //     locked out 403, no route 404, a route that cannot be served 503 (handshake,
 //     revocation, match).
-//  7. may a page of this origin ask: 403 (handshake).
+//  7. may somebody of this network ask, and a page of this origin: 403 (handshake).
 //  8. who is it, and are they locked out: 429 if it failed too often to be asked,
-//     401, or 503 when that cannot be found out (authn, revocation).
+//     401, or 503 when that cannot be found out (authn, revocation); and do the
+//     rules of the policy let them in: 403 (policy).
 //  9. the backend's handshake, verified before ours is answered, so that its
 //     failure is still an HTTP answer: 502, 504 (proxy).
 //  10. our 101; the session is registered and the audit record "opened"
@@ -43,8 +44,9 @@
 // The files of the root folder are watched (filewatch). What they say is built
 // into a snapshot beside the one in use; then one pointer is swapped. A file
 // that cannot be used leaves the last good one in force and says so in the
-// report. Live connections keep what they were admitted under; only those whose
-// route or listener is gone are closed, spread over the drain window.
+// report. Live connections are judged again by the new rules: those that would be
+// refused now are closed at once (review), those whose route or listener is gone
+// spread over the drain window, and no others.
 //
 // # The end
 //
