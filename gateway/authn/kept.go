@@ -9,8 +9,10 @@ import (
 )
 
 // MaxKeptClaims is how many bytes of claims are remembered of a connection.
-// Tokens of the usual issuers have a few hundred.
-const MaxKeptClaims = 4 << 10
+// Tokens of the usual issuers have a few hundred. The largest token that is read
+// has no more than this: a review follows every change, also of somebody else's
+// endpoints, and must not end a connection because its token was large.
+const MaxKeptClaims = MaxCredentialBytes / 4 * 3
 
 // KeptClaims are the claims of an identity as they are kept while its connection
 // lives, so that rules that come later can be asked about it. They are JSON:

@@ -72,13 +72,17 @@ func (c *CAs) Empty() bool { return len(c.all) == 0 }
 func (c *CAs) Complete() bool { return !c.missing && c.unreadable == nil }
 
 // Verify tells until when a certificate is good by these CAs. What they, or CAs
-// equal to them, have verified is not verified again, and an expired one stays
-// what it was: its connection has been told when to end, grace included. The
-// error is an *outcome.Refusal.
+// equal to them, have verified is not verified again. An expired one is judged as
+// of its last moment: its connection has been told when to end, grace included,
+// and a CA that was taken away in the meantime ends it at once. The error is an
+// *outcome.Refusal.
 func (c *CAs) Verify(shown *Certificate, now time.Time) (time.Time, error) {
 	last := shown.last.Load()
-	if last.by == c || now.After(last.until) {
+	if last.by == c {
 		return last.until, nil
+	}
+	if now.After(last.until) {
+		now = last.until
 	}
 	fresh, err := c.verify(shown, now)
 	if err != nil {

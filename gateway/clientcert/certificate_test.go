@@ -115,8 +115,12 @@ func TestAnExpiredCertificateIsLeftToItsEnd(t *testing.T) {
 	t.Parallel()
 	old, other := wstest.NewCA(t), wstest.NewCA(t)
 	certificate := shown(t, trusting(nil, old), old.IssueClient(t, func(*x509.Certificate) {}))
-	if _, err := trusting(nil, other).Verify(certificate, time.Now().Add(2*time.Hour)); err != nil {
-		t.Errorf("within the grace after its end: %v", err)
+	late := time.Now().Add(2 * time.Hour)
+	if until, err := trusting(nil, other, old).Verify(certificate, late); err != nil || !until.Equal(certificate.Leaf().NotAfter) {
+		t.Errorf("within the grace after its end: %v, %v", until, err)
+	}
+	if _, err := trusting(nil, other).Verify(certificate, late); err == nil {
+		t.Error("within the grace, a CA that was taken away still vouches for it")
 	}
 }
 

@@ -67,12 +67,12 @@ func (p *Policy) authorize(identity authn.Identity, request policy.Request) erro
 	return nil
 }
 
-// authorizeAgain asks the rules about whoever was admitted before.
-func (p *Policy) authorizeAgain(s *Standing, route string) error {
+// authorizeAgain asks the rules about whoever was admitted before, as whom it
+// would be admitted now.
+func (p *Policy) authorizeAgain(s *Standing, identity authn.Identity, route string) error {
 	if p.Authorization == nil {
 		return nil
 	}
-	identity := p.Authenticator.As(s.Identity)
 	// Anonymous callers have no claims, also those who had shown some before.
 	if p.Rules != nil && p.Rules.ReadsClaims() && identity.Method == s.Identity.Method {
 		restored, ok := s.Claims.Restore(identity)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
@@ -17,8 +18,9 @@ type Ruling struct {
 	// Ends is when the connection must end, because its credential has expired
 	// and the policy's grace is over; zero when it does not expire.
 	Ends time.Time
-	// DryRun is true where the policy is not in force. Then Ends is zero, and the
-	// fields below are to be told to people and to have no other effect.
+	// DryRun is true where the policy is not in force. Then Ends is only that of a
+	// certificate which the listener requires, and the fields below are to be told
+	// to people and to have no other effect.
 	DryRun bool
 	// WouldRefuse is the refusal of the policy if it were in force; nil for none.
 	WouldRefuse *outcome.Refusal
@@ -26,14 +28,19 @@ type Ruling struct {
 	WouldEnd time.Time
 }
 
-// rule returns the ruling on a caller whose credential expires at a time, zero
-// for never, and whom the policy would refuse, nil for not.
-func (p *Policy) rule(expiresAt time.Time, refusal *outcome.Refusal) Ruling {
-	ends := p.ends(expiresAt)
+// rule returns the ruling on a caller with a certificate, as far as one counts,
+// whom the policy would refuse, nil for not.
+func (p *Policy) rule(certified *shown, identity *authn.Identity, refusal *outcome.Refusal) Ruling {
+	ends := p.ends(certified.expires(identity))
 	if !p.DryRun {
 		return Ruling{Ends: ends}
 	}
-	return Ruling{DryRun: true, WouldRefuse: refusal, WouldEnd: ends}
+	ruling := Ruling{DryRun: true, WouldRefuse: refusal, WouldEnd: ends}
+	if certified.binds {
+		// What the listener requires is in force, whatever policy is being tried.
+		ruling.Ends = p.ends(certified.until)
+	}
+	return ruling
 }
 
 // tolerated returns the refusal in err if it is a decision of this policy and the

@@ -101,7 +101,7 @@ func (d *Door) takeSteps(ctx context.Context, v *verdict) error {
 			return refusal
 		}
 	}
-	v.Ruling = v.policy.rule(v.shown.expires(&v.Identity), v.WouldRefuse)
+	v.Ruling = v.policy.rule(&v.shown, &v.Identity, v.WouldRefuse)
 	return nil
 }
 

@@ -4,12 +4,12 @@
 package handshake
 
 import (
-	"errors"
 	"net/netip"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
 // Standing is what a connection was admitted by, as far as the steps of Admit
@@ -39,8 +39,11 @@ type Standing struct {
 // A host and path without a route, and a route or policy with a fault, are no
 // refusal here: who comes has to wait, who is there has done nothing.
 func (r *Rules) Reconsider(s *Standing) (Ruling, error) {
-	if err := errors.Join(r.checkClient(s.Client), r.checkIdentity(&s.Identity)); err != nil {
+	if err := r.checkClient(s.Client); err != nil {
 		return Ruling{}, err
+	}
+	if match, ok := r.revokedIdentity(s); ok {
+		return Ruling{}, outcome.Refuse(outcome.IdentityRevoked, "%s", match)
 	}
 	certified, err := r.recertify(s)
 	if err != nil {
@@ -59,7 +62,7 @@ func (r *Rules) Reconsider(s *Standing) (Ruling, error) {
 	if err != nil && refusal == nil {
 		return Ruling{}, err
 	}
-	return policy.rule(certified.expires(&s.Identity), refusal), nil
+	return policy.rule(&certified, &s.Identity, refusal), nil
 }
 
 // reconsider returns the refusal of the policy on a route.
@@ -70,15 +73,16 @@ func (p *Policy) reconsider(s *Standing, route string, certified *shown) error {
 	if err := checkOrigin(origins(s.Origin), p.Origins); err != nil {
 		return err
 	}
-	proof := s.Identity.Proof
-	if s.Identity.Method == authn.MethodClientCertificate && certified.certificate == nil {
-		// The listener asks for none any more: the caller has shown nothing.
-		proof = nil
+	identity := s.Identity
+	if identity.Method == authn.MethodClientCertificate && certified.certificate == nil {
+		// The listener asks for none any more: the caller has shown nothing, and
+		// the rules must not take it for somebody with a certificate either.
+		identity.Proof = nil
 	}
-	if err := p.Authenticator.Reconsider(proof); err != nil {
+	if err := p.Authenticator.Reconsider(identity.Proof); err != nil {
 		return err
 	}
-	return p.authorizeAgain(s, route)
+	return p.authorizeAgain(s, p.Authenticator.As(identity), route)
 }
 
 // origins are the Origin headers of an admitted request, as toldOrigin has them.

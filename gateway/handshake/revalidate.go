@@ -51,14 +51,27 @@ func (r *Rules) Revalidate(ctx context.Context, s *Standing, connection string) 
 		Target: s.Path, ServerName: s.ServerName, Route: route.Name,
 		Listener: s.Listener, Host: s.Host, Path: s.Path, Client: s.Client,
 	}, &s.Identity, connection)
-	if expiresAt.IsZero() {
-		expiresAt = s.Identity.ExpiresAt
+	identity := s.Identity
+	if !expiresAt.IsZero() {
+		identity.ExpiresAt = expiresAt
 	}
+	// The server prolongs what it has said itself, and no certificate beside that.
+	certified := r.bound(s)
 	refusal := policy.tolerated(err)
 	if refusal == nil || refusal.Reason == outcome.AuthUnavailable {
-		return policy.rule(expiresAt, nil), expiresAt, err
+		return policy.rule(&certified, &identity, nil), identity.ExpiresAt, err
 	}
-	return policy.rule(expiresAt, refusal), expiresAt, nil
+	return policy.rule(&certified, &identity, refusal), identity.ExpiresAt, nil
+}
+
+// bound is recertify where nobody is to be refused: whether a certificate is still
+// good is what reviews are for.
+func (r *Rules) bound(s *Standing) shown {
+	certified, err := r.recertify(s)
+	if err != nil && s.Certificate != nil {
+		return shown{certificate: s.Certificate, until: s.Certificate.Until(), binds: r.Clients[s.Listener].Required}
+	}
+	return certified
 }
 
 // serving finds the route and the policy of an admitted caller; false where there

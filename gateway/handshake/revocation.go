@@ -19,7 +19,26 @@ func (r *Rules) RevokedBy(s *Standing) (revocation.Match, bool) {
 	if match, ok := r.Revocations.Client(s.Client); ok {
 		return match, true
 	}
-	return r.Revocations.Identity(&s.Identity)
+	return r.revokedIdentity(s)
+}
+
+// revokedIdentity also asks about the identity that the caller would have now. Its
+// policy, or the Secret of its key, may have got another name since, and whoever
+// writes a revocation today finds the names of today.
+func (r *Rules) revokedIdentity(s *Standing) (revocation.Match, bool) {
+	if match, ok := r.Revocations.Identity(&s.Identity); ok || r.Revocations == nil {
+		return match, ok
+	}
+	route, ok := r.Routes.Lookup(s.Host, s.Path)
+	if !ok {
+		return revocation.Match{}, false
+	}
+	policy, ok := r.Policies[route.Policy]
+	if !ok || policy.Authenticator == nil || policy.Authenticator.Reconsider(s.Identity.Proof) != nil {
+		return revocation.Match{}, false
+	}
+	now := policy.Authenticator.As(s.Identity)
+	return r.Revocations.Identity(&now)
 }
 
 // checkClient refuses callers of a network that is locked out: they cost nothing
