@@ -5,6 +5,7 @@ package gateway
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
@@ -54,7 +55,9 @@ func (v *visit) remember(admission *handshake.Admission, err error) {
 		if admission.Identity.Proven() {
 			v.failures.Succeeded(v.network)
 		}
-	case asRefusal(err).Reason == outcome.BadCredential:
+	case slices.Contains([]outcome.Reason{outcome.BadCredential, outcome.IdentityRevoked}, asRefusal(err).Reason):
+		// Both, or whoever holds a stolen credential would learn by not having to
+		// wait that it was good.
 		v.failures.Failed(v.network, v.options.Now())
 	}
 }

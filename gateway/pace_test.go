@@ -169,3 +169,19 @@ func TestNobodyWaitsWhereAddressesAreNotToldApart(t *testing.T) {
 		t.Errorf("the good one: answers %v", got)
 	}
 }
+
+// Nobody shall learn by not having to wait that a stolen credential was good.
+func TestWhoIsRevokedHasToWaitLikeWhoShowsABadCredential(t *testing.T) {
+	r, config, echo := startUsers(t, newIssuer(t))
+	config.Limits = &contract.Limits{HandshakesPerSecondPerAddress: new(int32(1000))}
+	r.put(t, echo, config)
+	r.revoke(t, echo, config, revocations(func(one *contract.Revocation) {
+		one.APIKeyIDs = []contract.RevokedAPIKeyID{{ID: "device-1", Policy: "users"}}
+	}))
+	if got := r.statuses(t, 5, keyHeader(aKey)); got[401] != 5 {
+		t.Fatalf("answers %v", got)
+	}
+	if _, status, _ := r.try(t, keyHeader(aKey)); status != http.StatusTooManyRequests {
+		t.Errorf("the sixth: status %d", status)
+	}
+}

@@ -65,7 +65,10 @@ func (s *server) revalidate(ctx context.Context, one *session.Session) {
 	if !ok {
 		return
 	}
-	ruling, expiresAt, err := s.current.Load().rules.Revalidate(ctx, &standing, one.ID())
+	current := s.current.Load()
+	// As in a review: by now the name may belong to another listener.
+	standing.Listener = current.listenerOf(standing.Listener, standing.Host)
+	ruling, expiresAt, err := current.rules.Revalidate(ctx, &standing, one.ID())
 	switch {
 	case err == nil:
 		if !expiresAt.IsZero() {
