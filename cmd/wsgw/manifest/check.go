@@ -9,6 +9,8 @@ import (
 	"maps"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
 )
@@ -16,19 +18,28 @@ import (
 // Decode checks a gateway against the schema and makes the Go type of it; nil if
 // there are problems.
 func (s *Schema) Decode(ctx context.Context, d Document) (*wsv1alpha1.WebSocketGateway, []Problem) {
+	gw := &wsv1alpha1.WebSocketGateway{}
+	if problems := s.decode(ctx, d, gw, wsv1alpha1.KindWebSocketGateway); len(problems) > 0 {
+		return nil, problems
+	}
+	return gw, nil
+}
+
+// decode checks a document of a kind and fills in the Go type of it, unless there
+// are problems.
+func (s *Schema) decode(ctx context.Context, d Document, into metav1.Object, kind string) []Problem {
 	problems := s.Check(ctx, d.Object)
 	for i := range problems {
 		problems[i].Position = d.Position()
 	}
 	if len(problems) > 0 {
-		return nil, problems
+		return problems
 	}
-	gw := &wsv1alpha1.WebSocketGateway{}
-	if err := convert(d, gw); err != nil {
-		return nil, []Problem{{Position: d.Position(), Message: fmt.Sprintf("not a WebSocketGateway: %v", err)}}
+	if err := convert(d, into); err != nil {
+		return []Problem{{Position: d.Position(), Message: fmt.Sprintf("not a %s: %v", kind, err)}}
 	}
-	gw.Namespace = d.Namespace()
-	return gw, nil
+	into.SetNamespace(d.Namespace())
+	return nil
 }
 
 // Refs is what the documents know about the references of a gateway.

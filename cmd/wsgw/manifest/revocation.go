@@ -16,18 +16,10 @@ import (
 // DecodeRevocation checks a revocation against the schema, which must be that of
 // NewRevocationSchema, and makes the Go type of it; nil if there are problems.
 func (s *Schema) DecodeRevocation(ctx context.Context, d Document) (*wsv1alpha1.WebSocketRevocation, []Problem) {
-	problems := s.Check(ctx, d.Object)
-	for i := range problems {
-		problems[i].Position = d.Position()
-	}
-	if len(problems) > 0 {
+	r := &wsv1alpha1.WebSocketRevocation{}
+	if problems := s.decode(ctx, d, r, wsv1alpha1.KindWebSocketRevocation); len(problems) > 0 {
 		return nil, problems
 	}
-	r := &wsv1alpha1.WebSocketRevocation{}
-	if err := convert(d, r); err != nil {
-		return nil, []Problem{{Position: d.Position(), Message: fmt.Sprintf("not a WebSocketRevocation: %v", err)}}
-	}
-	r.Namespace = d.Namespace()
 	return r, nil
 }
 
