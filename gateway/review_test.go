@@ -28,6 +28,21 @@ func (r *running) audience(t *testing.T, i *issuer) map[string]*websocket.Conn {
 	}
 }
 
+// revoked fails unless the log has as many connections that were closed because the
+// rules would refuse them now, each with a detail.
+func (r *running) revoked(t *testing.T, want int) {
+	t.Helper()
+	revoked := 0
+	for _, record := range r.audit.records(t, "closed") {
+		if record["reason"] == "access_revoked" && record["close_code"] == 3003.0 && record["detail"] != "" {
+			revoked++
+		}
+	}
+	if revoked != want {
+		t.Errorf("%d records say access_revoked, want %d", revoked, want)
+	}
+}
+
 // lost waits until exactly those of the connections are closed whose names have
 // one of the marks, and looks whether the others still work.
 func lost(t *testing.T, conns map[string]*websocket.Conn, marks ...string) {
@@ -95,15 +110,7 @@ func TestAChangeClosesExactlyThoseThatItWouldRefuse(t *testing.T) {
 			r.put(t, echo, config)
 			lost(t, conns, tt.lost...)
 			r.end(t)
-			revoked := 0
-			for _, record := range r.audit.records(t, "closed") {
-				if record["reason"] == "access_revoked" && record["close_code"] == 3003.0 && record["detail"] != "" {
-					revoked++
-				}
-			}
-			if want := before - len(conns); revoked != want {
-				t.Errorf("%d records say access_revoked, want %d", revoked, want)
-			}
+			r.revoked(t, before-len(conns))
 		})
 	}
 }
