@@ -69,10 +69,11 @@ golden: ## Rewrite the golden files; review the result like code.
 	@hack/test.sh golden
 
 .PHONY: docs
-docs: ## Write the generated API reference.
+docs: ## Write the generated API reference and the list of metrics.
 	@crd_ref_docs=$$(hack/tool.sh crd-ref-docs)
 	$$crd_ref_docs --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown --log-level=ERROR \
 		--output-path=docs/api-reference.md
+	go run ./hack/metricsdoc docs
 
 ##@ Test
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,6 +21,7 @@ import (
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/apply"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/observe"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/resolve"
@@ -38,6 +40,7 @@ type Reconciler struct {
 	applier  *apply.Applier
 	toucher  *apply.Toucher
 	observer *observe.Observer
+	metrics  *metrics.Set
 	memory   memory
 	// board is told what has come of revocations, wakeRevocation that it was.
 	board          *board
@@ -48,6 +51,9 @@ type Reconciler struct {
 type pass struct {
 	gw    *wsv1alpha1.WebSocketGateway
 	facts status.Facts
+	// began is when the pass did, and conditions are what it came to.
+	began      time.Time
+	conditions []metav1.Condition
 	// silent passes write no status: it would be less true than the one before.
 	silent bool
 	// unsettled is true while pods have not seen all that they shall see.
@@ -77,15 +83,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		r.forget(request.NamespacedName)
 		return reconcile.Result{}, nil
 	}
-	p := &pass{gw: &gw}
+	p := &pass{gw: &gw, began: r.now()}
 	r.memory.recall(&gw)
 	failure := r.converge(ctx, p)
 	if ctx.Err() != nil {
 		// The operator is stopping. Its successor begins where this pass ended.
 		return reconcile.Result{}, nil //nolint:nilerr // an end is no failure
 	}
-	if err := r.report(ctx, p, failure); err != nil {
-		return reconcile.Result{}, err
+	unwritten := r.report(ctx, p, failure)
+	r.metrics.Passed(outcomeOf(p, errors.Join(failure, unwritten)))
+	if unwritten != nil {
+		return reconcile.Result{}, unwritten
 	}
 	return reconcile.Result{RequeueAfter: p.after}, failure
 }
@@ -96,6 +104,7 @@ func (r *Reconciler) forget(gateway client.ObjectKey) {
 	r.toucher.Forget(gateway)
 	r.memory.forget(gateway)
 	r.board.forget(gateway)
+	r.metrics.Forget(gateway)
 }
 
 // converge is the whole pass, read from top to bottom. What is learned goes

@@ -30,6 +30,8 @@ func (r *Reconciler) report(ctx context.Context, p *pass, failure error) error {
 	r.memory.keepSince(key, p.facts.Since)
 	computed, after := status.Compute(p.gw, &p.facts, now)
 	p.comeAgain(after)
+	p.conditions = computed.Conditions
+	r.measure(p, &computed, now)
 	if failure != nil {
 		// The pass did not get through: it has not seen this generation in full.
 		computed.ObservedGeneration = p.gw.Status.ObservedGeneration

@@ -29,6 +29,7 @@ import (
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/apply"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/observe"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/resolve"
@@ -43,6 +44,8 @@ type Options struct {
 	Namespaces []string
 	// Reporter asks pods.
 	Reporter observe.Reporter
+	// Metrics count what is done. nil means that nobody looks.
+	Metrics *metrics.Set
 	// Logger for what does not belong to one reconcile.
 	Logger *slog.Logger
 	// Now is the clock.
@@ -130,6 +133,7 @@ func newReconciler(
 		events:  mgr.GetEventRecorder(apply.FieldOwner),
 		now:     options.Now,
 		options: options.Render,
+		metrics: cmp.Or(options.Metrics, metrics.New()),
 		resolver: &resolve.Resolver{
 			Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Issuers: issuers, CertManager: certs.Present,
 		},

@@ -179,7 +179,11 @@ func TestAttacksAreRefusedForTheRightReasonAndTouchNobodyElse(t *testing.T) {
 			if want := outcome.Refuse(one.want, "").Answer(); response.StatusCode != want.Status || body != want.Text+"\n" {
 				t.Errorf("status %d %q, want %d %q", response.StatusCode, body, want.Status, want.Text)
 			}
-			for reason, count := range f.refusals(t) {
+			after := f.refusals(t)
+			if after[one.want] == before[one.want] {
+				t.Errorf("reason %s was not counted", one.want)
+			}
+			for reason, count := range after {
 				if (count != before[reason]) != (reason == one.want) {
 					t.Errorf("reason %s went from %s to %s, want the one of %s to change", reason, before[reason], count, one.want)
 				}

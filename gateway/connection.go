@@ -118,6 +118,7 @@ func (v *visit) arrive(ctx context.Context) *admitted {
 	v.metrics.Handshake(metrics.PhaseTLS, v.options.Now().Sub(v.begin))
 	v.conn = secure
 	state := secure.ConnectionState()
+	v.metrics.Secured(&state)
 	v.certificate = clientcert.Of(&state, v.snapshot.clients[hello.Listener])
 	v.attempt.Certificate = told(v.certificate.Leaf())
 	return v.converse(ctx, secure, hello)
@@ -155,7 +156,7 @@ func (v *visit) turnedAway(silent bool, refusal *outcome.Refusal) {
 	if silent && refusal.Reason == outcome.ClientGone {
 		// Health checks of load balancers come every few seconds from every
 		// node; a record for each would bury those of real callers.
-		v.metrics.Refused(refusal.Reason)
+		v.metrics.Refused("", refusal)
 		return
 	}
 	v.refused(refusal)
@@ -313,7 +314,7 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 
 // refused writes down why a caller did not get in.
 func (v *visit) refused(refusal *outcome.Refusal) {
-	v.metrics.Refused(refusal.Reason)
+	v.metrics.Refused(v.attempt.Route, refusal)
 	v.audit.Denied(&v.attempt, refusal)
 }
 

@@ -25,7 +25,7 @@ const (
 // connections it does not wait for the window.
 func (s *server) drain(ctx context.Context) {
 	s.stopping.Store(true)
-	s.metrics.Draining(true)
+	s.metrics.Draining(s.sessions.Len(), s.options.Now().Add(max(s.options.AcceptAfterStop, 0)+s.options.DrainWindow))
 	s.options.Logger.Info("stopping", "connections", s.sessions.Len(),
 		"accept_after_stop", s.options.AcceptAfterStop, "drain_window", s.options.DrainWindow)
 	if pause := s.options.AcceptAfterStop; pause > 0 {

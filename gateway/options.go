@@ -56,6 +56,8 @@ type Options struct {
 	Gateway contract.GatewayRef
 	PodName string
 	PodUID  string
+	// Version is the release that metrics and traces name.
+	Version string
 
 	// Audit receives the audit records, one JSON line each. Required.
 	Audit io.Writer

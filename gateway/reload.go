@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -83,7 +82,7 @@ func (s *server) load(tree *filewatch.Tree, name string, parse func([]byte) erro
 	data, exists := tree.Config(name)
 	judged, err := s.files.look(name, data, exists, parse)
 	if judged == refused {
-		s.metrics.FileLoaded(name, false, s.options.Now())
+		s.metrics.FileFailed(name)
 		s.options.Logger.Error("file cannot be used, the last good one stays in force", "file", name, "error", err)
 	}
 	return judged == accepted
@@ -94,7 +93,7 @@ func (s *server) load(tree *filewatch.Tree, name string, parse func([]byte) erro
 func (s *server) inForce(name string) { s.tellInForce(name, s.files.enforce(name)) }
 
 func (s *server) tellInForce(name, digest string) {
-	s.metrics.FileLoaded(name, true, s.options.Now())
+	s.metrics.FileInForce(name, s.options.Now())
 	s.options.Logger.Info("file is in force", "file", name, "digest", digest)
 }
 
@@ -149,9 +148,9 @@ func (s *server) measure(previous, next *snapshot) {
 		served, before := next.served[name], previous.served[name]
 		switch {
 		case served != nil && (before == nil || served.Report.SHA256 != before.Report.SHA256):
-			s.metrics.CertificateLoaded(name, true, served.Report.NotAfter)
+			s.metrics.CertificateServed(name, served.Report.SerialNumber, served.Report.NotAfter)
 		case served == before && next.newFault(name, previous):
-			s.metrics.CertificateLoaded(name, false, time.Time{})
+			s.metrics.CertificateFailed(name)
 		}
 	}
 	s.metrics.Keep(routes, listeners)

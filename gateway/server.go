@@ -4,6 +4,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"net/netip"
 	"sync"
@@ -101,15 +102,18 @@ func newServer(o Options, own []netip.Addr) *server {
 	s.keySets = authn.NewKeySets(authn.KeySetOptions{
 		Now: o.Now, Logger: o.Logger, Fetched: s.metrics.KeySetFetched, Changed: s.review.want, Authorizers: s.authorizers,
 	})
-	s.metrics.WatchAudit(func() metrics.AuditStats {
-		stats := s.audit.Stats()
-		return metrics.AuditStats{Queued: stats.Queued, Written: stats.Written, Lost: stats.Lost}
-	})
+	s.metrics.Watch(metrics.Sources{Audit: s.auditStats, Endpoints: s.pool.Endpoints, MaxConnections: s.slots.Max})
+	s.metrics.Build(cmp.Or(o.Version, "unknown"))
 	s.door = &handshake.Door{
 		Upstreams: s.pool, Draining: s.draining.Load, Seat: s.seat, Now: o.Now, Took: s.metrics.Handshake,
 		AuthenticateTimeout: handshake.DefaultAuthenticateTimeout, UpstreamTimeout: handshake.DefaultUpstreamTimeout,
 	}
 	return s
+}
+
+func (s *server) auditStats() []metrics.AuditStats {
+	stats := s.audit.Stats()
+	return []metrics.AuditStats{{Sink: "stdout", Queued: stats.Queued, Written: stats.Written, Lost: stats.Lost}}
 }
 
 // gateway is the name of what this process is a part of.

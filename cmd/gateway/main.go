@@ -80,8 +80,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return gateway.Run(ctx, gateway.Options{
 		Root: s.root, AdminAddress: s.admin, ControlAddress: s.control, DrainWindow: s.window,
 		Gateway: s.gateway, PodName: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
-		Audit:  stdout,
-		Logger: slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: s.logLevel})),
+		Version: version(),
+		Audit:   stdout,
+		Logger:  slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: s.logLevel})),
 	})
 }
 

@@ -17,10 +17,12 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/wsgateway/websocket-gateway-operator/controllers"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/observe"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
 )
@@ -60,7 +62,13 @@ func run(ctx context.Context, s settings, logs io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("create manager: %w", err)
 	}
-	if err := controllers.Setup(ctx, mgr, s.controllerOptions(logger)); err != nil {
+	set := metrics.New()
+	set.Build(version)
+	if err := ctrlmetrics.Registry.Register(set); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	defer ctrlmetrics.Registry.Unregister(set) // it is the process's, and run may be called again
+	if err := controllers.Setup(ctx, mgr, s.controllerOptions(logger, set)); err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
 	if err := addChecks(mgr); err != nil {
@@ -82,11 +90,11 @@ func (s *settings) managerOptions(logger logr.Logger) (ctrl.Options, error) {
 	if err != nil {
 		return ctrl.Options{}, err
 	}
-	metrics := metricsserver.Options{BindAddress: s.metricsAddress}
+	serving := metricsserver.Options{BindAddress: s.metricsAddress}
 	if s.metricsAddress != "0" {
-		metrics.SecureServing = true
-		metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
-		metrics.TLSOpts = []func(*tls.Config){func(c *tls.Config) {
+		serving.SecureServing = true
+		serving.FilterProvider = filters.WithAuthenticationAndAuthorization
+		serving.TLSOpts = []func(*tls.Config){func(c *tls.Config) {
 			// Scrapers need no HTTP/2, and without it its resets need no thought.
 			c.NextProtos = []string{"http/1.1"}
 			c.MinVersion = tls.VersionTLS12
@@ -96,7 +104,7 @@ func (s *settings) managerOptions(logger logr.Logger) (ctrl.Options, error) {
 		Scheme:                  scheme,
 		Cache:                   caches,
 		Logger:                  logger,
-		Metrics:                 metrics,
+		Metrics:                 serving,
 		HealthProbeBindAddress:  s.healthAddress,
 		LeaderElection:          s.leaderElect,
 		LeaderElectionID:        leaseName,
@@ -108,7 +116,7 @@ func (s *settings) managerOptions(logger logr.Logger) (ctrl.Options, error) {
 	}, nil
 }
 
-func (s *settings) controllerOptions(logger *slog.Logger) controllers.Options {
+func (s *settings) controllerOptions(logger *slog.Logger, set *metrics.Set) controllers.Options {
 	return controllers.Options{
 		Render: render.Options{
 			GatewayImage:      s.gatewayImage,
@@ -120,6 +128,7 @@ func (s *settings) controllerOptions(logger *slog.Logger) controllers.Options {
 		},
 		Namespaces: s.namespaces,
 		Reporter:   observe.NewHTTPReporter(),
+		Metrics:    set,
 		Logger:     logger,
 		Now:        time.Now,
 	}

@@ -4,9 +4,11 @@
 package metrics_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,8 +26,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func scrape(t *testing.T, set *metrics.Set) string {
 	t.Helper()
+	return ask(t, set, "")
+}
+
+func ask(t *testing.T, set *metrics.Set, accept string) string {
+	t.Helper()
 	recorder := httptest.NewRecorder()
-	set.Handler().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	request := httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil)
+	request.Header.Set("Accept", accept)
+	set.Handler().ServeHTTP(recorder, request)
 	if recorder.Code != 200 {
 		t.Fatalf("status %d: %s", recorder.Code, recorder.Body)
 	}
@@ -44,89 +53,169 @@ func series(text string) map[string]string {
 	return values
 }
 
+// watch gives a set figures to ask for.
+func watch(set *metrics.Set) *metrics.Set {
+	set.Watch(metrics.Sources{
+		Audit: func() []metrics.AuditStats {
+			return []metrics.AuditStats{{Sink: "stdout", Queued: 3, Written: 5, Lost: 7}}
+		},
+		Endpoints:      func() (available, failing int) { return 6, 1 },
+		MaxConnections: func() int32 { return 10_000 },
+	})
+	return set
+}
+
 func TestMetricsOfALife(t *testing.T) {
 	t.Parallel()
-	set := metrics.New()
-	set.WatchAudit(func() metrics.AuditStats { return metrics.AuditStats{Queued: 3, Written: 5, Lost: 7} })
+	set := watch(metrics.New())
+	set.Build("v1.2.3")
 	set.Keep([]string{"chat", "idle"}, []string{"public"})
 	set.Opened("chat")
 	set.Opened("chat")
 	set.Closed("chat", outcome.DrainingClosure, 90*time.Second)
-	set.Refused(outcome.BadCredential)
+	set.Refused("", outcome.Refuse(outcome.UnknownServerName, ""))
+	set.Refused("chat", outcome.Refuse(outcome.BadCredential, ""))
+	set.Refused("chat", outcome.Refuse(outcome.UpstreamTimeout, ""))
+	set.Refused("removed", outcome.Refuse(outcome.UpstreamTimeout, ""))
+	set.Secured(&tls.ConnectionState{Version: tls.VersionTLS13, CurveID: tls.X25519MLKEM768})
+	set.Secured(&tls.ConnectionState{Version: tls.VersionTLS12, CurveID: tls.CurveP521, DidResume: true})
 	set.Handshake(metrics.PhaseTLS, 10*time.Millisecond)
+	set.Handshake(metrics.PhaseTotal, 30*time.Millisecond)
 	set.Traffic(metrics.FromClient, 2, 300)
 	set.Traffic(metrics.FromClient, 1, 50)
-	set.FileLoaded("config.json", true, time.Unix(1_700_000_000, 0))
-	set.FileLoaded("config.json", false, time.Unix(1_700_000_100, 0))
-	set.CertificateLoaded("public", true, time.Unix(1_800_000_000, 0))
-	set.CertificateLoaded("public", false, time.Time{})
+	set.FileInForce("config.json", time.Unix(1_700_000_000, 0))
+	set.FileFailed("config.json")
+	set.CertificateServed("public", "01", time.Unix(1_700_000_000, 0))
+	set.CertificateServed("public", "0a", time.Unix(1_800_000_000, 0))
+	set.CertificateFailed("public")
 	set.UpstreamDialFailed()
 	set.KeySetFetched(nil)
 	set.KeySetFetched(errors.New("x"))
 	set.Problems(4)
-	set.Draining(true)
+	set.Draining(7, time.Unix(1_900_000_000, 0))
 	got := series(scrape(t, set))
 	for name, want := range map[string]string{
+		`wsgateway_build_info{version="v1.2.3"}`:                               "1",
 		`wsgateway_connections_active{route="chat"}`:                           "1",
 		`wsgateway_connections_active{route="idle"}`:                           "0",
-		`wsgateway_connections_opened_total{route="chat"}`:                     "2",
-		`wsgateway_connections_opened_total{route="idle"}`:                     "0",
+		`wsgateway_connections_active{route="removed"}`:                        "",
+		`wsgateway_connections_limit`:                                          "10000",
+		`wsgateway_handshakes_total{outcome="accepted",route="chat"}`:          "2",
+		`wsgateway_handshakes_total{outcome="denied",route="chat"}`:            "1",
+		`wsgateway_handshakes_total{outcome="failed",route="chat"}`:            "1",
+		`wsgateway_handshakes_total{outcome="accepted",route="idle"}`:          "0",
 		`wsgateway_connections_closed_total{reason="draining"}`:                "1",
-		`wsgateway_connections_closed_total{reason="idle_timeout"}`:            "0",
+		`wsgateway_connections_closed_total{reason="relay_failed"}`:            "0",
+		`wsgateway_connections_closed_total{reason="idle_timeout"}`:            "",
 		`wsgateway_connection_duration_seconds_sum`:                            "90",
 		`wsgateway_handshakes_refused_total{reason="bad_credential"}`:          "1",
-		`wsgateway_handshakes_refused_total{reason="no_route"}`:                "0",
-		`wsgateway_handshake_duration_seconds_bucket{phase="tls",le="0.005"}`:  "0",
-		`wsgateway_handshake_duration_seconds_bucket{phase="tls",le="0.025"}`:  "1",
-		`wsgateway_handshake_duration_seconds_count{phase="total"}`:            "0",
+		`wsgateway_handshakes_refused_total{reason="upstream_timeout"}`:        "2",
+		`wsgateway_handshakes_refused_total{reason="no_certificate"}`:          "0",
+		`wsgateway_handshakes_refused_total{reason="no_route"}`:                "",
+		`wsgateway_handshake_duration_seconds_bucket{le="0.01"}`:               "0",
+		`wsgateway_handshake_duration_seconds_bucket{le="0.05"}`:               "1",
+		`wsgateway_handshake_phase_duration_seconds_sum{phase="tls"}`:          "0.01",
+		`wsgateway_handshake_phase_duration_seconds_count{phase="upstream"}`:   "0",
+		`wsgateway_tls_handshakes_total{group="X25519MLKEM768",version="1.3"}`: "1",
+		`wsgateway_tls_handshakes_total{group="other",version="1.2"}`:          "1",
+		`wsgateway_tls_resumptions_total`:                                      "1",
 		`wsgateway_messages_total{direction="from_client"}`:                    "3",
 		`wsgateway_message_bytes_total{direction="from_client"}`:               "350",
 		`wsgateway_message_bytes_total{direction="to_client"}`:                 "0",
-		`wsgateway_config_loads_total{file="config.json",result="failed"}`:     "1",
-		`wsgateway_config_loads_total{file="endpoints.json",result="ok"}`:      "0",
+		`wsgateway_config_load_failures_total{file="config.json"}`:             "1",
+		`wsgateway_config_load_failures_total{file="endpoints.json"}`:          "0",
 		`wsgateway_config_in_force_timestamp_seconds{file="config.json"}`:      "1.7e+09",
 		`wsgateway_certificate_not_after_timestamp_seconds{listener="public"}`: "1.8e+09",
+		`wsgateway_certificate_info{listener="public",serial_number="0a"}`:     "1",
+		`wsgateway_certificate_info{listener="public",serial_number="01"}`:     "",
+		`wsgateway_certificate_loads_total{listener="public",result="ok"}`:     "2",
 		`wsgateway_certificate_loads_total{listener="public",result="failed"}`: "1",
+		`wsgateway_upstream_endpoints{state="available"}`:                      "6",
+		`wsgateway_upstream_endpoints{state="failing"}`:                        "1",
 		`wsgateway_upstream_dial_failures_total`:                               "1",
 		`wsgateway_key_set_fetches_total{result="failed"}`:                     "1",
 		`wsgateway_config_problems`:                                            "4",
 		`wsgateway_draining`:                                                   "1",
-		`wsgateway_audit_queued_records`:                                       "3",
-		`wsgateway_audit_written_records_total`:                                "5",
-		`wsgateway_audit_lost_events_total`:                                    "7",
+		`wsgateway_drain_initial_connections`:                                  "7",
+		`wsgateway_drain_end_timestamp_seconds`:                                "1.9e+09",
+		`wsgateway_audit_queued_records{sink="stdout"}`:                        "3",
+		`wsgateway_audit_written_records_total{sink="stdout"}`:                 "5",
+		`wsgateway_audit_lost_events_total{sink="stdout"}`:                     "7",
 	} {
 		if got[name] != want {
 			t.Errorf("%s = %q, want %q", name, got[name], want)
 		}
 	}
-	set.Draining(false)
-	if got := series(scrape(t, set))["wsgateway_draining"]; got != "0" {
-		t.Errorf("draining = %s after it was taken back", got)
+}
+
+// everything makes every series that there can be without names of routes and
+// listeners, and says how many handshakes were refused and connections closed.
+func everything(set *metrics.Set) (refused, closed int) {
+	set.Build("v1.2.3")
+	for _, file := range []string{"config.json", "endpoints.json", "revocations.json"} {
+		set.FileInForce(file, time.Unix(1, 0))
 	}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for _, id := range []tls.CurveID{tls.X25519MLKEM768, tls.SecP384r1MLKEM1024, tls.X25519, tls.CurveP256, tls.CurveP384} {
+			if version == tls.VersionTLS13 || id != tls.X25519MLKEM768 { // which TLS 1.2 does not have
+				set.Secured(&tls.ConnectionState{Version: version, CurveID: id})
+			}
+		}
+	}
+	for _, reason := range outcome.Refusals() {
+		set.Refused("", outcome.Refuse(reason, ""))
+	}
+	for _, reason := range outcome.Closures() {
+		set.Closed("", reason, time.Second)
+	}
+	for _, reason := range outcome.OfPolicy() {
+		set.WouldRefuse(reason)
+	}
+	set.WouldClose(outcome.CredentialExpired)
+	set.WouldClose(outcome.AccessRevoked)
+	return len(outcome.Refusals()), len(outcome.Closures())
 }
 
 // A reader's storage is paid per series.
-func TestSeriesAreFew(t *testing.T) {
+func TestSeriesAreFewWhateverHappens(t *testing.T) {
 	t.Parallel()
-	set := metrics.New()
-	set.WatchAudit(func() metrics.AuditStats { return metrics.AuditStats{} })
-	for _, file := range []string{"config.json", "endpoints.json", "revocations.json"} {
-		set.FileLoaded(file, true, time.Unix(1, 0))
-	}
+	set := watch(metrics.New())
+	refused, closed := everything(set)
 	names := series(scrape(t, set))
-	if len(names) > 150 {
-		t.Errorf("%d series besides routes and listeners, want at most 150", len(names))
-	}
-	for name := range names {
-		if !strings.HasPrefix(name, "wsgateway_") {
+	sums := map[string]float64{}
+	sinks := 0
+	for name, value := range names {
+		family, labels, _ := strings.Cut(name, "{")
+		if !strings.HasPrefix(family, "wsgateway_") {
 			t.Errorf("series %s is not ours", name)
 		}
+		if strings.Contains(labels, "sink=") {
+			sinks++
+		}
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums[family] += number
+	}
+	if got := len(names) - sinks; got > metrics.MaxSeries || got < metrics.MaxSeries/2 {
+		t.Errorf("%d series besides routes, listeners and sinks, want at most %d and most of them", got, metrics.MaxSeries)
+	}
+	if got := [2]float64{sums["wsgateway_handshakes_refused_total"], sums["wsgateway_connections_closed_total"]}; got != [2]float64{float64(refused), float64(closed)} {
+		t.Errorf("%v were counted, want %d refused and %d closed: what has no series of its own counts as other", got, refused, closed)
 	}
 	before := len(names)
 	set.Keep([]string{"a", "b"}, []string{"public"})
-	set.CertificateLoaded("public", true, time.Unix(1, 0))
-	if got := len(series(scrape(t, set))) - before; got != 2*2+3 {
-		t.Errorf("%d further series for two routes and a listener, want 7", got)
+	set.CertificateServed("public", "0a", time.Unix(1, 0))
+	if got := len(series(scrape(t, set))) - before; got != 2*4+4 {
+		t.Errorf("%d further series for two routes and a listener, want four each", got)
+	}
+}
+
+func TestAnUnbotheredPodHasFewerSeries(t *testing.T) {
+	t.Parallel()
+	if got := len(series(scrape(t, watch(metrics.New())))); got > 70 {
+		t.Errorf("%d series at the start, want no more than 70", got)
 	}
 }
 
@@ -134,14 +223,14 @@ func TestSeriesOfWhatIsGoneGo(t *testing.T) {
 	t.Parallel()
 	set := metrics.New()
 	set.Keep([]string{"a", "b", "busy"}, []string{"one", "two"})
-	set.CertificateLoaded("one", true, time.Unix(1, 0))
-	set.CertificateLoaded("two", true, time.Unix(1, 0))
+	set.CertificateServed("one", "01", time.Unix(1, 0))
+	set.CertificateServed("two", "02", time.Unix(1, 0))
 	set.Opened("busy")
 	named := func() []string {
 		var names []string
 		for name := range series(scrape(t, set)) {
 			for _, label := range []string{"a", "b", "busy", "one", "two"} {
-				if strings.Contains(name, `"`+label+`"`) && !strings.Contains(name, "certificate_loads") && !strings.Contains(name, "opened") {
+				if strings.Contains(name, `"`+label+`"`) && !strings.Contains(name, "certificate_loads") && !strings.Contains(name, "handshakes_total") {
 					names = append(names, label)
 				}
 			}
@@ -169,9 +258,10 @@ func TestSeriesOfWhatIsGoneGo(t *testing.T) {
 
 func TestNamesFollowTheConventions(t *testing.T) {
 	t.Parallel()
-	set := metrics.New()
-	set.WatchAudit(func() metrics.AuditStats { return metrics.AuditStats{} })
+	set := watch(metrics.New())
+	everything(set)
 	set.Keep([]string{"a"}, []string{"b"})
+	set.CertificateServed("b", "01", time.Unix(1, 0))
 	problems, err := promlint.New(strings.NewReader(scrape(t, set))).Lint()
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +282,8 @@ func TestConcurrentUse(t *testing.T) {
 				set.Opened(route)
 				set.Traffic(metrics.ToClient, 1, 10)
 				set.Keep([]string{"r0", "r1"}, []string{"public"})
-				set.CertificateLoaded("public", true, time.Unix(1, 0))
+				set.CertificateServed("public", "01", time.Unix(1, 0))
+				set.Refused(route, outcome.Refuse(outcome.NoRoute, ""))
 				set.Closed(route, outcome.ClientClosed, time.Second)
 			}
 		})

@@ -235,6 +235,10 @@ func OfPolicy() []Reason {
 	return []Reason{AddressNotAllowed, OriginNotAllowed, NoCredential, BadCredential, AuthUnavailable, AccessDenied}
 }
 
+// OurFault tells whether somebody else than the caller has to act: whoever runs
+// the gateway or the backend.
+func (r *Refusal) OurFault() bool { return r.Answer().Status >= http.StatusInternalServerError }
+
 // Answer returns what the client is told. A reason that is not in the table is
 // a bug of ours and answers 500.
 func (r *Refusal) Answer() Answer {

@@ -198,3 +198,15 @@ func TestEveryRefusalOfAccessIsAPolicysOrIsKnownNotToBe(t *testing.T) {
 		}
 	}
 }
+
+func TestAFaultIsOursWhereTheAnswerSaysSo(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[outcome.Reason]bool{
+		outcome.UpstreamTimeout: true, outcome.InternalError: true, outcome.PolicyUnavailable: true,
+		outcome.BadCredential: false, outcome.ClientGone: false, outcome.NoRoute: false,
+	} {
+		if got := outcome.Refuse(reason, "").OurFault(); got != want {
+			t.Errorf("%s: our fault is %t", reason, got)
+		}
+	}
+}

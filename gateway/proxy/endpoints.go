@@ -61,6 +61,24 @@ func (p *Pool) Open() map[string]int {
 	return open
 }
 
+// Endpoints returns how many addresses are chosen from, and how many are avoided
+// at the moment because they failed.
+func (p *Pool) Endpoints() (available, failing int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.options.Now()
+	for _, l := range p.loads {
+		switch {
+		case !l.listed:
+		case now.Before(l.coolUntil):
+			failing++
+		default:
+			available++
+		}
+	}
+	return available, failing
+}
+
 func (p *Pool) load(address string) *load {
 	l := p.loads[address]
 	if l == nil {

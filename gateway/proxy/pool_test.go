@@ -365,3 +365,18 @@ func TestConnectionOutlivesTheDeadlineOfItsHandshake(t *testing.T) {
 		t.Errorf("got %v, %v", f, err)
 	}
 }
+
+func TestFailingEndpointsAreCounted(t *testing.T) {
+	n := network{down: map[string]bool{abc[0]: true}}
+	t.Cleanup(n.peers.Wait)
+	pool := n.pool(func() float64 { return 0.99 }, map[string]contract.BackendEndpoints{"b": {Addresses: abc}})
+	if available, failing := pool.Endpoints(); available != len(abc) || failing != 0 {
+		t.Errorf("%d are available, %d failing before anything was dialled", available, failing)
+	}
+	for range len(abc) {
+		connect(t, pool, toB...)
+	}
+	if available, failing := pool.Endpoints(); available != len(abc)-1 || failing != 1 {
+		t.Errorf("%d are available, %d failing, want one of them failing", available, failing)
+	}
+}

@@ -1,0 +1,68 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"crypto/tls"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// otherValue of a label stands for what has no value of its own.
+const otherValue = "other"
+
+// secured counts TLS handshakes. Clients choose among what crypto/tls offers, so
+// the values are few; what a later Go release adds becomes "other".
+type secured struct {
+	handshakes *prometheus.CounterVec
+	resumed    prometheus.Counter
+}
+
+func newSecured(b *book) *secured {
+	return &secured{
+		handshakes: b.counters(Metric{
+			Name: "tls_handshakes_total",
+			Labels: []Label{
+				{Name: "version", Values: "`1.2` or `1.3`"},
+				{Name: "group", Values: "`X25519MLKEM768` (post-quantum), `X25519`, `P-256` or `other`"},
+			},
+			Help: "TLS handshakes that succeeded, by version and key exchange",
+		}),
+		resumed: b.counter(Metric{
+			Name: "tls_resumptions_total", Help: "TLS handshakes among them that resumed a session",
+		}),
+	}
+}
+
+// Secured counts a TLS handshake.
+func (s *Set) Secured(state *tls.ConnectionState) {
+	s.secured.handshakes.WithLabelValues(version(state.Version), group(state.CurveID)).Inc()
+	if state.DidResume {
+		s.secured.resumed.Inc()
+	}
+}
+
+func version(v uint16) string {
+	switch v {
+	case tls.VersionTLS12:
+		return "1.2"
+	case tls.VersionTLS13:
+		return "1.3"
+	default:
+		return otherValue
+	}
+}
+
+func group(id tls.CurveID) string {
+	switch id { //nolint:exhaustive // the others are rare, and each would be a series more
+	case tls.X25519MLKEM768:
+		return "X25519MLKEM768"
+	case tls.X25519:
+		return "X25519"
+	case tls.CurveP256:
+		return "P-256"
+	default:
+		return otherValue
+	}
+}

@@ -1,0 +1,89 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Sources are figures that other parts have anyway; they are asked at each
+// scrape, so they must be quick and safe for concurrent use. All are required.
+type Sources struct {
+	// Audit are the figures of the sinks of the audit log.
+	Audit func() []AuditStats
+	// Endpoints says how many addresses of backends are chosen from, and how many
+	// are avoided because they have just failed.
+	Endpoints func() (available, failing int)
+	// MaxConnections is the cap of the pod.
+	MaxConnections func() int32
+}
+
+// AuditStats are the figures of one sink of the audit log, see audit.Stats.
+type AuditStats struct {
+	Sink          string
+	Queued        int
+	Written, Lost uint64
+}
+
+// watched are the metrics that are asked for.
+type watched struct {
+	sources atomic.Pointer[Sources]
+
+	queued, written, lost *prometheus.Desc
+	endpoints, limit      *prometheus.Desc
+}
+
+func newWatched(b *book) *watched {
+	sink := []Label{{Name: "sink", Values: "`stdout` or another sink of the audit log"}}
+	return &watched{
+		queued: b.desc(kindGauge, Metric{
+			Name: "audit_queued_records", Labels: sink, Help: "Audit records that wait for the sink",
+		}),
+		written: b.desc(kindCounter, Metric{
+			Name: "audit_written_records_total", Labels: sink, Help: "Audit records written",
+		}),
+		lost: b.desc(kindCounter, Metric{
+			Name: "audit_lost_events_total", Labels: sink,
+			Help: "Events that are in no audit record of the sink, because it was too slow or failed",
+		}),
+		endpoints: b.desc(kindGauge, Metric{
+			Name: "upstream_endpoints", Labels: []Label{{
+				Name: "state", Values: "`available`, or `failing`: not chosen while there are others, because the last attempt failed",
+			}},
+			Help: "Addresses of backends and authorization servers",
+		}),
+		limit: b.desc(kindGauge, Metric{
+			Name: "connections_limit", Help: "Connections that the pod accepts at the most; beyond, they are refused as too_many_connections",
+		}),
+	}
+}
+
+// Watch asks the sources from now on.
+func (s *Set) Watch(sources Sources) { s.watched.sources.Store(&sources) }
+
+// Describe implements prometheus.Collector.
+func (w *watched) Describe(into chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{w.queued, w.written, w.lost, w.endpoints, w.limit} {
+		into <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (w *watched) Collect(into chan<- prometheus.Metric) {
+	sources := w.sources.Load()
+	if sources == nil {
+		return
+	}
+	for _, stats := range sources.Audit() {
+		into <- prometheus.MustNewConstMetric(w.queued, prometheus.GaugeValue, float64(stats.Queued), stats.Sink)
+		into <- prometheus.MustNewConstMetric(w.written, prometheus.CounterValue, float64(stats.Written), stats.Sink)
+		into <- prometheus.MustNewConstMetric(w.lost, prometheus.CounterValue, float64(stats.Lost), stats.Sink)
+	}
+	available, failing := sources.Endpoints()
+	into <- prometheus.MustNewConstMetric(w.endpoints, prometheus.GaugeValue, float64(available), "available")
+	into <- prometheus.MustNewConstMetric(w.endpoints, prometheus.GaugeValue, float64(failing), "failing")
+	into <- prometheus.MustNewConstMetric(w.limit, prometheus.GaugeValue, float64(sources.MaxConnections()))
+}
