@@ -46,7 +46,9 @@ func series(text string) map[string]string {
 	return values
 }
 
-func edge(name string) types.NamespacedName { return types.NamespacedName{Namespace: "team", Name: name} }
+func edge(name string) types.NamespacedName {
+	return types.NamespacedName{Namespace: "team", Name: name}
+}
 
 // gateway is in a generation, whose Programmed and Ready say the same.
 func gateway(generation int64, programmed metav1.ConditionStatus, reason string) *metrics.Gateway {
@@ -176,7 +178,7 @@ func TestTheCatalogueIsWhatIsServed(t *testing.T) {
 	for _, m := range metrics.Catalogue() {
 		want[m.Name] = told{m.Type, m.Help}
 		for _, label := range m.Labels {
-			if !regexp.MustCompile(`(?m)^` + m.Name + `[a-z_]*\{[^}]*\b` + label.Name + `="`).MatchString(text) || len(label.Values) < 5 {
+			if !regexp.MustCompile(`(?m)^`+m.Name+`[a-z_]*\{[^}]*\b`+label.Name+`="`).MatchString(text) || len(label.Values) < 5 {
 				t.Errorf("%s: label %s is not served, or not explained", m.Name, label.Name)
 			}
 		}
