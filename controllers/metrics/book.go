@@ -73,8 +73,8 @@ func (b *book) note(kind string, m *Metric) (names []string) {
 	return names
 }
 
-func (b *book) desc(kind string, m Metric) *prometheus.Desc {
-	labels := b.note(kind, &m)
+func (b *book) desc(m Metric) *prometheus.Desc {
+	labels := b.note(kindGauge, &m)
 	return prometheus.NewDesc(m.Name, m.Help, labels, nil)
 }
 

@@ -4,6 +4,8 @@
 package metrics
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,22 +27,22 @@ func newFleet(b *book) fleet {
 	state := Label{Name: "state", Values: "`served`, `renewal_failed`, `issuing`, `failed`, `expired` or `stale`"}
 	with := func(labels ...Label) []Label { return append(append([]Label{}, gateway...), labels...) }
 	return fleet{
-		gateways: b.desc(kindGauge, Metric{
+		gateways: b.desc(Metric{
 			Name: "gateways", Labels: []Label{condition, {Name: "status", Values: "`True`, `False` or `Unknown`"}},
 			Help: "Gateways by what their conditions say",
 		}),
-		unmet: b.desc(kindGauge, Metric{
+		unmet: b.desc(Metric{
 			Name: "gateway_unmet_condition", Labels: with(condition, Label{Name: "reason", Values: "the reason of the condition"}),
 			Help: "1 for each condition of a gateway that is not True; absent otherwise",
 		}),
-		certificates: b.desc(kindGauge, Metric{
+		certificates: b.desc(Metric{
 			Name: "certificates", Labels: []Label{state}, Help: "Certificates of listeners",
 		}),
-		uncertified: b.desc(kindGauge, Metric{
+		uncertified: b.desc(Metric{
 			Name: "gateway_certificate_trouble", Labels: with(Label{Name: "listener", Values: "its name"}, state),
 			Help: "1 for each listener whose certificate is in another state than served; absent otherwise",
 		}),
-		pods: b.desc(kindGauge, Metric{
+		pods: b.desc(Metric{
 			Name: "pods", Labels: []Label{{
 				Name: "state",
 				Values: "`current`, `behind` when they serve another configuration or certificate than the wanted one, " +
@@ -48,7 +50,7 @@ func newFleet(b *book) fleet {
 			}},
 			Help: "Ready gateway pods",
 		}),
-		podsBehind: b.desc(kindGauge, Metric{
+		podsBehind: b.desc(Metric{
 			Name: "gateway_pods_behind", Labels: gateway,
 			Help: "Ready pods of a gateway that do not serve the wanted state, or do not say; absent when there are none",
 		}),
@@ -121,11 +123,4 @@ func conditions() []string {
 }
 
 // counted leaves out Reconciling and Stalled, which say the same about Ready.
-func counted(condition string) bool {
-	for _, known := range conditions() {
-		if condition == known {
-			return true
-		}
-	}
-	return false
-}
+func counted(condition string) bool { return slices.Contains(conditions(), condition) }

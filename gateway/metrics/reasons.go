@@ -71,14 +71,12 @@ func newReasons(b *book) *reasons {
 
 // toRepair are the refusals that are no caller's fault.
 func toRepair() []outcome.Reason {
+	// These have no status that would tell.
+	silent := []outcome.Reason{outcome.TooManyConnections, outcome.NoCertificate, outcome.ClientCAUnavailable}
+	planned := []outcome.Reason{outcome.Draining, outcome.RateOfPod}
 	return slices.DeleteFunc(outcome.Refusals(), func(reason outcome.Reason) bool {
-		switch reason {
-		case outcome.TooManyConnections, outcome.NoCertificate, outcome.ClientCAUnavailable:
-			return false // silent, so that the status does not tell
-		case outcome.Draining, outcome.RateOfPod:
-			return true // planned
-		}
-		return !outcome.Refuse(reason, "").OurFault()
+		ours := outcome.Refuse(reason, "").OurFault() || slices.Contains(silent, reason)
+		return !ours || slices.Contains(planned, reason)
 	})
 }
 

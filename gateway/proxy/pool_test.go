@@ -373,7 +373,7 @@ func TestFailingEndpointsAreCounted(t *testing.T) {
 	if available, failing := pool.Endpoints(); available != len(abc) || failing != 0 {
 		t.Errorf("%d are available, %d failing before anything was dialled", available, failing)
 	}
-	for range len(abc) {
+	for range abc {
 		connect(t, pool, toB...)
 	}
 	if available, failing := pool.Endpoints(); available != len(abc)-1 || failing != 1 {

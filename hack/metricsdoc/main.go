@@ -29,7 +29,7 @@ func write(folder string) error {
 	}
 	for name, content := range files {
 		path := filepath.Join(folder, name)
-		if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // documentation is for everybody
+		if err := os.WriteFile(path, content, 0o644); err != nil {
 			return fmt.Errorf("write %s: %w", path, err)
 		}
 	}
