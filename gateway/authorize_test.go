@@ -86,6 +86,10 @@ func TestARefusalByARuleNamesTheRule(t *testing.T) {
 	got := map[string]bool{}
 	for _, record := range r.audit.records(t, "denied") {
 		got[fmt.Sprintf("%v: %v", record["reason"], record["detail"])] = true
+		who := fmt.Sprintf("%v %v %v %v by %v", record["policy"], record["auth_method"], record["issuer"], record["subject"], record["key_id"])
+		if want := whoWasRefused(record["detail"]); who != want {
+			t.Errorf("%v: refused %q, want %q", record["detail"], who, want)
+		}
 	}
 	for _, want := range []string{
 		`access_denied: rule "rule-0" denies`, "access_denied: no rule allows it", "address_not_allowed: address is in no network that is allowed",
@@ -94,6 +98,18 @@ func TestARefusalByARuleNamesTheRule(t *testing.T) {
 			t.Errorf("no record says %q: %v", want, got)
 		}
 	}
+}
+
+// whoWasRefused is what a record of TestARefusalByARuleNamesTheRule says of who
+// was refused: policy, method, issuer, subject and key.
+func whoWasRefused(detail any) string {
+	switch detail {
+	case `rule "rule-0" denies`:
+		return "users jwt https://id.example.com ann by k1"
+	case "no rule allows it":
+		return "users apiKey keys device-1 by device-1"
+	}
+	return "users <nil> <nil> <nil> by <nil>" // refused before anybody asked who it is
 }
 
 // A pod that does not know what a rule means must not serve the policy without it.

@@ -151,6 +151,7 @@ func TestEveryFieldIsOnThePage(t *testing.T) {
 		log.Closed(long, audit.Traffic{}, closure)
 		attempt := exampleAttempt()
 		attempt.Path, attempt.PeerAddress, attempt.Certificate = long.Path, long.PeerAddress, long.Certificate
+		attempt.Identity = &audit.Identity{Method: long.Method, Issuer: long.Issuer, Subject: long.Subject, KeyID: long.KeyID}
 		for range 20 {
 			log.Denied(attempt, outcome.Refuse(outcome.BadCredential, "why"))
 		}

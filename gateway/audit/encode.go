@@ -90,6 +90,7 @@ type closedRecord struct {
 type deniedRecord struct {
 	head
 	request
+	identity
 	Reason     outcome.Reason `json:"reason"`
 	HTTPStatus int            `json:"http_status,omitempty"`
 	Detail     string         `json:"detail,omitempty"`
@@ -107,10 +108,7 @@ type gapRecord struct {
 type connection struct {
 	ConnectionID string `json:"connection_id"`
 	request
-	AuthMethod  string `json:"auth_method,omitempty"`
-	Issuer      string `json:"issuer,omitempty"`
-	Subject     string `json:"subject,omitempty"`
-	KeyID       string `json:"key_id,omitempty"`
+	identity
 	Subprotocol string `json:"subprotocol,omitempty"`
 	TLSVersion  string `json:"tls_version,omitempty"`
 	TLSCipher   string `json:"tls_cipher,omitempty"`
@@ -122,6 +120,13 @@ type connection struct {
 	WouldRefuseDetail string         `json:"would_refuse_detail,omitempty"`
 
 	OpenedAt time.Time `json:"opened_at"`
+}
+
+type identity struct {
+	AuthMethod string `json:"auth_method,omitempty"`
+	Issuer     string `json:"issuer,omitempty"`
+	Subject    string `json:"subject,omitempty"`
+	KeyID      string `json:"key_id,omitempty"`
 }
 
 type request struct {
@@ -229,6 +234,18 @@ func (c *cleaner) certificate(from *Certificate) certificate {
 	}
 }
 
+func (c *cleaner) identity(from *Identity) identity {
+	if from == nil {
+		return identity{}
+	}
+	return identity{
+		AuthMethod: c.text("auth_method", from.Method),
+		Issuer:     c.upTo(maxIssuerBytes, "issuer", from.Issuer),
+		Subject:    c.text("subject", from.Subject),
+		KeyID:      c.text("key_id", from.KeyID),
+	}
+}
+
 func (c *cleaner) connection(from *Connection) connection {
 	return connection{
 		ConnectionID: c.text("connection_id", from.ID),
@@ -238,10 +255,7 @@ func (c *cleaner) connection(from *Connection) connection {
 			ServerName:  from.ServerName, Host: from.Host, Path: from.Path, Origin: from.Origin,
 			Certificate: from.Certificate,
 		}),
-		AuthMethod:  c.text("auth_method", from.Method),
-		Issuer:      c.upTo(maxIssuerBytes, "issuer", from.Issuer),
-		Subject:     c.text("subject", from.Subject),
-		KeyID:       c.text("key_id", from.KeyID),
+		identity:    c.identity(&Identity{Method: from.Method, Issuer: from.Issuer, Subject: from.Subject, KeyID: from.KeyID}),
 		Subprotocol: c.text("subprotocol", from.Subprotocol),
 		TLSVersion:  c.text("tls_version", from.TLSVersion),
 		TLSCipher:   c.text("tls_cipher", from.Cipher),

@@ -115,7 +115,10 @@ func FuzzRecord(f *testing.F) {
 				log.Closed(c, traffic, &outcome.Closure{Reason: outcome.ClientClosed, Code: code, Initiator: outcome.ByClient, Detail: text})
 			},
 			func(log *audit.Log) {
-				log.Denied(&audit.Attempt{ClientAddress: text, Host: text, Path: other, Origin: text, Certificate: c.Certificate}, &outcome.Refusal{Reason: outcome.NoRoute, Detail: other})
+				log.Denied(&audit.Attempt{
+					ClientAddress: text, Host: text, Path: other, Origin: text, Certificate: c.Certificate,
+					Identity: &audit.Identity{Method: text, Issuer: other, Subject: text, KeyID: other},
+				}, &outcome.Refusal{Reason: outcome.NoRoute, Detail: other})
 			},
 		} {
 			line := written(t, use)

@@ -106,7 +106,7 @@ func (l *Log) Closed(c *Connection, t Traffic, closure *outcome.Closure) {
 func (l *Log) Denied(a *Attempt, refusal *outcome.Refusal) {
 	var clean cleaner
 	r := &deniedRecord{
-		head: l.head(EventDenied), request: clean.request(a),
+		head: l.head(EventDenied), request: clean.request(a), identity: clean.identity(a.Identity),
 		Reason: refusal.Reason, HTTPStatus: refusal.Answer().Status,
 		Detail: clean.text("detail", refusal.Detail), Count: 1,
 	}

@@ -78,6 +78,15 @@ type Attempt struct {
 	// Certificate that the client showed in TLS. Where the refusal says that it is
 	// bad, nobody has vouched for what it says of itself.
 	Certificate *Certificate
+	// Identity is who the caller has proved to be, for what was refused later; nil
+	// where nothing was proved. What a caller only claims must never get here.
+	Identity *Identity
+}
+
+// Identity is who somebody was found to be. The fields are those of
+// authn.Identity.
+type Identity struct {
+	Method, Issuer, Subject, KeyID string
 }
 
 // Certificate is what records tell of a client certificate.

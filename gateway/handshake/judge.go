@@ -83,6 +83,8 @@ func steps() []step {
 
 // judge finds out what the caller wants, and whether they may.
 func (d *Door) judge(ctx context.Context, rules *Rules, c *Caller, attempt *audit.Attempt) (*verdict, error) {
+	// Rules of before may have known the caller. These have to find out themselves.
+	attempt.Identity = nil
 	v := &verdict{rules: rules, caller: c, attempt: attempt}
 	if err := d.takeSteps(ctx, v); err != nil {
 		return nil, err
@@ -210,5 +212,10 @@ func (d *Door) authenticate(ctx context.Context, v *verdict) error {
 	}
 	identity.CertificateSerial = v.shown.certificate.Serial()
 	v.Identity = identity
+	if err == nil {
+		v.attempt.Identity = &audit.Identity{
+			Method: identity.Method, Issuer: identity.Issuer, Subject: identity.Subject, KeyID: identity.KeyID,
+		}
+	}
 	return challenged(err, authenticator)
 }
