@@ -60,6 +60,9 @@ type visit struct {
 	certificate *clientcert.Certificate
 	// asks is true once the caller has sent a request.
 	asks bool
+	// admission is what leave gives back, nil before there is one and after it has
+	// become a connection.
+	admission *handshake.Admission
 }
 
 // serve is the life of one connection, as doc.go tells it, up to our 101. What it
@@ -185,12 +188,11 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 		return nil
 	}
 	if err := v.answer(secure, admission.Answer); err != nil {
-		admission.Release()
 		v.refused(outcome.Refuse(outcome.ClientGone, "connection ended before our answer"))
 		return nil
 	}
 	v.metrics.Handshake(metrics.PhaseTotal, v.options.Now().Sub(v.begin))
-	return &admitted{
+	connection := &admitted{
 		session: session.New(v.describe(secure, admission)), rules: v.rules, ruling: admission.Ruling, leave: admission.Leave,
 		standing: handshake.Standing{
 			Host: admission.Host, Path: admission.Path, Origin: v.attempt.Origin,
@@ -200,6 +202,8 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 		client:   proxy.Replay(secure, early),
 		upstream: admission.Upstream, limits: v.snapshot.limits,
 	}
+	v.admission = nil // from here on it is the connection's to give back
+	return connection
 }
 
 func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hello) (*handshake.Admission, []byte, error) {
@@ -237,6 +241,7 @@ func (v *visit) decide(ctx context.Context, caller *handshake.Caller) (*handshak
 	v.rules = v.review.number.Load()
 	v.snapshot = v.current.Load()
 	admission, err := v.door.Admit(ctx, v.snapshot.rules, caller, &v.attempt)
+	v.admission = admission
 	v.remember(admission, err)
 	if err != nil {
 		return nil, err
@@ -244,7 +249,7 @@ func (v *visit) decide(ctx context.Context, caller *handshake.Caller) (*handshak
 	for current := v.current.Load(); current != v.snapshot; current = v.current.Load() {
 		v.snapshot = current
 		if err := v.door.Review(ctx, current.rules, caller, admission, &v.attempt); err != nil {
-			admission.Release()
+			v.release() // before the caller is told, which may take seconds
 			return nil, err
 		}
 	}
@@ -289,6 +294,21 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	if c.WouldRefuse != "" {
 		s.metrics.WouldRefuse(c.WouldRefuse)
 	}
+	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")
+	defer func() {
+		s.sessions.Remove(one)
+		s.accounts.settle(one, s.metrics)
+		s.revalidations.forget(one)
+		s.metrics.Closed(c.Route, closure.Reason, s.options.Now().Sub(c.OpenedAt))
+		s.audit.Closed(c, one.Traffic(), closure)
+	}()
+	s.register(a)
+	closure = s.relay.Relay(ctx, a.client, a.upstream, one, a.limits)
+}
+
+// register makes a connection known to whatever may end it.
+func (s *server) register(a *admitted) {
+	one := a.session
 	s.accounts.open(one, a.standing, &a.ruling)
 	s.sessions.Add(one)
 	s.asking.Add(-1)
@@ -298,18 +318,9 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	if s.review.number.Load() != a.rules {
 		s.reconsiderLate(one)
 	}
-	if !s.current.Load().keeps(c) {
+	if !s.current.Load().keeps(one.Connection()) {
 		one.End(outcome.Close(outcome.RouteRemoved, outcome.ByGateway, ""))
 	}
-	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")
-	defer func() {
-		s.sessions.Remove(one)
-		s.revalidations.forget(one)
-		s.accounts.settle(one, s.metrics)
-		s.metrics.Closed(c.Route, closure.Reason, s.options.Now().Sub(c.OpenedAt))
-		s.audit.Closed(c, one.Traffic(), closure)
-	}()
-	closure = s.relay.Relay(ctx, a.client, a.upstream, one, a.limits)
 }
 
 // refused writes down why a caller did not get in.

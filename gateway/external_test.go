@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/gorilla/websocket"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
@@ -84,11 +85,16 @@ func (g *guardedGateway) endpoints(other ...string) contract.Endpoints {
 
 func startGuarded(t *testing.T, judge wstest.Judgement, config contract.Config) *guardedGateway {
 	t.Helper()
+	return startGuardedWith(t, judge, config, nil)
+}
+
+func startGuardedWith(t *testing.T, judge wstest.Judgement, config contract.Config, change func(*gateway.Options)) *guardedGateway {
+	t.Helper()
 	g := &guardedGateway{echo: wstest.Echo(t), server: wstest.Authorize(t, judge)}
 	ca, root := wstest.NewCA(t), wstest.NewRoot(t)
 	root.TLSSecret(t, "public-tls", ca.Issue(t, "ws.example.com", "*.chat.example.com"))
 	root.Config(t, config, g.endpoints())
-	g.running = start(t, root, ca, nil)
+	g.running = start(t, root, ca, change)
 	return g
 }
 

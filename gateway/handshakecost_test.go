@@ -30,9 +30,10 @@ import (
 // the processor time of clients, backends and key servers must not count.
 const aloneRoot = "WSGATEWAY_TEST_ALONE_ROOT"
 
-// runAlone is the whole program of such a gateway. It says its addresses, then
-// answers each line of its input with the processor time that it has used, in
-// nanoseconds, and ends with its input.
+// runAlone is the whole program of such a gateway. It says its address, then
+// answers each line of its input and ends with it: the line "memory" with the
+// bytes that it holds, others with the nanoseconds of processor time that it has
+// used.
 func runAlone(root string) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -44,6 +45,10 @@ func runAlone(root string) error {
 			go func() {
 				defer stop()
 				for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+					if lines.Text() == "memory" {
+						fmt.Println(heldMemory())
+						continue
+					}
 					fmt.Println(processorTime())
 				}
 			}()
@@ -103,14 +108,19 @@ func (a *alone) line(b *testing.B) string {
 // used is the processor time of the gateway.
 func (a *alone) used(b *testing.B) time.Duration {
 	b.Helper()
-	if _, err := io.WriteString(a.input, "\n"); err != nil {
+	return time.Duration(a.tell(b, "processor time"))
+}
+
+func (a *alone) tell(b *testing.B, what string) int64 {
+	b.Helper()
+	if _, err := io.WriteString(a.input, what+"\n"); err != nil {
 		b.Fatal(err)
 	}
-	nanos, err := strconv.ParseInt(a.line(b), 10, 64)
-	if err != nil || nanos < 0 {
-		b.Fatalf("processor time of the gateway: %d %v", nanos, err)
+	value, err := strconv.ParseInt(a.line(b), 10, 64)
+	if err != nil || value < 0 {
+		b.Fatalf("%s of the gateway: %d %v", what, value, err)
 	}
-	return time.Duration(nanos)
+	return value
 }
 
 // cost opens and ends connections, one after the other, and returns what one

@@ -9,93 +9,107 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn/external"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
 )
 
-const (
-	// revalidationsAtOnce bounds the questions about open connections, so that
-	// those about handshakes have most of a server's time.
-	revalidationsAtOnce = 16
-	// revalidationPace is the time between two of them.
-	revalidationPace = time.Millisecond
-)
+// revalidationPace is the time between two questions about open connections.
+const revalidationPace = time.Millisecond
 
 // revalidateAll asks authorization servers about the open connections that they
 // have admitted, until ctx is done.
 func (s *server) revalidateAll(ctx context.Context) {
 	var asking sync.WaitGroup
 	defer asking.Wait()
-	slots := make(chan struct{}, revalidationsAtOnce)
-	for {
+	for ctx.Err() == nil {
 		one, wait := s.revalidations.take()
 		if one == nil {
-			if !s.revalidations.sleep(ctx, wait) {
-				return
-			}
+			s.revalidations.questions.Sleep(ctx, wait)
 			continue
 		}
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
 		asking.Go(func() {
-			defer func() { <-slots }()
+			defer s.revalidations.asked(one)
 			defer s.survive()
-			s.revalidate(ctx, one)
+			s.revalidate(ctx, one.session)
 		})
-		pace := time.NewTimer(revalidationPace)
-		select {
-		case <-pace.C:
-		case <-ctx.Done():
-			pace.Stop()
-			return
-		}
+		pause(ctx, revalidationPace)
 	}
 }
 
-// revalidate asks about one connection. That there is no answer is no reason to
-// believe that somebody has lost a right; but nobody stays for ever because a
-// server is away.
+// pause waits for the time, or until ctx is done.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// revalidate asks about one connection.
 func (s *server) revalidate(ctx context.Context, one *session.Session) {
-	standing, ok := s.accounts.standing(one)
+	current := s.current.Load()
+	standing, ok := s.standing(one, current)
 	if !ok {
 		return
 	}
+	expiresAt, err := current.rules.Revalidate(ctx, &standing, one.ID())
+	if err != nil && ctx.Err() != nil {
+		return // we are stopping, which says nothing of the connection
+	}
+	s.heard(one, expiresAt, err)
+}
+
+// heard brings into force what came of a question. That there is no answer is no
+// reason to believe that somebody has lost a right; but nobody stays for ever
+// because a server is away. The answer may have taken long: what it means is said
+// by the newest rules, and not while a review says something else.
+func (s *server) heard(one *session.Session, expiresAt time.Time, err error) {
+	s.ruling.Lock()
+	defer s.ruling.Unlock()
+	if !expiresAt.IsZero() {
+		s.accounts.extend(one, expiresAt)
+	}
 	current := s.current.Load()
-	// As in a review: by now the name may belong to another listener.
-	standing.Listener = current.listenerOf(standing.Listener, standing.Host)
-	ruling, expiresAt, err := current.rules.Revalidate(ctx, &standing, one.ID())
+	standing, ok := s.standing(one, current)
+	if !ok {
+		return
+	}
+	ruling, err := current.rules.Confirm(&standing, err)
 	switch {
 	case err == nil:
-		if !expiresAt.IsZero() {
-			s.accounts.extend(one, expiresAt)
-			s.sessions.SetExpiry(one, ruling.Ends)
-		}
-		s.accounts.rule(one, &ruling, s.metrics)
+		s.rule(one, &ruling)
 		s.revalidations.confirm(one)
-	case ctx.Err() != nil:
 	case revokes(asRefusal(err)):
 		one.End(outcome.Close(outcome.AccessRevoked, outcome.ByGateway, err.Error()))
+		s.revalidations.forget(one)
 	default:
-		s.unanswered(one, &ruling, err)
+		s.revalidations.miss(one, err)
 	}
 }
 
-// unanswered is what comes of a question that nobody has answered.
-func (s *server) unanswered(one *session.Session, ruling *handshake.Ruling, err error) {
-	overdue := s.revalidations.miss(one)
-	switch {
-	case overdue == 0:
-	case ruling.DryRun:
-		s.accounts.sparing(one, outcome.CredentialExpired, s.metrics)
-		s.revalidations.confirm(one)
-	default:
-		one.End(outcome.Close(outcome.CredentialExpired, outcome.ByGateway,
-			fmt.Sprintf("not revalidated for %v: %v", overdue.Round(time.Millisecond), err)))
+// endOverdue ends connections about which their server has said nothing for too
+// long, until ctx is done. It does not wait for questions: a server that hangs
+// would have everybody stay who waits for a turn.
+func (s *server) endOverdue(ctx context.Context) {
+	for ctx.Err() == nil {
+		late, wait := s.revalidations.takeOverdue()
+		switch {
+		case late == nil:
+			s.revalidations.ends.Sleep(ctx, wait)
+			continue
+		case late.dryRun:
+			s.accounts.sparing(late.session, outcome.CredentialExpired, s.metrics)
+			s.revalidations.confirm(late.session)
+		default:
+			late.session.End(outcome.Close(outcome.CredentialExpired, outcome.ByGateway,
+				fmt.Sprintf("not revalidated for %v: %v", late.since.Round(time.Millisecond), late.why)))
+			s.revalidations.forget(late.session)
+		}
+		pause(ctx, session.SecurityPace)
 	}
 }
 
@@ -111,9 +125,14 @@ func (s *server) schedule(one *session.Session, standing *handshake.Standing) {
 	// The rules may change in between, and what newer ones have said must stay.
 	for current := s.current.Load(); current != by; current = s.current.Load() {
 		by = current
-		if every, known := by.rules.RevalidateEvery(standing); known {
-			s.revalidations.schedule(one, every)
+		if wanted, known := by.rules.Revalidation(standing); known {
+			s.revalidations.schedule(one, wanted)
 		}
+	}
+	// The connection may have ended since it was listed, and have been forgotten
+	// too early. It is settled before it is forgotten.
+	if _, open := s.accounts.standing(one); !open || one.Ending() != nil {
+		s.revalidations.forget(one)
 	}
 }
 
@@ -126,15 +145,15 @@ func (s *server) scheduleAll() {
 	}
 }
 
-// authorizersOf names the backends that are authorization servers.
-func authorizersOf(config *contract.Config) []string {
-	var backends []string
+// authorizersOf says which policies ask which authorization servers.
+func authorizersOf(config *contract.Config) []external.Use {
+	var uses []external.Use
 	for i := range config.Policies {
 		for j := range config.Policies[i].Methods {
-			if external := config.Policies[i].Methods[j].External; external != nil {
-				backends = append(backends, external.Backend)
+			if method := config.Policies[i].Methods[j].External; method != nil {
+				uses = append(uses, external.Use{Policy: config.Policies[i].Name, Backend: method.Backend})
 			}
 		}
 	}
-	return backends
+	return uses
 }

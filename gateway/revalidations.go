@@ -4,11 +4,13 @@
 package gateway
 
 import (
-	"container/heap"
-	"context"
+	"errors"
+	"maps"
 	"sync"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/due"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
 )
 
@@ -16,21 +18,39 @@ const (
 	// askAgain is how long after a question without an answer the next one is due
 	// at the latest.
 	askAgain = 30 * time.Second
-	// patience is after how many intervals without an answer a connection ends.
+	// patience is after how many intervals without a yes a connection ends.
 	patience = 3
-	// longestNap bounds how late a change of the system's clock is noticed.
-	longestNap = 15 * time.Second
+	// revalidationsAtOnce bounds the questions about open connections to one
+	// server, so that those about handshakes have most of its time. Each server
+	// has its own, or one that hangs would keep all others from being asked.
+	revalidationsAtOnce = 16
 )
+
+// errUnanswered is what is known of a question until it has come to something.
+var errUnanswered = errors.New("no answer")
 
 // revalidation is a connection about which an authorization server is asked now
 // and then.
 type revalidation struct {
 	session *session.Session
-	every   time.Duration
-	// confirmed is when the server last admitted it, due when it is asked next.
-	confirmed, due time.Time
-	// place in the queue plus one; 0 while it is being asked about.
-	place int
+	handshake.Revalidation
+	// confirmed is when the server last admitted it.
+	confirmed time.Time
+	// question is its place among those that are to be asked about, or in the lane
+	// where it waits; end its place among those that end without a yes.
+	question, end due.Slot
+	// lane is where it waits for its turn or, if asking, is being asked about; nil
+	// for neither.
+	lane   *lane
+	asking bool
+	// missed is why there was no yes to the last question, nil if there was one.
+	missed error
+}
+
+// lane are the questions to one server.
+type lane struct {
+	asking  int
+	waiting *due.Queue[*revalidation]
 }
 
 // revalidations knows about whom to ask, and when. Its methods are safe for
@@ -39,38 +59,59 @@ type revalidations struct {
 	now    func() time.Time
 	random func() float64
 
+	// mu guards the fields below. Whoever sleeps does not hold it.
 	mu    sync.Mutex
 	known map[*session.Session]*revalidation
-	queue dueQueue
-	// sooner wakes a sleep that is too long.
-	sooner chan struct{}
+	// questions has those whose next question is to come, ends all.
+	questions, ends *due.Queue[*revalidation]
+	lanes           map[string]*lane
 }
 
 func newRevalidations(now func() time.Time, random func() float64) *revalidations {
-	return &revalidations{now: now, random: random, known: map[*session.Session]*revalidation{}, sooner: make(chan struct{}, 1)}
+	return &revalidations{
+		now: now, random: random, known: map[*session.Session]*revalidation{}, lanes: map[string]*lane{},
+		questions: newQuestions(), ends: due.New(func(v *revalidation) *due.Slot { return &v.end }),
+	}
 }
 
-// schedule sees to it that a connection is asked about as often as every says; 0
+func newQuestions() *due.Queue[*revalidation] {
+	return due.New(func(v *revalidation) *due.Slot { return &v.question })
+}
+
+// schedule sees to it that a connection is asked about as wanted; an interval of 0
 // means never. Whoever is new counts as confirmed now.
-func (r *revalidations) schedule(one *session.Session, every time.Duration) {
+func (r *revalidations) schedule(one *session.Session, wanted handshake.Revalidation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	v := r.known[one]
+	v, now := r.known[one], r.now()
 	switch {
-	case every == 0:
+	case wanted.Every == 0:
 		r.remove(one)
 		return
 	case v == nil:
-		v = &revalidation{session: one, confirmed: r.now()}
+		v = &revalidation{session: one, confirmed: now}
 		r.known[one] = v
-	case v.every == every:
+		r.ends.Set(v, now.Add(patience*wanted.Every))
+	case v.Revalidation == wanted:
 		return
+	case v.Every != wanted.Every:
+		r.ends.Set(v, newEnd(v, wanted.Every, now))
 	}
-	v.every = every
-	if v.place == 0 && !v.due.IsZero() {
-		return // it is being asked about, and finds its place after that
+	v.Revalidation = wanted
+	r.place(v)
+}
+
+// newEnd is when a connection ends whose interval has changed. A shorter one does
+// not end anybody before the server had its three intervals to answer in.
+func newEnd(v *revalidation, every time.Duration, now time.Time) time.Time {
+	end, grace := v.confirmed.Add(patience*every), now.Add(patience*every)
+	if old := v.end.At(); old.Before(grace) {
+		grace = old
 	}
-	r.put(v, v.confirmed.Add(r.spread(every)))
+	if end.Before(grace) {
+		return grace
+	}
+	return end
 }
 
 // spread keeps connections that came together, as after a rollout, from being
@@ -80,20 +121,28 @@ func (r *revalidations) spread(every time.Duration) time.Duration {
 	return time.Duration(float64(every) * (1 - part*r.random()))
 }
 
-// put gives a connection its place in the queue. The lock is held.
-func (r *revalidations) put(v *revalidation, due time.Time) {
-	v.due = due
-	if v.place > 0 {
-		heap.Fix(&r.queue, v.place-1)
-	} else {
-		heap.Push(&r.queue, v)
+// place finds the time of the next question. While there is one under way that
+// has to wait. The lock is held.
+func (r *revalidations) place(v *revalidation) {
+	if v.asking {
+		return
 	}
-	if v.place == 1 {
-		select {
-		case r.sooner <- struct{}{}:
-		default: // it has been told
-		}
+	r.unplace(v)
+	next := v.confirmed.Add(r.spread(v.Every))
+	if v.missed != nil {
+		next = r.now().Add(r.spread(min(v.Every, askAgain)))
 	}
+	r.questions.Set(v, next)
+}
+
+// unplace takes out the next question. The lock is held.
+func (r *revalidations) unplace(v *revalidation) {
+	if v.lane != nil && !v.asking {
+		v.lane.waiting.Set(v, time.Time{})
+		v.lane = nil
+		return
+	}
+	r.questions.Set(v, time.Time{})
 }
 
 // forget takes a connection out that has ended.
@@ -109,23 +158,71 @@ func (r *revalidations) remove(one *session.Session) {
 		return
 	}
 	delete(r.known, one)
-	if v.place > 0 {
-		heap.Remove(&r.queue, v.place-1)
+	r.unplace(v)
+	r.ends.Set(v, time.Time{})
+}
+
+// take returns a connection whose time has come and whose server has a question
+// free, or how long there is none. Whoever gets one calls asked afterwards.
+func (r *revalidations) take() (v *revalidation, wait time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	wait = r.lineUp(now)
+	// In no order of servers, so that none has to wait for the crowd of another.
+	for _, l := range r.lanes {
+		if l.asking == revalidationsAtOnce {
+			continue
+		}
+		if v, _, ok := l.waiting.Take(now); ok {
+			return v.ask(), 0
+		}
+	}
+	return nil, wait
+}
+
+// lineUp puts all whose time has come into the lane of their server, and returns
+// how long there are no others. The lock is held.
+func (r *revalidations) lineUp(now time.Time) (wait time.Duration) {
+	for {
+		v, wait, ok := r.questions.Take(now)
+		if !ok {
+			return wait
+		}
+		v.lane = r.laneOf(v.Server)
+		v.lane.waiting.Set(v, now)
 	}
 }
 
-// take returns a connection whose time has come, or how long there is none.
-func (r *revalidations) take() (one *session.Session, wait time.Duration) {
+func (r *revalidations) laneOf(server string) *lane {
+	if r.lanes[server] == nil {
+		r.lanes[server] = &lane{waiting: newQuestions()}
+	}
+	return r.lanes[server]
+}
+
+// ask begins a question in the lane.
+func (v *revalidation) ask() *revalidation {
+	v.lane.asking++
+	v.asking = true
+	if v.missed == nil {
+		v.missed = errUnanswered
+	}
+	return v
+}
+
+// asked is called after each question, whatever has become of it: also after a
+// mistake of ours its connection must be asked about again.
+func (r *revalidations) asked(v *revalidation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.queue) == 0 {
-		return nil, longestNap
+	v.lane.asking--
+	v.lane, v.asking = nil, false
+	maps.DeleteFunc(r.lanes, func(_ string, l *lane) bool { return l.asking == 0 && l.waiting.Len() == 0 })
+	if r.known[v.session] == v {
+		r.place(v)
 	}
-	if left := r.queue[0].due.Sub(r.now()); left > 0 {
-		return nil, min(left, longestNap)
-	}
-	v, _ := heap.Pop(&r.queue).(*revalidation)
-	return v.session, 0
+	r.questions.Wake() // for those who wait in the lane
 }
 
 // confirm notes that the server has admitted a connection again.
@@ -133,77 +230,41 @@ func (r *revalidations) confirm(one *session.Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if v := r.known[one]; v != nil {
-		v.confirmed = r.now()
-		r.put(v, v.confirmed.Add(r.spread(v.every)))
+		v.confirmed, v.missed = r.now(), nil
+		r.ends.Set(v, v.confirmed.Add(patience*v.Every))
+		r.place(v)
 	}
 }
 
-// miss notes that the server could not be asked. overdue is how long that has
-// been so, once it has been too long.
-func (r *revalidations) miss(one *session.Session) (overdue time.Duration) {
+// miss notes why the server has not answered.
+func (r *revalidations) miss(one *session.Session, why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	v := r.known[one]
-	if v == nil {
-		return 0
+	if v := r.known[one]; v != nil {
+		v.missed = why
 	}
+}
+
+// overdue is a connection that has had no yes for too long.
+type overdue struct {
+	session *session.Session
+	since   time.Duration
+	why     error
+	dryRun  bool
+}
+
+// takeOverdue returns a connection that has to end, or how long there is none.
+func (r *revalidations) takeOverdue() (late *overdue, wait time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	now := r.now()
-	last := v.confirmed.Add(patience * v.every)
-	if !now.Before(last) {
-		return now.Sub(v.confirmed) // it has no place in the queue any more
+	v, wait, ok := r.ends.Take(now)
+	if !ok {
+		return nil, wait
 	}
-	next := now.Add(r.spread(min(v.every, askAgain)))
-	if next.After(last) {
-		next = last
+	late = &overdue{session: v.session, since: now.Sub(v.confirmed), why: v.missed, dryRun: v.DryRun}
+	if late.why == nil {
+		late.why = errUnanswered
 	}
-	r.put(v, next)
-	return 0
-}
-
-// sleep waits for the time or for a connection that is due sooner; false when ctx
-// is done.
-func (r *revalidations) sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-r.sooner:
-	case <-timer.C:
-	}
-	return true
-}
-
-// dueQueue is a heap, the soonest first. Each knows its place, so that one that
-// ends by itself leaves nothing behind.
-type dueQueue []*revalidation
-
-// Len implements heap.Interface.
-func (q *dueQueue) Len() int { return len(*q) }
-
-// Less implements heap.Interface.
-func (q *dueQueue) Less(i, j int) bool { return (*q)[i].due.Before((*q)[j].due) }
-
-// Swap implements heap.Interface.
-func (q *dueQueue) Swap(i, j int) {
-	list := *q
-	list[i], list[j] = list[j], list[i]
-	list[i].place, list[j].place = i+1, j+1
-}
-
-// Push implements heap.Interface.
-func (q *dueQueue) Push(v any) {
-	one, _ := v.(*revalidation)
-	*q = append(*q, one)
-	one.place = len(*q)
-}
-
-// Pop implements heap.Interface.
-func (q *dueQueue) Pop() any {
-	last := len(*q) - 1
-	one := (*q)[last]
-	(*q)[last] = nil
-	*q = (*q)[:last]
-	one.place = 0
-	return one
+	return late, 0
 }

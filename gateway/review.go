@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
 )
@@ -60,6 +61,9 @@ func (s *server) endRefused(ctx context.Context) {
 	current := s.current.Load()
 	revoked, refused := map[*session.Session]sentence{}, map[*session.Session]sentence{}
 	for _, one := range s.sessions.List() {
+		if ctx.Err() != nil {
+			return // the next review has newer rules and begins anew
+		}
 		switch found := s.reconsider(one); {
 		case found.closure == nil:
 		case found.revocation != "":
@@ -98,14 +102,42 @@ type sentence struct {
 	revocation string
 }
 
+// standing is what a connection was admitted by, as a snapshot has to look at it.
+func (s *server) standing(one *session.Session, current *snapshot) (handshake.Standing, bool) {
+	standing, ok := s.accounts.standing(one)
+	if ok {
+		// By now the name may belong to another listener, which asks for more.
+		standing.Listener = current.listenerOf(standing.Listener, standing.Host)
+	}
+	return standing, ok
+}
+
+// rule brings a ruling on an open connection into force. s.ruling is held.
+func (s *server) rule(one *session.Session, ruling *handshake.Ruling) {
+	if ruling.Judged {
+		s.sessions.SetExpiry(one, ruling.Ends)
+		s.accounts.rule(one, ruling, s.metrics)
+	}
+}
+
 // reconsider judges an open connection. Its end moves with the policy's grace.
-// A revocation counts whatever the gateway does about changed policies.
-func (s *server) reconsider(one *session.Session) sentence {
+// A revocation counts whatever the gateway does about changed policies. Whom a
+// mistake of ours keeps from being judged does not stay, and takes nobody along.
+func (s *server) reconsider(one *session.Session) (found sentence) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			s.mourn(problem)
+			found = sentence{closure: outcome.Close(outcome.AccessRevoked, outcome.ByGateway, "could not be judged by a mistake in the gateway")}
+		}
+	}()
+	// The rules are read under the lock, so that whoever comes last has the newest.
+	s.ruling.Lock()
+	defer s.ruling.Unlock()
 	current := s.current.Load()
 	if current == nil {
 		return sentence{}
 	}
-	standing, ok := s.accounts.standing(one)
+	standing, ok := s.standing(one, current)
 	if !ok {
 		return sentence{}
 	}
@@ -115,16 +147,11 @@ func (s *server) reconsider(one *session.Session) sentence {
 	if current.config.KeepAdmitted {
 		return sentence{}
 	}
-	// By now the name may belong to another listener, which asks for more.
-	standing.Listener = current.listenerOf(standing.Listener, standing.Host)
 	ruling, err := current.rules.Reconsider(&standing)
 	if err != nil {
 		return sentence{closure: outcome.Close(outcome.AccessRevoked, outcome.ByGateway, err.Error())}
 	}
-	if ruling.DryRun || !ruling.Ends.IsZero() {
-		s.sessions.SetExpiry(one, ruling.Ends)
-		s.accounts.rule(one, &ruling, s.metrics)
-	}
+	s.rule(one, &ruling)
 	return sentence{}
 }
 

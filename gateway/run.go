@@ -48,13 +48,19 @@ func Run(ctx context.Context, o Options) error {
 	defer stopWatching()
 	background.Go(func() {
 		filewatch.Watch(watching, filewatch.Options{Root: o.Root, Poll: o.PollInterval, Logger: o.Logger},
-			func() { s.reload(watching) })
+			func() {
+				// A file that we cannot cope with must not end what is open: what is in
+				// force stays, and the report says that the file is not.
+				defer s.survive()
+				s.reload(watching)
+			})
 		s.sweeper.stop()
 	})
 	background.Go(func() { s.follow(watching) })
 	background.Go(func() { s.sessions.Expire(watching) })
 	background.Go(func() { s.reviewAll(watching) })
 	background.Go(func() { s.revalidateAll(watching) })
+	background.Go(func() { s.endOverdue(watching) })
 
 	<-ctx.Done()
 	s.drain(living)

@@ -46,8 +46,17 @@ func (s *server) standUp(network netip.Prefix) {
 	}
 }
 
-// leave closes a connection and gives back what enter and sit took.
+// release gives back what an admission holds that does not become a connection.
+func (v *visit) release() {
+	if v.admission != nil {
+		v.admission.Release()
+		v.admission = nil
+	}
+}
+
+// leave closes a connection and gives back what it holds, whatever has ended it.
 func (v *visit) leave() {
+	v.release()
 	if v.asks {
 		v.asking.Add(-1)
 	}

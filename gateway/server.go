@@ -53,6 +53,9 @@ type server struct {
 	lockouts lockouts
 	// revalidations are the connections about which they are asked.
 	revalidations *revalidations
+	// ruling is held while an open connection is judged and that comes into force,
+	// so that of two verdicts the one by newer rules is the last.
+	ruling sync.Mutex
 
 	// current is nil until the first configuration is in force.
 	current atomic.Pointer[snapshot]

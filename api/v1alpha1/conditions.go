@@ -114,6 +114,9 @@ const (
 	// ReasonAuthorizationInvalid: a pod reports that its release cannot use the
 	// rules of a policy, which the operator's can.
 	ReasonAuthorizationInvalid = "AuthorizationInvalid"
+	// ReasonAuthorizationServerUnavailable: a pod reports that the server of a
+	// policy has never answered it.
+	ReasonAuthorizationServerUnavailable = "AuthorizationServerUnavailable"
 	// ReasonWaitingForPods: no pod has reported on its Secrets yet.
 	ReasonWaitingForPods = "WaitingForPods"
 

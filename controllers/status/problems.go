@@ -107,15 +107,16 @@ func (p *pass) podProblems(pods []*Pod) []Problem {
 }
 
 // concernsReference leaves out the Secrets that cert-manager fills
-// (CertificatesReady is about them), ports, and key sets and CAs of which a good
-// copy is in force: the outage of a key server is no fault of the spec. Rules that
+// (CertificatesReady is about them), ports, key sets and CAs of which a good copy
+// is in force, and authorization servers that have answered before: the outage of
+// a server is no fault of the spec. Rules that
 // a pod cannot use are here although they refer to nothing: Accepted is what the
 // operator itself thinks of the spec, and the operator has compiled them.
 func (p *pass) concernsReference(reported *contract.ReportProblem) bool {
 	switch reported.Reason {
 	case contract.ProblemSecretNotFound, contract.ProblemSecretKeyNotFound, contract.ProblemSecretInvalid:
 		return reported.Listener == "" || !p.managed(reported.Listener)
-	case contract.ProblemKeySetUnavailable, contract.ProblemClientCAInvalid:
+	case contract.ProblemKeySetUnavailable, contract.ProblemClientCAInvalid, contract.ProblemAuthorizationServerUnavailable:
 		return !reported.Serving
 	case contract.ProblemAuthorizationInvalid:
 		return true
@@ -142,7 +143,7 @@ func (p *pass) problem(reported *contract.ReportProblem) Problem {
 	case contract.ProblemAuthorizationInvalid:
 		problem.Field += ".authorization.rules"
 		problem.Message = reported.Message + "; until then its routes answer 503"
-	case contract.ProblemKeySetUnavailable:
+	case contract.ProblemKeySetUnavailable, contract.ProblemAuthorizationServerUnavailable:
 		problem.Message = reported.Message // which has the address and the remedy
 	default:
 		problem.Message = fmt.Sprintf("Secret %q cannot be used (%s): correct its content",

@@ -27,6 +27,7 @@ func (p *pass) warnings() []string {
 	found = append(found, p.unmanaged()...)
 	found = append(found, p.renewals()...)
 	found = append(found, p.keySets()...)
+	found = append(found, p.authorizers()...)
 	found = append(found, p.clientCAs()...)
 	return found[:min(len(found), maxItems)]
 }
@@ -107,41 +108,37 @@ func (p *pass) renewals() []string {
 
 // keySets of which a good copy is in force while their server does not answer.
 func (p *pass) keySets() []string {
-	pods, _ := p.reporters()
-	var found []string
-	for _, pod := range pods {
-		for i := range pod.Report.Problems {
-			problem := &pod.Report.Problems[i]
-			if problem.Reason != contract.ProblemKeySetUnavailable || !problem.Serving {
-				continue
-			}
-			text := fmt.Sprintf("policy %q: %s; the last good key set stays in force.",
-				problem.Policy, problem.Message)
-			if !slices.Contains(found, text) {
-				found = append(found, text)
-			}
-		}
-	}
-	slices.Sort(found)
-	return found
+	return p.tolerable(contract.ProblemKeySetUnavailable, func(problem *contract.ReportProblem) string {
+		return fmt.Sprintf("policy %q: %s; the last good key set stays in force.", problem.Policy, problem.Message)
+	})
+}
+
+// authorizers that have answered before and do not at the moment.
+func (p *pass) authorizers() []string {
+	return p.tolerable(contract.ProblemAuthorizationServerUnavailable, func(problem *contract.ReportProblem) string {
+		return fmt.Sprintf("policy %q: %s.", problem.Policy, problem.Message)
+	})
 }
 
 // clientCAs of which some have expired while others serve.
 func (p *pass) clientCAs() []string {
+	return p.tolerable(contract.ProblemClientCAInvalid, func(problem *contract.ReportProblem) string {
+		return fmt.Sprintf("listener %q: %s.", problem.Listener, problem.Message)
+	})
+}
+
+// tolerable are the problems of a kind that pods report although they serve, in
+// words, once each.
+func (p *pass) tolerable(reason contract.ProblemReason, say func(*contract.ReportProblem) string) []string {
 	pods, _ := p.reporters()
 	var found []string
 	for _, pod := range pods {
 		for i := range pod.Report.Problems {
-			problem := &pod.Report.Problems[i]
-			if problem.Reason != contract.ProblemClientCAInvalid || !problem.Serving {
-				continue
-			}
-			text := fmt.Sprintf("listener %q: %s.", problem.Listener, problem.Message)
-			if !slices.Contains(found, text) {
-				found = append(found, text)
+			if problem := &pod.Report.Problems[i]; problem.Reason == reason && problem.Serving {
+				found = append(found, say(problem))
 			}
 		}
 	}
 	slices.Sort(found)
-	return found
+	return slices.Compact(found)
 }

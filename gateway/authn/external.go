@@ -17,6 +17,8 @@ import (
 // an *outcome.Refusal: bad_credential, access_denied or auth_unavailable.
 type Authorizers interface {
 	Check(ctx context.Context, backend string, q *external.Question) (external.Answer, error)
+	// Trouble is nil where the server of a policy answers it, as far as is known.
+	Trouble(use external.Use) *external.Trouble
 }
 
 // externalMethod asks an authorization server. It has an answer to every
@@ -46,13 +48,10 @@ func (m *externalMethod) Authenticate(ctx context.Context, r *Request) (Identity
 	answer, err := m.ask(ctx, &external.Question{
 		Policy: m.policy, Listener: r.Listener, Route: r.Route, ServerName: r.ServerName,
 		Host: r.Host, Target: r.Target, Client: r.Client, Principal: principalOf(r.Certificate), Header: r.Header,
+		Lasting: m.every > 0,
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return Identity{}, err
-	case m.every > 0 && answer.Session == "":
-		return Identity{}, outcome.Refuse(outcome.AuthUnavailable,
-			"authorization server %s gives no session in its metadata, without which nobody can be revalidated: let it give one, or remove revalidateEvery", m.backend)
 	}
 	return Identity{
 		Policy: m.policy, Method: MethodExternal, Issuer: m.service, Subject: answer.Subject,
@@ -79,6 +78,21 @@ func (m *externalMethod) ask(ctx context.Context, q *external.Question) (externa
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
 	return m.authorizers.Check(ctx, m.backend, q)
+}
+
+// problems are those with the server.
+func (m *externalMethod) problems() []contract.ReportProblem {
+	if m == nil || m.authorizers == nil {
+		return nil
+	}
+	trouble := m.authorizers.Trouble(external.Use{Policy: m.policy, Backend: m.backend})
+	if trouble == nil {
+		return nil
+	}
+	return []contract.ReportProblem{{
+		Policy: m.policy, Reason: contract.ProblemAuthorizationServerUnavailable, Serving: trouble.Answered,
+		Message: trouble.Why + ": nobody new is let in by it; see whether it runs, is reached at that port by pods, speaks ext_authz (gRPC without TLS), and what it logs",
+	}}
 }
 
 // proofOfAnswer remembers who has answered and the handle that it gave. The

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +31,14 @@ func (s servers) Check(ctx context.Context, backend string, q *external.Question
 		return external.Answer{}, outcome.Refuse(outcome.InternalError, "a question without an end")
 	}
 	return s(backend, q)
+}
+
+// Trouble implements authn.Authorizers.
+func (s servers) Trouble(use external.Use) *external.Trouble {
+	if use != (external.Use{Policy: "users", Backend: "away:9000"}) {
+		return nil
+	}
+	return &external.Trouble{Why: "authorization server away:9000 has no address", Answered: true}
 }
 
 // ticketOffice admits at "authz:9000" whoever shows a ticket, and nobody at
@@ -93,6 +102,18 @@ func TestTheAnswerOfAnAuthorizationServerIsTheIdentity(t *testing.T) {
 	}
 	if diff := cmp.Diff(question, asked, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Errorf("question (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPolicyTellsThatItsServerDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	if problems := askedPolicy(t, methods(externalOf("authz:9000", 0)), ticketOffice).Problems(); len(problems) > 0 {
+		t.Errorf("a server that answers: %+v", problems)
+	}
+	problems := askedPolicy(t, methods(externalOf("away:9000", 0)), ticketOffice).Problems()
+	if len(problems) != 1 || problems[0].Policy != "users" || problems[0].Reason != contract.ProblemAuthorizationServerUnavailable ||
+		!problems[0].Serving || !strings.HasPrefix(problems[0].Message, "authorization server away:9000 has no address: ") {
+		t.Errorf("a server that does not: %+v", problems)
 	}
 }
 

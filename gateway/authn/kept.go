@@ -6,6 +6,8 @@ package authn
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn/external"
 )
 
 // MaxKeptClaims is how many bytes of claims are remembered of a connection.
@@ -13,6 +15,10 @@ import (
 // has no more than this: a review follows every change, also of somebody else's
 // endpoints, and must not end a connection because its token was large.
 const MaxKeptClaims = MaxCredentialBytes / 4 * 3
+
+// What an authorization server says is kept as well: this does not compile
+// otherwise.
+const _ = uint(MaxKeptClaims - external.MaxClaims)
 
 // KeptClaims are the claims of an identity as they are kept while its connection
 // lives, so that rules that come later can be asked about it. They are JSON:
@@ -37,7 +43,7 @@ func KeepClaims(identity *Identity) KeptClaims {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(identity.Claims); err != nil || text.Len() > MaxKeptClaims {
+	if err := encoder.Encode(identity.Claims); err != nil || text.Len()-len("\n") > MaxKeptClaims {
 		return KeptClaims{missing: true}
 	}
 	return KeptClaims{encoded: text.String()}

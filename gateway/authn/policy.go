@@ -57,9 +57,10 @@ func (p *Policy) Name() string { return p.name }
 func (p *Policy) Challenges() []string { return slices.Clone(p.challenges) }
 
 // Problems returns what is wrong with the policy now: the problems that
-// NewPolicy returned and the key sets that cannot be fetched.
+// NewPolicy returned, the key sets that cannot be fetched, and the authorization
+// server that does not answer.
 func (p *Policy) Problems() []contract.ReportProblem {
-	problems := slices.Clone(p.problems)
+	problems := slices.Concat(p.problems, p.external.problems())
 	for _, remote := range p.remotes {
 		admits, failure := remote.state()
 		if failure == nil {

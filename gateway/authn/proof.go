@@ -36,6 +36,15 @@ type Proof struct {
 	certificate *x509.Certificate
 }
 
+// Server is the backend of the authorization server whose answer a proof is; empty
+// for all others. It may be called on nil.
+func (p *Proof) Server() string {
+	if p == nil || p.method != MethodExternal {
+		return ""
+	}
+	return p.issuer
+}
+
 func proofOfToken(t *token, key verificationKey, source contract.Source) *Proof {
 	audiences, _ := t.audiences()
 	return &Proof{

@@ -78,6 +78,9 @@ const (
 	// ProblemAuthorizationInvalid: the rules are for another release than the
 	// pod's; the operator has compiled them.
 	ProblemAuthorizationInvalid ProblemReason = "AuthorizationInvalid"
+	// ProblemAuthorizationServerUnavailable: the server of a policy has answered
+	// nothing for some time, or nothing that can be relied on.
+	ProblemAuthorizationServerUnavailable ProblemReason = "AuthorizationServerUnavailable"
 )
 
 // ReportProblem is one thing that the pod cannot serve as configured.
@@ -91,6 +94,8 @@ type ReportProblem struct {
 	Key    string `json:"key,omitempty"`
 	// Message says what is wrong, without any content of the Secret.
 	Message string `json:"message"`
-	// Serving is true when the last good content stays in force.
+	// Serving is true when the last good content stays in force; of an
+	// authorization server, when it has answered the policy before, so that its
+	// absence is no fault of the configuration.
 	Serving bool `json:"serving,omitempty"`
 }

@@ -58,9 +58,10 @@ func TestACertificateThatAListenerRequiresEndsEverybody(t *testing.T) {
 		if err != nil || !reviewed.Ends.Equal(tt.ends) {
 			t.Errorf("%s: Reconsider() = %v, %v; want %v", name, reviewed.Ends, err, tt.ends)
 		}
-		revalidated, expires, err := rules.Revalidate(t.Context(), standing, "c-1")
-		if err != nil || !revalidated.Ends.Equal(tt.ends) || !expires.Equal(later) {
-			t.Errorf("%s: Revalidate() = %v, %v, %v; want %v, %v", name, revalidated.Ends, expires, err, tt.ends, later)
+		expires, err := rules.Revalidate(t.Context(), standing, "c-1")
+		confirmed, err := rules.Confirm(standing, err)
+		if err != nil || !confirmed.Judged || !confirmed.Ends.Equal(tt.ends) || !expires.Equal(later) {
+			t.Errorf("%s: Revalidate() = %v, Confirm() = %v, %v; want %v, %v", name, expires, confirmed.Ends, err, later, tt.ends)
 		}
 	}
 }

@@ -15,6 +15,9 @@ import (
 // Ruling is what a policy has to say about a caller who is let in. The zero value
 // changes nothing.
 type Ruling struct {
+	// Judged is false where no policy could be asked, because of a fault: then the
+	// fields below say nothing.
+	Judged bool
 	// Ends is when the connection must end, because its credential has expired
 	// and the policy's grace is over; zero when it does not expire.
 	Ends time.Time
@@ -33,9 +36,9 @@ type Ruling struct {
 func (p *Policy) rule(certified *shown, identity *authn.Identity, refusal *outcome.Refusal) Ruling {
 	ends := p.ends(certified.expires(identity))
 	if !p.DryRun {
-		return Ruling{Ends: ends}
+		return Ruling{Judged: true, Ends: ends}
 	}
-	ruling := Ruling{DryRun: true, WouldRefuse: refusal, WouldEnd: ends}
+	ruling := Ruling{Judged: true, DryRun: true, WouldRefuse: refusal, WouldEnd: ends}
 	if certified.binds {
 		// What the listener requires is in force, whatever policy is being tried.
 		ruling.Ends = p.ends(certified.until)

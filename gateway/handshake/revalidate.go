@@ -24,44 +24,62 @@ type Revalidator interface {
 
 var _ Revalidator = (*authn.Policy)(nil)
 
-// RevalidateEvery tells how often Revalidate is due for an admitted caller; 0
-// means never. It is unknown while the route or its policy cannot be served.
-func (r *Rules) RevalidateEvery(s *Standing) (every time.Duration, known bool) {
+// Revalidation is how an authorization server is asked about an open connection.
+type Revalidation struct {
+	// Server is the backend that has admitted the caller.
+	Server string
+	// Every is how often it is asked, 0 for never.
+	Every time.Duration
+	// DryRun is true where its answers end nothing.
+	DryRun bool
+}
+
+// Revalidation tells how an admitted caller is revalidated. It is unknown while
+// the route or its policy cannot be served.
+func (r *Rules) Revalidation(s *Standing) (wanted Revalidation, known bool) {
 	_, policy, ok := r.serving(s)
 	if !ok {
-		return 0, false
+		return Revalidation{}, false
 	}
-	if asks, ok := policy.Authenticator.(Revalidator); ok {
-		return asks.RevalidateEvery(s.Identity.Proof)
+	asks, ok := policy.Authenticator.(Revalidator)
+	if !ok {
+		return Revalidation{}, true
 	}
-	return 0, true
+	every, known := asks.RevalidateEvery(s.Identity.Proof)
+	return Revalidation{Server: s.Identity.Proof.Server(), Every: every, DryRun: policy.DryRun}, known
 }
 
 // Revalidate asks the authorization server that admitted a caller. expiresAt is
-// when its answer expires, zero for never. The error is an *outcome.Refusal;
-// auth_unavailable says nothing of the caller. The ruling is good for its DryRun
-// even then.
-func (r *Rules) Revalidate(ctx context.Context, s *Standing, connection string) (ruling Ruling, expiresAt time.Time, err error) {
+// when its answer expires, zero where it says nothing new. The error is an
+// *outcome.Refusal; auth_unavailable says nothing of the caller. What follows is
+// told by Confirm.
+func (r *Rules) Revalidate(ctx context.Context, s *Standing, connection string) (expiresAt time.Time, err error) {
 	route, policy, served := r.serving(s)
 	asks, ok := policy.Authenticator.(Revalidator)
 	if !served || !ok {
-		return Ruling{}, time.Time{}, outcome.Refuse(outcome.AuthUnavailable, "route or policy cannot be served")
+		return time.Time{}, outcome.Refuse(outcome.AuthUnavailable, "route or policy cannot be served")
 	}
-	expiresAt, err = asks.Revalidate(ctx, &authn.Request{
+	return asks.Revalidate(ctx, &authn.Request{
 		Target: s.Path, ServerName: s.ServerName, Route: route.Name,
 		Listener: s.Listener, Host: s.Host, Path: s.Path, Client: s.Client,
 	}, &s.Identity, connection)
-	identity := s.Identity
-	if !expiresAt.IsZero() {
-		identity.ExpiresAt = expiresAt
+}
+
+// Confirm rules on a caller after Revalidate, whose error is err; these rules may
+// be newer. The Identity of the caller has the expiry that the server told last.
+// Where an error is left it counts, and there is no ruling.
+func (r *Rules) Confirm(s *Standing, err error) (Ruling, error) {
+	_, policy, served := r.serving(s)
+	if !served {
+		return Ruling{}, err
+	}
+	refusal := policy.tolerated(err)
+	if err != nil && (refusal == nil || refusal.Reason == outcome.AuthUnavailable) {
+		return Ruling{}, err
 	}
 	// The server prolongs what it has said itself, and no certificate beside that.
 	certified := r.bound(s)
-	refusal := policy.tolerated(err)
-	if refusal == nil || refusal.Reason == outcome.AuthUnavailable {
-		return policy.rule(&certified, &identity, nil), identity.ExpiresAt, err
-	}
-	return policy.rule(&certified, &identity, refusal), identity.ExpiresAt, nil
+	return policy.rule(&certified, &s.Identity, refusal), nil
 }
 
 // bound is recertify where nobody is to be refused: whether a certificate is still

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/due"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
@@ -37,16 +38,13 @@ type Registry struct {
 
 	mu       sync.Mutex
 	sessions map[string]*Session
-	expiries expiries
+	expiries *due.Queue[*Session]
 	// drain has the sessions that a running Drain has still to end; nil when
 	// none runs. Add puts newcomers into it, or they would outlive the window.
 	drain *queue
 	// empty is closed when the last session is removed, for a Drain that waits;
 	// nil when none waits.
 	empty chan struct{}
-
-	// sooner tells Expire that it sleeps too long.
-	sooner chan struct{}
 }
 
 // NewRegistry returns an empty registry.
@@ -54,7 +52,10 @@ func NewRegistry(o Options) *Registry {
 	if o.Wait == nil {
 		o.Wait = wait
 	}
-	return &Registry{options: o, sessions: map[string]*Session{}, sooner: make(chan struct{}, 1)}
+	return &Registry{
+		options: o, sessions: map[string]*Session{},
+		expiries: due.New(func(s *Session) *due.Slot { return &s.expiry }),
+	}
 }
 
 // Add registers a session. A session added during Drain is drained with the
@@ -76,7 +77,7 @@ func (r *Registry) Remove(s *Session) {
 		return
 	}
 	delete(r.sessions, s.ID())
-	r.expiries.set(s, time.Time{})
+	r.expiries.Set(s, time.Time{})
 	if len(r.sessions) == 0 && r.empty != nil {
 		close(r.empty)
 		r.empty = nil

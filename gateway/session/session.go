@@ -6,9 +6,9 @@ package session
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/due"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
@@ -22,10 +22,8 @@ type Session struct {
 	bytesFromClient    atomic.Uint64
 	bytesToClient      atomic.Uint64
 
-	// due and place belong to the Registry's queue of expiries: when the session
-	// ends, and its index plus one; 0 when it is not in there.
-	due   time.Time
-	place int
+	// expiry belongs to the Registry.
+	expiry due.Slot
 
 	mu     sync.Mutex
 	ending *outcome.Closure

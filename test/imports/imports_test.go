@@ -146,6 +146,7 @@ var parts = map[string][]string{
 	"gateway/certs":          nil,
 	"gateway/clientcert":     nil,
 	"gateway/contract":       nil,
+	"gateway/due":            nil,
 	"gateway/filewatch":      nil,
 	"gateway/handshake":      {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/revocation"}, // it is the order of the parts
 	"gateway/limits":         nil,
@@ -154,9 +155,9 @@ var parts = map[string][]string{
 	"gateway/metrics":        nil,
 	"gateway/outcome":        nil,
 	"gateway/policy":         nil,
-	"gateway/proxy":          {"gateway/session"}, // a relay is what a session closes
-	"gateway/revocation":     {"gateway/authn"},   // what is revoked is an identity
-	"gateway/session":        {"gateway/audit"},   // a session's life is what the audit record tells
+	"gateway/proxy":          {"gateway/session"},              // a relay is what a session closes
+	"gateway/revocation":     {"gateway/authn"},                // what is revoked is an identity
+	"gateway/session":        {"gateway/audit", "gateway/due"}, // a session's life is what the audit record tells, and it ends when it is due
 }
 
 func TestImports(t *testing.T) {

@@ -23,10 +23,16 @@ import (
 const (
 	maxSubject = 512
 	maxSession = 1 << 10
-	maxDepth   = 16
+	// maxDepth is that of tokens.
+	maxDepth = 16
 	// latest is the last second that can be written in RFC 3339.
 	latest = 253402300799
 )
+
+// MaxClaims bounds the claims of an answer, in bytes of their JSON. They are
+// remembered as long as the connection lives: whoever is admitted by more would be
+// thrown out by the next review of rules that ask for them.
+const MaxClaims = 6 << 10
 
 // Fields of the dynamic metadata that mean something to the gateway.
 const (
@@ -45,7 +51,7 @@ type Answer struct {
 	// ExpiresAt is the field exp, zero for none.
 	ExpiresAt time.Time
 	// Claims are the fields of the dynamic metadata but session, numbers as
-	// json.Number.
+	// json.Number. Their JSON has at most MaxClaims bytes.
 	Claims map[string]any
 }
 
@@ -74,8 +80,26 @@ func read(response *authv3.CheckResponse, now time.Time) (Answer, error) {
 	return answer, nil
 }
 
-func unclear(why string) *outcome.Refusal {
-	return outcome.Refuse(outcome.AuthUnavailable, "authorization server: %s", why)
+// unclear leaves it to whoever knows to say which server that was.
+func unclear(why string) *outcome.Refusal { return outcome.Refuse(outcome.AuthUnavailable, "%s", why) }
+
+// sizeOf is how many bytes of JSON the claims are, as they are remembered.
+func sizeOf(claims map[string]any) int {
+	var size counter
+	encoder := json.NewEncoder(&size)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(claims) != nil {
+		return MaxClaims + 1
+	}
+	return int(size) - len("\n")
+}
+
+type counter int
+
+// Write implements io.Writer.
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 // no tells a refusal of the caller from a failure of the server. A denial
@@ -107,6 +131,9 @@ func readMetadata(metadata *structpb.Struct, now time.Time) (Answer, error) {
 		return Answer{}, unclear(err.Error())
 	}
 	delete(claims, fieldSession)
+	if size := sizeOf(claims); size > MaxClaims {
+		return Answer{}, unclear(fmt.Sprintf("its metadata has more than %d bytes of claims: let it send only what rules and backends need", MaxClaims))
+	}
 	if answer.ExpiresAt, err = expiryOf(claims); err != nil {
 		return Answer{}, unclear(err.Error())
 	}
@@ -146,9 +173,6 @@ func expiryOf(claims map[string]any) (time.Time, error) {
 }
 
 func convertStruct(object *structpb.Struct, depth int) (map[string]any, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("is nested deeper than %d levels", maxDepth)
-	}
 	converted := make(map[string]any, len(object.GetFields()))
 	for name, field := range object.GetFields() {
 		value, err := convert(field, depth+1)
@@ -161,9 +185,6 @@ func convertStruct(object *structpb.Struct, depth int) (map[string]any, error) {
 }
 
 func convertList(list *structpb.ListValue, depth int) ([]any, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("is nested deeper than %d levels", maxDepth)
-	}
 	converted := make([]any, 0, len(list.GetValues()))
 	for _, item := range list.GetValues() {
 		value, err := convert(item, depth+1)
@@ -175,7 +196,12 @@ func convertList(list *structpb.ListValue, depth int) ([]any, error) {
 	return converted, nil
 }
 
+// convert counts levels as those of tokens are counted: what is remembered is read
+// again by the same rules.
 func convert(value *structpb.Value, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("is nested deeper than %d levels", maxDepth)
+	}
 	switch kind := value.GetKind().(type) {
 	case *structpb.Value_StringValue:
 		return kind.StringValue, nil

@@ -4,9 +4,11 @@
 package external_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +79,13 @@ func TestAnAnswerIsAYesANoOrNeither(t *testing.T) {
 		"an expiry beyond any calendar":          {wstest.Admit(t, map[string]any{"exp": 1e300}), outcome.AuthUnavailable},
 		"a number that is none":                  {wstest.Admit(t, map[string]any{"x": math.NaN()}), outcome.AuthUnavailable},
 		"lists in lists in lists without an end": {wstest.Admit(t, map[string]any{"x": nested(40)}), outcome.AuthUnavailable},
+		"as many levels as tokens may have":      {wstest.Admit(t, map[string]any{"x": nested(15)}), ""},
+		"one level more":                         {wstest.Admit(t, map[string]any{"x": nested(16)}), outcome.AuthUnavailable},
+		"a text on a level too many":             {wstest.Admit(t, map[string]any{"x": nested(15, "text")}), outcome.AuthUnavailable},
+		"as many claims as are remembered":       {wstest.Admit(t, map[string]any{"x": strings.Repeat("<", external.MaxClaims-len(`{"x":""}`))}), ""},
+		"one byte more":                          {wstest.Admit(t, map[string]any{"x": strings.Repeat("<", external.MaxClaims-len(`{"x":""}`)+1)}), outcome.AuthUnavailable},
+		"claims that are long when written":      {wstest.Admit(t, map[string]any{"x": strings.Repeat("\u2028", external.MaxClaims/6)}), outcome.AuthUnavailable},
+		"numbers that are long when written":     {wstest.Admit(t, map[string]any{"x": slices.Repeat([]any{1e300}, 21)}), outcome.AuthUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -88,8 +97,9 @@ func TestAnAnswerIsAYesANoOrNeither(t *testing.T) {
 	}
 }
 
-func nested(levels int) []any {
-	list := []any{}
+// nested are lists in lists, with the items in the innermost.
+func nested(levels int, items ...any) []any {
+	list := append([]any{}, items...)
 	for range levels {
 		list = []any{list}
 	}
@@ -159,6 +169,12 @@ func FuzzAnswer(f *testing.F) {
 		}
 		if len(answer.Subject) > 512 || len(answer.Session) > 1024 || (!answer.ExpiresAt.IsZero() && !answer.ExpiresAt.After(noon)) {
 			t.Errorf("answer out of bounds: %+v", answer)
+		}
+		var claims bytes.Buffer
+		encoder := json.NewEncoder(&claims)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(answer.Claims); err != nil || claims.Len()-1 > external.MaxClaims {
+			t.Errorf("%d bytes of claims, %v", claims.Len(), err)
 		}
 		if _, kept := answer.Claims["session"]; kept {
 			t.Error("the session is among the claims")

@@ -153,7 +153,9 @@ func (c *client) ask(ctx context.Context, request *authv3.CheckRequest) (*authv3
 		return nil, outcome.Refuse(outcome.AuthUnavailable, "authorization server %s has no address", c.backend)
 	}
 	response, err := c.server.Check(ctx, request)
-	c.heard(err)
+	if !errors.Is(ctx.Err(), context.Canceled) { // else it was us who did not wait
+		c.heard(err)
+	}
 	if err != nil {
 		return nil, outcome.Refuse(outcome.AuthUnavailable, "authorization server %s: %s", c.backend, c.cause(err))
 	}

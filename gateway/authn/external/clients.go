@@ -5,6 +5,7 @@ package external
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"slices"
@@ -36,6 +37,7 @@ type Options struct {
 // configuration breaks no connection to a server. Safe for concurrent use.
 type Clients struct {
 	options Options
+	health  health
 
 	// mu guards the fields below.
 	mu        sync.Mutex
@@ -59,10 +61,13 @@ func (c *Clients) SetEndpoints(endpoints contract.Endpoints) {
 	}
 }
 
-// Keep closes the clients of all other backends. Questions that are on their way
-// to these end as auth_unavailable.
-func (c *Clients) Keep(backends ...string) {
-	c.remove(false, func(backend string) bool { return !slices.Contains(backends, backend) })
+// Keep closes the clients of all backends that are not used. Questions that are
+// on their way to these end as auth_unavailable.
+func (c *Clients) Keep(uses ...Use) {
+	c.health.keep(uses)
+	c.remove(false, func(backend string) bool {
+		return !slices.ContainsFunc(uses, func(u Use) bool { return u.Backend == backend })
+	})
 }
 
 // Close closes all clients; nobody can be asked any more.
@@ -105,14 +110,21 @@ func (c *Clients) at(backend string) (*client, error) {
 	return made, nil
 }
 
+// Trouble tells whether a server has not answered a policy for some time; nil
+// where it has, or where nobody knows.
+func (c *Clients) Trouble(use Use) *Trouble { return c.health.of(use, c.options.Now()) }
+
 // Check asks the server behind a backend. The error is always an
 // *outcome.Refusal: bad_credential or access_denied where the server says no,
 // auth_unavailable where it says nothing that can be relied on. ctx bounds it.
 func (c *Clients) Check(ctx context.Context, backend string, q *Question) (Answer, error) {
 	answer, err := c.check(ctx, backend, q)
+	refusal, _ := err.(*outcome.Refusal) //nolint:errorlint // check wraps nothing
 	if c.options.Asked != nil {
-		refusal, _ := err.(*outcome.Refusal) //nolint:errorlint // check wraps nothing
 		c.options.Asked(q, refusal)
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) { // else it was us who did not wait
+		c.health.note(Use{Policy: q.Policy, Backend: backend}, refusal, c.options.Now())
 	}
 	return answer, err
 }
@@ -127,8 +139,15 @@ func (c *Clients) check(ctx context.Context, backend string, q *Question) (Answe
 		return Answer{}, err
 	}
 	answer, err := read(response, c.options.Now())
-	if err != nil {
-		return Answer{}, err
+	if refusal, ok := errors.AsType[*outcome.Refusal](err); ok {
+		if refusal.Reason == outcome.AuthUnavailable {
+			refusal.Detail = "authorization server " + backend + ": " + refusal.Detail
+		}
+		return Answer{}, refusal
+	}
+	if q.Lasting && answer.Session == "" {
+		return Answer{}, outcome.Refuse(outcome.AuthUnavailable,
+			"authorization server %s gives no session in its metadata, without which nobody can be revalidated: let it give one, or remove revalidateEvery", backend)
 	}
 	return answer, nil
 }

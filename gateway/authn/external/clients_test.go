@@ -55,11 +55,16 @@ func (l *log) String() string {
 // clientsOf returns clients whose backend "authz:9000" is at the addresses.
 func clientsOf(t testing.TB, logged *log, addresses ...string) *external.Clients {
 	t.Helper()
+	return clientsAt(t, func() time.Time { return time.Unix(1_800_000_000, 0) }, logged, addresses...)
+}
+
+func clientsAt(t testing.TB, now func() time.Time, logged *log, addresses ...string) *external.Clients {
+	t.Helper()
 	clients := external.New(external.Options{
 		Dial: func(ctx context.Context, address string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", address)
 		},
-		Now:     func() time.Time { return time.Unix(1_800_000_000, 0) },
+		Now:     now,
 		Gateway: func() contract.GatewayRef { return contract.GatewayRef{Namespace: "default", Name: "edge"} },
 		Logger:  slog.New(slog.NewTextHandler(logged, nil)),
 	})
@@ -313,7 +318,7 @@ func TestAClosedClientAsksNobody(t *testing.T) {
 	server := wstest.Authorize(t, wstest.Always(wstest.Admit(t, nil)))
 	clients := clientsOf(t, &log{}, server.Address)
 	asked(t, clients, "")
-	clients.Keep("another:9000")
+	clients.Keep(external.Use{Policy: "users", Backend: "another:9000"})
 	asked(t, clients, "") // it is made again where it is still used
 	clients.Close()
 	if _, reason, _ := check(t, clients, time.Second); reason != outcome.AuthUnavailable {

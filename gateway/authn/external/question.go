@@ -47,6 +47,9 @@ type Question struct {
 	Header http.Header
 	// Open is set for an open connection.
 	Open *Open
+	// Lasting is true where the server is to be asked again: an answer without a
+	// session is none.
+	Lasting bool
 }
 
 // Open is what is known of a connection that was admitted by an earlier answer.
