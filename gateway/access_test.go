@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
@@ -243,7 +244,7 @@ func TestAPasswordLetsInAndEndsAtTheGateway(t *testing.T) {
 	}
 	r.end(t)
 	opened := r.audit.records(t, "opened")
-	if len(opened) != 1 || opened[0]["auth_method"] != "basic" || opened[0]["issuer"] != "users" || opened[0]["subject"] != "cid" {
+	if len(opened) != 1 || opened[0].Method != "basic" || opened[0].Issuer != "users" || opened[0].Subject != "cid" {
 		t.Errorf("opened: %v", opened)
 	}
 	if text := r.audit.String() + r.logs.String(); strings.Contains(text, "staple") || strings.Contains(text, shown) {
@@ -251,10 +252,10 @@ func TestAPasswordLetsInAndEndsAtTheGateway(t *testing.T) {
 	}
 }
 
-func reasonsOf(records []map[string]any) []string {
+func reasonsOf(records []*audit.Record) []string {
 	var reasons []string
 	for _, record := range records {
-		reasons = append(reasons, fmt.Sprint(record["reason"]))
+		reasons = append(reasons, string(record.Reason))
 	}
 	return reasons
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
 // behind makes the listener trust networks.
@@ -152,7 +154,10 @@ func TestTheAddressOfAClientIsFoundByWhomIsTrusted(t *testing.T) {
 			}
 			r.end(t)
 			for _, record := range r.audit.all(t) {
-				got.Client, got.Peer = withoutPort(record["client_address"]), withoutPort(record["peer_address"])
+				got.Client, got.Peer = withoutPort(record.ClientIP, record.ClientPort), ""
+				if record.SourceIP != record.ClientIP || record.SourcePort != record.ClientPort {
+					got.Peer = withoutPort(record.SourceIP, record.SourcePort)
+				}
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s\n%s", diff, r.audit)
@@ -162,12 +167,14 @@ func TestTheAddressOfAClientIsFoundByWhomIsTrusted(t *testing.T) {
 }
 
 // withoutPort hides the port that the system chose for this machine's end.
-func withoutPort(address any) string {
-	text, _ := address.(string)
-	if host, _, err := net.SplitHostPort(text); err == nil && host == "127.0.0.1" {
-		return host + ":PORT"
+func withoutPort(ip string, port uint16) string {
+	switch {
+	case port == 0:
+		return ip
+	case ip == "127.0.0.1":
+		return ip + ":PORT"
 	}
-	return text
+	return net.JoinHostPort(ip, strconv.Itoa(int(port)))
 }
 
 func TestALimitOfAnAddressCountsClientsAndNotTheirProxy(t *testing.T) {
@@ -268,8 +275,7 @@ func TestAFloodFromOneAddressLeavesTheOthersAlone(t *testing.T) {
 			}
 			r.end(t)
 			for _, record := range r.audit.records(t, "denied") {
-				client, _ := record["client_address"].(string)
-				if record["reason"] != "handshake_rate_of_address" || !strings.HasPrefix(client, "203.0.113.7") {
+				if record.Reason != outcome.RateOfAddress || record.ClientIP != "203.0.113.7" {
 					t.Errorf("record %v", record)
 				}
 			}
@@ -343,7 +349,7 @@ func TestAProxyThatIsSlowOrSilentIsLetGoInTime(t *testing.T) {
 	})
 	r.end(t)
 	for _, record := range r.audit.all(t) {
-		if record["reason"] != "handshake_timeout" {
+		if record.Reason != outcome.HandshakeTimeout {
 			t.Errorf("record %v", record)
 		}
 	}

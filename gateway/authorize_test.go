@@ -85,10 +85,10 @@ func TestARefusalByARuleNamesTheRule(t *testing.T) {
 	r.end(t)
 	got := map[string]bool{}
 	for _, record := range r.audit.records(t, "denied") {
-		got[fmt.Sprintf("%v: %v", record["reason"], record["detail"])] = true
-		who := fmt.Sprintf("%v %v %v %v by %v", record["policy"], record["auth_method"], record["issuer"], record["subject"], record["key_id"])
-		if want := whoWasRefused(record["detail"]); who != want {
-			t.Errorf("%v: refused %q, want %q", record["detail"], who, want)
+		got[fmt.Sprintf("%s: %s", record.Reason, record.Message)] = true
+		who := fmt.Sprintf("%s: %s %s %s by %s", record.Policy, record.Method, record.Issuer, record.Subject, record.KeyID)
+		if want := whoWasRefused(record.Message); who != want {
+			t.Errorf("%s: refused %q, want %q", record.Message, who, want)
 		}
 	}
 	for _, want := range []string{
@@ -102,14 +102,14 @@ func TestARefusalByARuleNamesTheRule(t *testing.T) {
 
 // whoWasRefused is what a record of TestARefusalByARuleNamesTheRule says of who
 // was refused: policy, method, issuer, subject and key.
-func whoWasRefused(detail any) string {
+func whoWasRefused(detail string) string {
 	switch detail {
 	case `rule "rule-0" denies`:
-		return "users jwt https://id.example.com ann by k1"
+		return "users: jwt https://id.example.com ann by k1"
 	case "no rule allows it":
-		return "users apiKey keys device-1 by device-1"
+		return "users: apiKey keys device-1 by device-1"
 	}
-	return "users <nil> <nil> <nil> by <nil>" // refused before anybody asked who it is
+	return "users:    by " // refused before anybody asked who it is
 }
 
 // A pod that does not know what a rule means must not serve the policy without it.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
@@ -306,7 +307,7 @@ func TestARemovedRouteEndsItsConnectionsOverTheWindowAndNoOthers(t *testing.T) {
 	r.end(t)
 	removed := 0
 	for _, record := range r.audit.records(t, "closed") {
-		if record["reason"] == "route_removed" {
+		if record.Reason == outcome.RouteRemoved {
 			removed++
 		}
 	}

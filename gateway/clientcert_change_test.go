@@ -135,7 +135,7 @@ func TestAMissingCARefusesAndAMalformedOneDoesNot(t *testing.T) {
 	}
 	r.end(t)
 	for _, record := range r.audit.records(t, "denied") {
-		if record["reason"] != "client_ca_unavailable" || record["listener"] != "public" {
+		if record.Reason != outcome.ClientCAUnavailable || record.Listener != "public" {
 			t.Errorf("record %v", record)
 		}
 	}

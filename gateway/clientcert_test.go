@@ -159,11 +159,10 @@ func TestOnlyCertificatesThatTheCAsVouchForGetIn(t *testing.T) {
 				t.Errorf("%d records, want 2", len(denied))
 			}
 			for _, record := range denied {
-				detail, _ := record["detail"].(string)
-				if record["reason"] != string(test.reason) || !strings.Contains(detail, test.detail) || record["listener"] != "public" {
+				if record.Reason != test.reason || !strings.Contains(record.Message, test.detail) || record.Listener != "public" {
 					t.Errorf("record %v, want %s with %q", record, test.reason, test.detail)
 				}
-				if test.pair == &foreign && record["client_certificate_serial"] != foreign.Leaf.SerialNumber.Text(16) {
+				if test.pair == &foreign && !strings.EqualFold(record.CertificateSerial, foreign.Leaf.SerialNumber.Text(16)) {
 					t.Errorf("the record does not tell of the certificate: %v", record)
 				}
 			}
@@ -185,13 +184,14 @@ func TestACertificateIsAnIdentity(t *testing.T) {
 	_ = conn.Close()
 	r.end(t)
 	record := r.audit.records(t, "opened")[0]
-	for field, want := range map[string]any{
-		"auth_method": "clientCertificate", "subject": alice, "issuer": "CN=throw-away CA",
-		"client_certificate_serial": pair.Leaf.SerialNumber.Text(16), "client_certificate_issuer": "CN=throw-away CA",
-		"client_certificate_subject": "CN=alice\ufffd\ufffd[2J",
+	for field, values := range map[string][2]string{
+		"method": {record.Method, "clientCertificate"}, "subject": {record.Subject, alice}, "issuer": {record.Issuer, "CN=throw-away CA"},
+		"serial of the certificate":  {record.CertificateSerial, strings.ToUpper(pair.Leaf.SerialNumber.Text(16))},
+		"issuer of the certificate":  {record.CertificateIssuer, "CN=throw-away CA"},
+		"subject of the certificate": {record.CertificateSubject, "CN=alice\ufffd\ufffd[2J"},
 	} {
-		if record[field] != want {
-			t.Errorf("%s is %q, want %q", field, record[field], want)
+		if values[0] != values[1] {
+			t.Errorf("%s is %q, want %q", field, values[0], values[1])
 		}
 	}
 }

@@ -276,7 +276,7 @@ func (v *visit) describe(secure *tls.Conn, a *handshake.Admission) *audit.Connec
 		Host: a.Host, Path: a.Path, Origin: v.attempt.Origin, Subprotocol: a.Subprotocol,
 		TLSVersion: tls.VersionName(state.Version), Cipher: tls.CipherSuiteName(state.CipherSuite),
 		Group: state.CurveID.String(), Resumed: state.DidResume,
-		Upstream: a.Upstream.Backend + " " + a.Upstream.Address, OpenedAt: v.options.Now(),
+		Backend: a.Upstream.Backend, BackendAddress: a.Upstream.Address, OpenedAt: v.options.Now(),
 	}
 	if would := a.WouldRefuse; would != nil {
 		c.WouldRefuse, c.WouldRefuseDetail = would.Reason, would.Detail

@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
@@ -120,7 +121,7 @@ func TestDrainClosesEverythingWith1012EvenlyOverTheWindow(t *testing.T) {
 	t.Logf("ends from %v to %v", turns.at[0].Sub(begin), turns.at[connections-1].Sub(begin))
 	closed := r.audit.records(t, "closed")
 	for _, record := range closed {
-		if record["reason"] != "draining" {
+		if record.Reason != outcome.DrainingClosure {
 			t.Fatalf("record %v", record)
 		}
 	}

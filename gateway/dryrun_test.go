@@ -72,8 +72,7 @@ func TestADryRunLetsInCountsAndTellsTheBackendNothingUnproven(t *testing.T) {
 			return ""
 		})
 		record := r.audit.records(t, "opened")[opened]
-		would, _ := record["would_refuse"].(string)
-		if would != tt.would || record["policy"] != "users" || (record["auth_method"] == "none") != (tt.user == "") {
+		if string(record.WouldRefuse) != tt.would || record.Policy != "users" || (record.Method == "none") != (tt.user == "") {
 			t.Errorf("%s: record %v", tt.name, record)
 		}
 	}

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
@@ -59,17 +61,17 @@ func TestNothingIsRecordedOfAConnectionBehindItsEnd(t *testing.T) {
 		talk.Stop()
 	}
 	r.end(t)
-	ended := map[any]bool{}
+	ended := map[string]bool{}
 	progress := 0
 	for _, record := range r.audit.all(t) {
-		id := record["connection_id"]
-		switch record["event"] {
-		case "closed":
+		id := record.ConnectionID
+		switch record.Event {
+		case audit.EventClosed:
 			ended[id] = true
-		case "progress":
+		case audit.EventProgress:
 			progress++
 			if ended[id] {
-				t.Errorf("progress of %v after its end", id)
+				t.Errorf("progress of %s after its end", id)
 			}
 		}
 	}
@@ -108,7 +110,7 @@ func TestACallerWhoWaitsForABackendWhenTheGatewayStopsGetsAnAnswer(t *testing.T)
 	_ = conn.Close()
 	r.end(t)
 	opened, closed := r.audit.records(t, "opened"), r.audit.records(t, "closed")
-	if len(opened) != 1 || len(closed) != 1 || closed[0]["reason"] != "draining" {
+	if len(opened) != 1 || len(closed) != 1 || closed[0].Reason != outcome.DrainingClosure {
 		t.Errorf("opened %v, closed %v", opened, closed)
 	}
 }

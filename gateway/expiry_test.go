@@ -78,7 +78,7 @@ func TestAConnectionEndsWithItsTokenAndNoOther(t *testing.T) {
 	}
 	until(t, func() string {
 		for _, record := range r.audit.records(t, "closed") {
-			if record["reason"] == "credential_expired" && record["initiator"] == "gateway" && record["close_code"] == 3000.0 {
+			if record.Reason == outcome.CredentialExpired && record.Initiator == outcome.ByGateway && record.CloseCode == 3000 {
 				return ""
 			}
 		}

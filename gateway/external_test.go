@@ -174,7 +174,7 @@ func TestAnAuthorizationServerDecidesWhoConnectsAndAsWhom(t *testing.T) {
 	g.unmarked(t)
 	g.end(t)
 	opened := g.audit.records(t, "opened")[0]
-	got := []any{opened["auth_method"], opened["issuer"], opened["subject"]}
+	got := []any{opened.Method, opened.Issuer, opened.Subject}
 	if diff := cmp.Diff([]any{"external", "authz", "ann"}, got); diff != "" {
 		t.Errorf("audit record (-want +got):\n%s", diff)
 	}
@@ -221,7 +221,7 @@ func TestARevalidationThatIsDeniedEndsExactlyThatConnection(t *testing.T) {
 	}
 	g.unmarked(t)
 	g.end(t)
-	if closed := g.audit.records(t, "closed")[0]; closed["reason"] != "access_revoked" || closed["subject"] != "ann" || closed["close_code"] != 3003.0 {
+	if closed := g.audit.records(t, "closed")[0]; closed.Reason != outcome.AccessRevoked || closed.Subject != "ann" || closed.CloseCode != 3003 {
 		t.Errorf("audit record: %v", closed)
 	}
 }
@@ -249,7 +249,7 @@ func TestAServerThatIsAwayIsWaitedForAndNotForEver(t *testing.T) {
 	}
 	g.unmarked(t)
 	g.end(t)
-	if closed := g.audit.records(t, "closed")[0]; closed["reason"] != "credential_expired" || !strings.Contains(fmt.Sprint(closed["detail"]), "not revalidated") {
+	if closed := g.audit.records(t, "closed")[0]; closed.Reason != outcome.CredentialExpired || !strings.Contains(closed.Message, "not revalidated") {
 		t.Errorf("audit record: %v", closed)
 	}
 }
@@ -279,7 +279,7 @@ func TestWhoeverCannotBeRevalidatedIsNotAdmitted(t *testing.T) {
 	if response, _ := g.ask(t, "ws.example.com", request()); response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("an answer without a session: %d", response.StatusCode)
 	}
-	if refusals := g.audit.records(t, "denied"); len(refusals) != 1 || !strings.Contains(fmt.Sprint(refusals[0]["detail"]), "revalidateEvery") {
+	if refusals := g.audit.records(t, "denied"); len(refusals) != 1 || !strings.Contains(refusals[0].Message, "revalidateEvery") {
 		t.Errorf("refusals: %v", refusals)
 	}
 }

@@ -21,7 +21,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/test/auditschema"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
@@ -55,23 +57,40 @@ func (j *journal) String() string {
 }
 
 // records returns the audit records of one event.
-func (j *journal) records(t *testing.T, event string) []map[string]any {
+func (j *journal) records(t *testing.T, event audit.Event) []*audit.Record {
 	t.Helper()
-	return slices.DeleteFunc(j.all(t), func(record map[string]any) bool { return record["event"] != event })
+	return slices.DeleteFunc(j.all(t), func(record *audit.Record) bool { return record.Event != event })
 }
 
-// all returns the audit records in their order.
-func (j *journal) all(t *testing.T) []map[string]any {
+// all returns the audit records in their order, without those about the log
+// itself.
+func (j *journal) all(t *testing.T) []*audit.Record {
 	t.Helper()
-	var found []map[string]any
+	var found []*audit.Record
 	for line := range strings.Lines(j.String()) {
-		var record map[string]any
-		if err := json.Unmarshal([]byte(line), &record); err != nil {
-			t.Fatalf("audit record is not JSON: %v: %s", err, line)
+		record, err := audit.Parse([]byte(line))
+		if err != nil {
+			t.Fatalf("%v: %s", err, line)
 		}
-		found = append(found, record)
+		if record.Event != audit.EventCheckpoint {
+			found = append(found, record)
+		}
 	}
 	return found
+}
+
+// fits holds every audit record against the published schema.
+func (j *journal) fits(t *testing.T) {
+	t.Helper()
+	schema, err := auditschema.Load("../" + auditschema.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(j.String()) {
+		if err := schema.Check([]byte(line)); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // running is a gateway that runs on loopback.
@@ -129,6 +148,7 @@ func (r *running) end(t *testing.T) {
 		case <-time.After(30 * time.Second):
 			t.Fatalf("gateway does not end\n%s", r.logs)
 		}
+		r.audit.fits(t)
 		if t.Failed() {
 			t.Logf("logs:\n%s", r.logs)
 		}

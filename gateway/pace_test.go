@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
 // statuses tries n times and counts the answers; 0 is none at all.
@@ -46,12 +47,12 @@ func TestAnAddressThatIsTooFastIsClosedBeforeTLS(t *testing.T) {
 		t.Errorf("without the limit: answers %v", got)
 	}
 	r.end(t)
-	var refused float64
+	var refused uint64
 	for _, record := range r.audit.records(t, "denied") {
-		if record["reason"] != "handshake_rate_of_address" || record["http_status"] != nil || record["listener"] != nil {
+		if record.Reason != outcome.RateOfAddress || record.HTTPStatus != 0 || record.Listener != "" {
 			t.Errorf("record %v", record)
 		}
-		refused += record["count"].(float64)
+		refused += record.Count
 	}
 	if int(refused) != got[0] {
 		t.Errorf("%v refusals are on record, want %d", refused, got[0])

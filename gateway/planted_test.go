@@ -191,7 +191,7 @@ func TestNoSecretIsInAnythingThatTheGatewayEmits(t *testing.T) {
 		"the list of connections": listing, "the answers to clients": h.answers.String(),
 	})
 	for _, reason := range []string{"no_credential", "bad_credential", "origin_not_allowed", "bad_request", "header_too_large", "upstream_unreachable", "internal_error"} {
-		if !strings.Contains(h.audit.String(), `"reason":"`+reason+`"`) {
+		if !strings.Contains(h.audit.String(), `"event.reason":"`+reason+`"`) {
 			t.Errorf("the path to %s was not taken", reason)
 		}
 	}

@@ -103,7 +103,7 @@ func (s *server) list() []admin.Connection {
 		c, t := one.Connection(), one.Traffic()
 		connections = append(connections, admin.Connection{
 			ID: c.ID, OpenedAt: c.OpenedAt, Listener: c.Listener, Route: c.Route, Policy: c.Policy,
-			Issuer: c.Issuer, Subject: c.Subject, ClientAddress: c.ClientAddress, Host: c.Host, Path: c.Path, Upstream: c.Upstream,
+			Issuer: c.Issuer, Subject: c.Subject, ClientAddress: c.ClientAddress, Host: c.Host, Path: c.Path, Upstream: c.Backend + " " + c.BackendAddress,
 			MessagesFromClient: t.MessagesFromClient, MessagesToClient: t.MessagesToClient,
 			BytesFromClient: t.BytesFromClient, BytesToClient: t.BytesToClient,
 		})

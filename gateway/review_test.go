@@ -34,7 +34,7 @@ func (r *running) revoked(t *testing.T, want int) {
 	t.Helper()
 	revoked := 0
 	for _, record := range r.audit.records(t, "closed") {
-		if record["reason"] == "access_revoked" && record["close_code"] == 3003.0 && record["detail"] != "" {
+		if record.Reason == outcome.AccessRevoked && record.CloseCode == 3003 && record.Message != "" {
 			revoked++
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
@@ -137,11 +138,11 @@ func TestARevocationClosesAndRefusesThoseThatItNames(t *testing.T) {
 // auditsRevoked looks for as many closings, and refusals of those who came again.
 func (r *running) auditsRevoked(t *testing.T, want int) {
 	t.Helper()
-	count := func(event string, reasons ...string) int {
+	count := func(event audit.Event, reasons ...outcome.Reason) int {
 		n := 0
 		for _, record := range r.audit.records(t, event) {
 			for _, reason := range reasons {
-				if record["reason"] == reason && strings.Contains(fmt.Sprint(record["detail"]), `revocation "incident"`) {
+				if record.Reason == reason && strings.Contains(record.Message, `revocation "incident"`) {
 					n++
 				}
 			}
@@ -149,7 +150,7 @@ func (r *running) auditsRevoked(t *testing.T, want int) {
 		return n
 	}
 	until(t, func() string {
-		closed, denied := count("closed", "credential_revoked"), count("denied", "identity_revoked", "address_revoked")
+		closed, denied := count("closed", outcome.CredentialRevoked), count("denied", outcome.IdentityRevoked, outcome.AddressRevoked)
 		if closed != want || denied != want {
 			return fmt.Sprintf("%d records of closings and %d of refusals, want %d each", closed, denied, want)
 		}

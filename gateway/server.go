@@ -97,7 +97,7 @@ func newServer(o Options, own []netip.Addr) *server {
 	s.pool = proxy.NewPool(proxy.Options{
 		Now: o.Now, Random: random, AllowLoopback: o.AllowLoopback, OwnAddresses: own, DialFailed: s.metrics.UpstreamDialFailed,
 	})
-	s.audit = audit.New(audit.Options{Out: o.Audit, Gateway: o.Gateway, Pod: o.PodName, BootID: s.bootID, Now: o.Now})
+	s.audit = audit.New(audit.Options{Sinks: []audit.Sink{{Out: o.Audit}}, Gateway: o.Gateway, Pod: o.PodName, BootID: s.bootID, Now: o.Now})
 	s.review.wanted = make(chan struct{}, 1)
 	s.authorizers = external.New(external.Options{
 		Dial: s.pool.Dial, Now: o.Now, Gateway: s.gateway, Logger: o.Logger, Asked: s.asked,

@@ -245,7 +245,7 @@ func TestSIGTERMDrains(t *testing.T) {
 		}
 	}
 	for event, want := range map[string]int{"opened": 20, "closed": 20} {
-		if got := len(p.out.find(fmt.Sprintf("%q:%q", "event", event))); got != want {
+		if got := len(p.out.find(fmt.Sprintf("%q:%q", "event.action", event))); got != want {
 			t.Errorf("%d audit records %q, want %d", got, event, want)
 		}
 	}

@@ -39,7 +39,7 @@ func (p *pass) dryRuns() []string {
 	for i := range p.gw.Spec.AuthPolicies {
 		if policy := &p.gw.Spec.AuthPolicies[i]; policy.Mode == wsv1alpha1.PolicyModeDryRun {
 			found = append(found, fmt.Sprintf(
-				"policy %q is in DryRun and refuses nobody: whom it would refuse is in the audit records with would_refuse. Set mode to Enforce when those are the right ones.",
+				"policy %q is in DryRun and refuses nobody: whom it would refuse is in the audit records with wsgateway.would_refuse.reason. Set mode to Enforce when those are the right ones.",
 				policy.Name))
 		}
 	}

@@ -5,7 +5,6 @@ package audit_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"testing"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 func TestAClockThatIsSetBackMakesNoNegativeDuration(t *testing.T) {
 	now := newClock()
 	var out bytes.Buffer
-	log := audit.New(audit.Options{Out: &out, BootID: "b", Now: now.Now})
+	log := audit.New(audit.Options{Sinks: []audit.Sink{{Out: &out}}, BootID: "b", Now: now.Now})
 	opened := &audit.Connection{ID: "c", OpenedAt: now.Now()}
 	now.Set(noon.Add(-time.Hour))
 	log.Closed(opened, audit.Traffic{}, outcome.Closed(outcome.ByClient, outcome.CodeNormal))
@@ -29,15 +28,12 @@ func TestAClockThatIsSetBackMakesNoNegativeDuration(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line := range bytes.Lines(out.Bytes()) {
-		var record struct {
-			ID       string `json:"connection_id"`
-			Duration int64  `json:"duration_ms"`
-		}
-		if err := json.Unmarshal(line, &record); err != nil {
+		record, err := audit.Parse(line)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if want := map[string]int64{"c": 0, "d": 60_000}[record.ID]; record.Duration != want {
-			t.Errorf("connection %s lasted %d ms, want %d", record.ID, record.Duration, want)
+		if want := map[string]time.Duration{"c": 0, "d": time.Minute}[record.ConnectionID]; record.Duration != want {
+			t.Errorf("connection %s lasted %s, want %s", record.ConnectionID, record.Duration, want)
 		}
 	}
 }

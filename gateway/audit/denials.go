@@ -4,9 +4,9 @@
 package audit
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -33,30 +33,38 @@ type client struct {
 	since  time.Time
 	inFull int
 	// counted is bounded by the number of reasons.
-	counted map[outcome.Reason]*deniedRecord
+	counted map[outcome.Reason]*sum
+}
+
+// sum is several refusals of a client for the same reason.
+type sum struct {
+	// client is the zero Prefix where many clients share the sum.
+	client      netip.Prefix
+	reason      outcome.Reason
+	status      int
+	since, last time.Time
+	count       uint64
 }
 
 // aggregated counts a refusal; false when it has to be written in full.
-func (d *denials) aggregated(r *deniedRecord) bool {
+func (d *denials) aggregated(address string, refusal *outcome.Refusal, now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := d.client(clientPrefix(r.ClientAddress), r.Time)
+	c := d.client(clientPrefix(address), now)
 	if c.inFull < deniedInFull {
 		c.inFull++
 		return false
 	}
-	sum, ok := c.counted[r.Reason]
+	counted, ok := c.counted[refusal.Reason]
 	if !ok {
 		if c.counted == nil {
-			c.counted = map[outcome.Reason]*deniedRecord{}
+			c.counted = map[outcome.Reason]*sum{}
 		}
-		sum = &deniedRecord{head: r.head, Reason: r.Reason, HTTPStatus: r.HTTPStatus, Since: r.Time}
-		sum.weight = 0
-		c.counted[r.Reason] = sum
+		counted = &sum{reason: refusal.Reason, status: refusal.Answer().Status, since: now}
+		c.counted[refusal.Reason] = counted
 	}
-	sum.Time = r.Time
-	sum.Count++
-	sum.weight++
+	counted.last = now
+	counted.count++
 	return true
 }
 
@@ -82,59 +90,40 @@ func (d *denials) client(prefix netip.Prefix, now time.Time) *client {
 }
 
 // due takes the sums whose window is over, or all of them, out of the table.
-func (d *denials) due(now time.Time, all bool) []record {
+func (d *denials) due(now time.Time, all bool) []*entry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var sums []*deniedRecord
+	var sums []*sum
 	for prefix, c := range d.clients {
 		if !all && now.Sub(c.since) < deniedWindow {
 			continue
 		}
-		for _, sum := range c.counted {
-			sum.ClientAddress = clientName(prefix)
-			sums = append(sums, sum)
+		for _, counted := range c.counted {
+			counted.client = prefix
+			sums = append(sums, counted)
 		}
 		delete(d.clients, prefix)
 	}
-	slices.SortFunc(sums, func(a, b *deniedRecord) int {
-		if order := a.Since.Compare(b.Since); order != 0 {
-			return order
-		}
-		return strings.Compare(a.ClientAddress+string(a.Reason), b.ClientAddress+string(b.Reason))
+	slices.SortFunc(sums, func(a, b *sum) int {
+		return cmp.Or(a.since.Compare(b.since), a.client.Compare(b.client), cmp.Compare(a.reason, b.reason))
 	})
-	records := make([]record, len(sums))
-	for i, sum := range sums {
-		records[i] = sum
+	entries := make([]*entry, len(sums))
+	for i, counted := range sums {
+		entries[i] = counted.entry()
 	}
-	return records
+	return entries
 }
 
 // clientPrefix is who counts as one client: an IPv4 address, or the network of
 // an IPv6 address. What is no address is the zero prefix.
-func clientPrefix(address string) netip.Prefix {
-	ip, err := netip.ParseAddr(address)
-	if err != nil {
-		with, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return netip.Prefix{}
-		}
-		ip = with.Addr()
+func clientPrefix(text string) netip.Prefix {
+	address, _, _ := parseAddress(text)
+	if !address.IsValid() {
+		return netip.Prefix{}
 	}
-	ip = ip.Unmap().WithZone("")
-	bits := ip.BitLen()
-	if ip.Is6() {
+	bits := address.BitLen()
+	if address.Is6() {
 		bits = ipv6ClientBits
 	}
-	return netip.PrefixFrom(ip, bits).Masked()
-}
-
-// clientName is empty where many clients share an entry.
-func clientName(prefix netip.Prefix) string {
-	switch {
-	case !prefix.IsValid():
-		return ""
-	case prefix.IsSingleIP():
-		return prefix.Addr().String()
-	}
-	return prefix.String()
+	return netip.PrefixFrom(address, bits).Masked()
 }

@@ -19,7 +19,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/test/auditschema"
 )
 
 func page(t *testing.T) string {
@@ -29,6 +31,19 @@ func page(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// fits reads a line and holds it against the schema.
+func fits(t *testing.T, line string) map[string]any {
+	t.Helper()
+	schema, err := auditschema.Load("../../" + auditschema.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Check([]byte(line)); err != nil {
+		t.Error(err)
+	}
+	return parse(t, line)
 }
 
 // section is the part of the page below a heading, up to the next one.
@@ -70,7 +85,7 @@ func exampleConnection() *audit.Connection {
 		Issuer: "https://id.example.com", Subject: "alice", KeyID: "2026-02", ClientAddress: "192.0.2.7:50123",
 		ServerName: "ws.example.com", Host: "ws.example.com", Path: "/chat/room/5", Origin: "https://app.example.com",
 		Subprotocol: "chat.v2", TLSVersion: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768",
-		Upstream: "echo:8080 10.0.0.9:8080", OpenedAt: noon,
+		Backend: "echo:8080", BackendAddress: "10.0.0.9:8080", OpenedAt: noon,
 	}
 }
 
@@ -110,7 +125,7 @@ func story(t *testing.T) []string {
 
 func TestExamplesOfThePageAreWhatTheLogWrites(t *testing.T) {
 	examples := map[string]string{}
-	for _, event := range []audit.Event{audit.EventOpened, audit.EventProgress, audit.EventClosed, audit.EventDenied, audit.EventGap} {
+	for _, event := range audit.Events() {
 		_, block, found := strings.Cut(section(t, "### `"+string(event)+"`"), "```json\n")
 		if !found {
 			t.Fatalf("no example of %s", event)
@@ -128,7 +143,7 @@ func TestExamplesOfThePageAreWhatTheLogWrites(t *testing.T) {
 			t.Fatalf("%d lines, want one for each of %d events: %q", len(lines), len(examples), lines)
 		}
 		for _, line := range lines {
-			event := parse(t, line)["event"].(string)
+			event := fits(t, line)["event.action"].(string)
 			if diff := cmp.Diff(examples[event], line); diff != "" {
 				t.Errorf("%s (-page +log):\n%s", event, diff)
 			}
@@ -136,34 +151,75 @@ func TestExamplesOfThePageAreWhatTheLogWrites(t *testing.T) {
 	})
 }
 
-func TestEveryFieldIsOnThePage(t *testing.T) {
-	got := map[string][]string{}
-	synctest.Test(t, func(t *testing.T) {
-		out, now := &sink{}, newClock()
-		log := newLog(out, now)
-		long := exampleConnection()
-		long.Path, long.Resumed, long.PeerAddress = strings.Repeat("/x", 1000), true, "10.0.0.1:443"
-		long.WouldRefuse, long.WouldRefuseDetail = outcome.BadCredential, "token expired"
-		long.Certificate = &audit.Certificate{Subject: "CN=device-7", Issuer: "CN=partners", Serial: "7f"}
-		closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "why")
-		log.Opened(long)
-		log.Progress(long, audit.Traffic{})
-		log.Closed(long, audit.Traffic{}, closure)
-		attempt := exampleAttempt()
-		attempt.Path, attempt.PeerAddress, attempt.Certificate = long.Path, long.PeerAddress, long.Certificate
-		attempt.Identity = &audit.Identity{Method: long.Method, Issuer: long.Issuer, Subject: long.Subject, KeyID: long.KeyID}
+// everything makes a log write every field that there is.
+func everything(t *testing.T) []string {
+	t.Helper()
+	out, now := &sink{}, newClock()
+	log := audit.New(audit.Options{
+		Sinks: []audit.Sink{{Name: "file", Out: out}}, Now: now.Now, BootID: "b", Pod: "p",
+		Gateway: contract.GatewayRef{Namespace: "default", Name: "edge"},
+	})
+	long := exampleConnection()
+	long.Path, long.Resumed, long.PeerAddress = strings.Repeat("/x", 1000), true, "10.0.0.1:443"
+	long.WouldRefuse, long.WouldRefuseDetail = outcome.BadCredential, "token expired"
+	long.Certificate = &audit.Certificate{Subject: "CN=device-7", Issuer: "CN=partners", Serial: "7f"}
+	odd := exampleConnection()
+	odd.ClientAddress, odd.PeerAddress, odd.BackendAddress = "pipe", "@", "pipe"
+	attempt := exampleAttempt()
+	attempt.Path, attempt.PeerAddress, attempt.Certificate = long.Path, long.PeerAddress, long.Certificate
+	attempt.Identity = &audit.Identity{Method: long.Method, Issuer: long.Issuer, Subject: long.Subject, KeyID: long.KeyID}
+	for _, c := range []*audit.Connection{long, odd} {
+		log.Opened(c)
+		log.Progress(c, audit.Traffic{})
+		log.Closed(c, audit.Traffic{}, outcome.Close(outcome.RelayFailed, outcome.ByGateway, "why"))
+	}
+	for _, client := range []string{"192.0.2.7:1", "[2001:db8::1]:1", "pipe"} {
+		attempt.ClientAddress, attempt.PeerAddress = client, client
 		for range 20 {
 			log.Denied(attempt, outcome.Refuse(outcome.BadCredential, "why"))
 		}
-		synctest.Wait()
-		out.Fail(1)
-		log.Opened(long)
+	}
+	synctest.Wait()
+	out.Fail(1)
+	log.Opened(long)
+	synctest.Wait()
+	closeLog(t, log)
+	return append(out.Lines(), beginnings(t)...)
+}
+
+// beginnings makes each event the first of a log.
+func beginnings(t *testing.T) []string {
+	t.Helper()
+	var lines []string
+	for _, use := range []func(*sink, *audit.Log){
+		func(_ *sink, log *audit.Log) { log.Progress(exampleConnection(), audit.Traffic{}) },
+		func(_ *sink, log *audit.Log) {
+			log.Closed(exampleConnection(), audit.Traffic{}, outcome.Closed(outcome.ByClient, outcome.CodeNormal))
+		},
+		func(_ *sink, log *audit.Log) { log.Denied(exampleAttempt(), outcome.Refuse(outcome.NoRoute, "")) },
+		func(out *sink, log *audit.Log) {
+			out.Fail(1)
+			log.Opened(exampleConnection())
+		},
+		func(*sink, *audit.Log) {},
+	} {
+		out := &sink{}
+		log := newLog(out, newClock())
+		use(out, log)
 		synctest.Wait()
 		closeLog(t, log)
-		for _, line := range out.Lines() {
-			record := parse(t, line)
+		lines = append(lines, out.Lines()[0])
+	}
+	return lines
+}
+
+func TestEveryFieldIsOnThePage(t *testing.T) {
+	got := map[string][]string{}
+	synctest.Test(t, func(t *testing.T) {
+		for _, line := range everything(t) {
+			record := fits(t, line)
 			for field := range record {
-				event := record["event"].(string)
+				event := record["event.action"].(string)
 				if !slices.Contains(got[field], event) {
 					got[field] = append(got[field], event)
 				}
@@ -172,11 +228,7 @@ func TestEveryFieldIsOnThePage(t *testing.T) {
 	})
 	want := map[string][]string{}
 	for field, cells := range rows(t, "## Fields") {
-		events := strings.Split(cells[0], ", ")
-		if cells[0] == "all" {
-			events = []string{"opened", "progress", "closed", "denied", "gap"}
-		}
-		want[field] = slices.Sorted(slices.Values(events))
+		want[field] = slices.Sorted(slices.Values(eventsOf(cells[0])))
 	}
 	for field := range got {
 		slices.Sort(got[field])
@@ -184,6 +236,44 @@ func TestEveryFieldIsOnThePage(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("fields and their events (-page +log):\n%s", diff)
 	}
+}
+
+// eventsOf reads the column "In".
+func eventsOf(cell string) []string {
+	if cell != "all" {
+		return strings.Split(cell, ", ")
+	}
+	var all []string
+	for _, event := range audit.Events() {
+		all = append(all, string(event))
+	}
+	return all
+}
+
+// Flat names become objects in some stores: a name must not be a value and the
+// beginning of another name at once.
+func TestNoFieldIsAlsoTheBeginningOfAnother(t *testing.T) {
+	t.Parallel()
+	names := rows(t, "## Fields")
+	for name := range names {
+		for other := range names {
+			if strings.HasPrefix(other, name+".") {
+				t.Errorf("%s is a field, and so is %s", name, other)
+			}
+		}
+	}
+}
+
+func TestTheDecodingKnowsEveryField(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, line := range append(everything(t), story(t)...) {
+			decoder := json.NewDecoder(strings.NewReader(line))
+			decoder.DisallowUnknownFields()
+			if err := decoder.Decode(&audit.Record{}); err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+		}
+	})
 }
 
 // What the page calls always there is there in a record of nothing, and
@@ -194,11 +284,10 @@ func TestFieldsThatAreAlwaysThere(t *testing.T) {
 		if !strings.HasPrefix(cells[2], "always") {
 			continue
 		}
-		events := strings.Split(cells[0], ", ")
-		if cells[0] == "all" {
-			events = []string{"opened", "progress", "closed", "denied"}
-		}
-		for _, event := range events {
+		for _, event := range eventsOf(cells[0]) {
+			if strings.HasPrefix(cells[2], "always but in "+event) {
+				continue
+			}
 			always[event] = append(always[event], field)
 		}
 	}
@@ -209,10 +298,17 @@ func TestFieldsThatAreAlwaysThere(t *testing.T) {
 		log.Progress(&audit.Connection{}, audit.Traffic{})
 		log.Closed(&audit.Connection{}, audit.Traffic{}, &outcome.Closure{})
 		log.Denied(&audit.Attempt{}, outcome.Refuse(outcome.ClientGone, ""))
+		synctest.Wait()
+		out.Fail(1)
+		log.Opened(&audit.Connection{})
+		synctest.Wait()
 		closeLog(t, log)
 		for _, line := range out.Lines() {
 			record := parse(t, line)
-			event := record["event"].(string)
+			event := record["event.action"].(string)
+			// One of these is in every line.
+			maps.DeleteFunc(record, func(field string, _ any) bool { return strings.HasPrefix(field, "wsgateway.chain.") })
+			delete(record, "wsgateway.checkpoint.final")
 			got := slices.Sorted(maps.Keys(record))
 			slices.Sort(always[event])
 			if diff := cmp.Diff(always[event], got); diff != "" {

@@ -26,8 +26,8 @@ func written(t testing.TB, use func(*audit.Log)) string {
 		t.Fatal(err)
 	}
 	lines := out.Lines()
-	if len(lines) != 1 {
-		t.Fatalf("%d lines %q, want one", len(lines), lines)
+	if len(lines) != 2 {
+		t.Fatalf("%d lines %q, want one and the final checkpoint", len(lines), lines)
 	}
 	return lines[0]
 }
@@ -40,43 +40,43 @@ func TestTextsOfClientsAreMadeHarmless(t *testing.T) {
 	}{
 		"a query is never written": {
 			attempt: audit.Attempt{Host: "a?token=secret", Path: "/chat?access_token=secret", Origin: "https://a.example?secret"},
-			want:    map[string]any{"host": "a", "path": "/chat", "origin": "https://a.example"},
+			want:    map[string]any{"url.domain": "a", "url.path": "/chat", "wsgateway.origin": "https://a.example"},
 		},
 		"nor is a fragment": {
-			attempt: audit.Attempt{Path: "/chat#secret"}, want: map[string]any{"path": "/chat"},
+			attempt: audit.Attempt{Path: "/chat#secret"}, want: map[string]any{"url.path": "/chat"},
 		},
 		"line breaks and quotes do not end a record": {
-			attempt: audit.Attempt{Path: "/\n{\"event\":\"opened\"}\r\n", Host: "a\u2028b\u2029c"},
-			want:    map[string]any{"path": "/\uFFFD{\"event\":\"opened\"}\uFFFD\uFFFD", "host": "a\uFFFDb\uFFFDc"},
+			attempt: audit.Attempt{Path: "/\n{\"event.action\":\"opened\"}\r\n", Host: "a\u2028b\u2029c"},
+			want:    map[string]any{"url.path": "/\uFFFD{\"event.action\":\"opened\"}\uFFFD\uFFFD", "url.domain": "a\uFFFDb\uFFFDc"},
 		},
 		"escape sequences reach no terminal": {
 			attempt: audit.Attempt{Path: "/\x1b[2J", Origin: "\u009b2J", Host: "a\x7fb\x00"},
-			want:    map[string]any{"path": "/\uFFFD[2J", "origin": "\uFFFD2J", "host": "a\uFFFDb\uFFFD"},
+			want:    map[string]any{"url.path": "/\uFFFD[2J", "wsgateway.origin": "\uFFFD2J", "url.domain": "a\uFFFDb\uFFFD"},
 		},
 		"the direction of writing stays": {
-			attempt: audit.Attempt{Path: "/\u202egpj"}, want: map[string]any{"path": "/\uFFFDgpj"},
+			attempt: audit.Attempt{Path: "/\u202egpj"}, want: map[string]any{"url.path": "/\uFFFDgpj"},
 		},
 		"invalid UTF-8 is replaced": {
-			attempt: audit.Attempt{Path: "/\xff\xc3("}, want: map[string]any{"path": "/\uFFFD\uFFFD("},
+			attempt: audit.Attempt{Path: "/\xff\xc3("}, want: map[string]any{"url.path": "/\uFFFD\uFFFD("},
 		},
 		"what is printable stays": {
 			attempt: audit.Attempt{Path: "/Zoë/日本/<a>&b", Host: "ws.example.com:8443"},
-			want:    map[string]any{"path": "/Zoë/日本/<a>&b", "host": "ws.example.com:8443"},
+			want:    map[string]any{"url.path": "/Zoë/日本/<a>&b", "url.domain": "ws.example.com:8443"},
 		},
 		"long texts are cut and named": {
 			attempt: audit.Attempt{Path: "/" + strings.Repeat("p", 5000), Host: strings.Repeat("h", 257), Origin: strings.Repeat("o", 256)},
 			want: map[string]any{
-				"path": "/" + strings.Repeat("p", 1023), "host": strings.Repeat("h", 256), "origin": strings.Repeat("o", 256),
-				"truncated": []any{"host", "path"},
+				"url.path": "/" + strings.Repeat("p", 1023), "url.domain": strings.Repeat("h", 256), "wsgateway.origin": strings.Repeat("o", 256),
+				"wsgateway.truncated": []any{"url.domain", "url.path"},
 			},
 		},
 		"a cut never splits a character": {
 			attempt: audit.Attempt{Host: "a" + strings.Repeat("ß", 200)},
-			want:    map[string]any{"host": "a" + strings.Repeat("ß", 127), "truncated": []any{"host"}},
+			want:    map[string]any{"url.domain": "a" + strings.Repeat("ß", 127), "wsgateway.truncated": []any{"url.domain"}},
 		},
 		"replacements count too": {
 			attempt: audit.Attempt{Host: strings.Repeat("\x00", 200)},
-			want:    map[string]any{"host": strings.Repeat("\uFFFD", 85), "truncated": []any{"host"}},
+			want:    map[string]any{"url.domain": strings.Repeat("\uFFFD", 85), "wsgateway.truncated": []any{"url.domain"}},
 		},
 	}
 	for name, tt := range tests {
@@ -84,7 +84,11 @@ func TestTextsOfClientsAreMadeHarmless(t *testing.T) {
 			t.Parallel()
 			line := written(t, func(log *audit.Log) { log.Denied(&tt.attempt, outcome.Refuse(outcome.NoRoute, "")) })
 			got := parse(t, line)
-			for _, field := range []string{"schema", "time", "gateway", "pod", "boot_id", "sequence", "event", "reason", "http_status", "count"} {
+			for _, field := range []string{
+				"@timestamp", "wsgateway.schema", "ecs.version", "service.name", "service.node.name", "service.ephemeral_id", "event.sequence",
+				"wsgateway.chain.first", "event.action", "event.category", "event.type", "event.outcome", "event.reason",
+				"http.response.status_code", "wsgateway.count",
+			} {
 				delete(got, field)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -104,7 +108,7 @@ func FuzzRecord(f *testing.F) {
 		c := &audit.Connection{
 			ID: text, Listener: other, Route: text, Policy: other, Method: text, Issuer: other, Subject: text, KeyID: other,
 			ClientAddress: text, ServerName: other, Host: text, Path: other, Origin: text, Subprotocol: other,
-			TLSVersion: text, Cipher: other, Group: text, Upstream: other, WouldRefuseDetail: text,
+			TLSVersion: text, Cipher: other, Group: text, Backend: other, BackendAddress: text, WouldRefuseDetail: text,
 			Certificate: &audit.Certificate{Subject: text, Issuer: other, Serial: text},
 		}
 		traffic := audit.Traffic{MessagesFromClient: n, BytesToClient: ^n}
@@ -129,7 +133,7 @@ func FuzzRecord(f *testing.F) {
 				t.Fatalf("unprintable at %d: %q", i, line)
 			}
 			record := parse(t, line)
-			for _, field := range []string{"host", "path", "origin"} {
+			for _, field := range []string{"url.domain", "url.path", "wsgateway.origin"} {
 				if value, _ := record[field].(string); strings.ContainsAny(value, "?#") {
 					t.Fatalf("%s with a query: %q", field, value)
 				}

@@ -8,120 +8,119 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
-// Options configure New. All are required but Queue.
+// Options configure New. All are required.
 type Options struct {
-	// Out gets one Write per record. It may block; callers do not.
-	Out     io.Writer
+	// Sinks get every record, each in a stream of its own.
+	Sinks   []Sink
 	Gateway contract.GatewayRef
 	Pod     string
 	// BootID is unique per start of the process. Sequence numbers count in it.
 	BootID string
+	Now    func() time.Time
+}
+
+// Sink is where one stream goes.
+type Sink struct {
+	// Name of the stream in its records; unique among the sinks of a log. Empty
+	// for the only stream of a program.
+	Name string
+	// Out gets one Write per record. It may block; those who log do not.
+	Out io.Writer
 	// Queue is how many records may wait for Out. 0 means DefaultQueue.
 	Queue int
-	Now   func() time.Time
 }
 
 // DefaultQueue is enough for the openings and closings of 2,000 connections at
 // once, at about 1 KiB each only while they wait.
 const DefaultQueue = 4096
 
-// Log writes audit records. Its methods never block and are safe for
-// concurrent use.
+// tick is how often a log looks for refusals that were counted long enough, and
+// a stream for a gap or a checkpoint that it has to write.
+const tick = time.Second
+
+// Log hands audit records to its streams. Its methods never block and are safe
+// for concurrent use.
 type Log struct {
 	options Options
-	gateway string
-	queue   chan record
+	streams []*stream
 	stop    chan struct{}
 	done    chan struct{}
-	written atomic.Uint64
-	lost    atomic.Uint64
 	denials denials
 
-	// ending guards closed: whoever puts into the queue or the table of denials
+	// ending guards closed: whoever puts into the queues or the table of denials
 	// holds it for reading, so that nothing comes there after the last look.
 	ending sync.RWMutex
 	closed bool
-
-	// missed guards the field below.
-	missed sync.Mutex
-	// unsaid counts what was lost since the last gap record.
-	unsaid gapRecord
 }
 
 // New starts a log. Close it.
 func New(o Options) *Log {
-	if o.Queue <= 0 {
-		o.Queue = DefaultQueue
-	}
-	l := &Log{
-		options: o,
-		gateway: o.Gateway.Namespace + "/" + o.Gateway.Name,
-		queue:   make(chan record, o.Queue),
-		stop:    make(chan struct{}),
-		done:    make(chan struct{}),
+	l := &Log{options: o, stop: make(chan struct{}), done: make(chan struct{})}
+	for _, sink := range o.Sinks {
+		s := newStream(sink, &l.options)
+		l.streams = append(l.streams, s)
+		go s.run()
 	}
 	go l.run()
 	return l
 }
 
-// Opened records that a connection was let in.
-func (l *Log) Opened(c *Connection) {
-	var clean cleaner
-	r := &openedRecord{head: l.head(EventOpened), connection: clean.connection(c)}
-	r.Truncated = clean.truncated
-	l.put(r)
+// run writes the sums of refusals whose time is over.
+func (l *Log) run() {
+	defer close(l.done)
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			for _, e := range l.denials.due(l.options.Now(), false) {
+				l.put(e)
+			}
+		case <-l.stop:
+			last := l.denials.due(l.options.Now(), true)
+			for _, s := range l.streams {
+				s.end(last)
+			}
+			for _, s := range l.streams {
+				<-s.done
+			}
+			return
+		}
+	}
 }
 
+// Opened records that a connection was let in.
+func (l *Log) Opened(c *Connection) { l.put(opened(c, l.options.Now())) }
+
 // Progress records how much a long connection has relayed so far.
-func (l *Log) Progress(c *Connection, t Traffic) {
-	var clean cleaner
-	r := &progressRecord{head: l.head(EventProgress), connection: clean.connection(c), traffic: traffic(t)}
-	r.Truncated = clean.truncated
-	l.put(r)
-}
+func (l *Log) Progress(c *Connection, t Traffic) { l.put(progress(c, t, l.options.Now())) }
 
 // Closed records the end of a connection.
 func (l *Log) Closed(c *Connection, t Traffic, closure *outcome.Closure) {
-	var clean cleaner
-	r := &closedRecord{
-		head: l.head(EventClosed), connection: clean.connection(c), traffic: traffic(t),
-		Reason: closure.Reason, CloseCode: closure.Code, Initiator: closure.Initiator,
-		Detail: clean.text("detail", closure.Detail),
-	}
-	// Not from the stamps: they do not know when somebody has set the clock.
-	r.DurationMS = max(l.options.Now().Sub(c.OpenedAt), 0).Milliseconds()
-	r.Truncated = clean.truncated
-	l.put(r)
+	l.put(closed(c, t, closure, l.options.Now()))
 }
 
 // Denied records a refused handshake. Above a rate per client address the
 // records of one address are counted and written as one.
 func (l *Log) Denied(a *Attempt, refusal *outcome.Refusal) {
-	var clean cleaner
-	r := &deniedRecord{
-		head: l.head(EventDenied), request: clean.request(a), identity: clean.identity(a.Identity),
-		Reason: refusal.Reason, HTTPStatus: refusal.Answer().Status,
-		Detail: clean.text("detail", refusal.Detail), Count: 1,
-	}
-	r.Truncated = clean.truncated
+	now := l.options.Now()
 	l.ending.RLock()
 	defer l.ending.RUnlock()
-	if !l.closed && l.denials.aggregated(r) {
+	if !l.closed && l.denials.aggregated(a.ClientAddress, refusal, now) {
 		return
 	}
-	l.enqueue(r)
+	l.enqueue(denied(a, refusal, now))
 }
 
-// Stats says how the log fares.
+// Stats says how the log fares, its streams together.
 type Stats struct {
-	// Queued records wait for Out.
+	// Queued records wait for their sink.
 	Queued int
 	// Written counts the records written since the start, Lost the events that
 	// are in none.
@@ -131,7 +130,13 @@ type Stats struct {
 
 // Stats returns the current figures.
 func (l *Log) Stats() Stats {
-	return Stats{Queued: len(l.queue), Written: l.written.Load(), Lost: l.lost.Load()}
+	var sums Stats
+	for _, s := range l.streams {
+		sums.Queued += len(s.queue)
+		sums.Written += s.written.Load()
+		sums.Lost += s.lost.Load()
+	}
+	return sums
 }
 
 // Close writes what is waiting and ends the log; records that come later are
@@ -147,43 +152,24 @@ func (l *Log) Close(ctx context.Context) error {
 	case <-l.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("close audit log: %d records are still waiting for the sink: %w", len(l.queue), ctx.Err())
+		return fmt.Errorf("close audit log: %d records are still waiting for their sinks: %w", l.Stats().Queued, ctx.Err())
 	}
 }
 
-func (l *Log) head(event Event) head {
-	return head{
-		Schema: Schema, Time: stamp(l.options.Now()), Gateway: l.gateway, Pod: l.options.Pod,
-		BootID: l.options.BootID, Event: event, weight: 1,
-	}
-}
-
-// put queues a record or counts it.
-func (l *Log) put(r record) {
+// put hands an entry to every stream.
+func (l *Log) put(e *entry) {
 	l.ending.RLock()
 	defer l.ending.RUnlock()
-	l.enqueue(r)
+	l.enqueue(e)
 }
 
 // enqueue is put for those who hold ending.
-func (l *Log) enqueue(r record) {
-	if !l.closed {
-		select {
-		case l.queue <- r:
-			return
-		default:
+func (l *Log) enqueue(e *entry) {
+	for _, s := range l.streams {
+		if l.closed {
+			s.lose(e)
+			continue
 		}
+		s.put(e)
 	}
-	l.lose(r.header())
-}
-
-// lose counts what a record stood for, to be said in the next gap record.
-func (l *Log) lose(h *head) {
-	l.lost.Add(h.weight)
-	l.missed.Lock()
-	defer l.missed.Unlock()
-	if l.unsaid.Lost == 0 || h.Time.Before(l.unsaid.Since) {
-		l.unsaid.Since = h.Time
-	}
-	l.unsaid.Lost += h.weight
 }

@@ -4,170 +4,18 @@
 package audit_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
-
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
-	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-
-// clock is a time that a test sets.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: noon} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Set(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = now
-}
-
-// sink keeps what is written. It can be made to block and to fail.
-type sink struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-	fail   int
-	// part is how much of a failing write is done.
-	part  int
-	block chan struct{}
-}
-
-var errSink = errors.New("no space left")
-
-func (s *sink) Write(data []byte) (int, error) {
-	s.mu.Lock()
-	block := s.block
-	s.mu.Unlock()
-	if block != nil {
-		<-block
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.fail > 0 {
-		s.fail--
-		n := min(s.part, len(data))
-		s.buffer.Write(data[:n])
-		return n, errSink
-	}
-	return s.buffer.Write(data)
-}
-
-// Fail makes the next records fail, and the gap records between them.
-func (s *sink) Fail(records int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fail = records
-}
-
-func (s *sink) FailAfter(part int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fail, s.part = 1, part
-}
-
-// Block makes writes wait until the returned function is called.
-func (s *sink) Block() (release func()) {
-	block := make(chan struct{})
-	s.mu.Lock()
-	s.block = block
-	s.mu.Unlock()
-	return func() {
-		s.mu.Lock()
-		s.block = nil
-		s.mu.Unlock()
-		close(block)
-	}
-}
-
-func (s *sink) Lines() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return strings.Split(strings.TrimSuffix(s.buffer.String(), "\n"), "\n")
-}
-
-func newLog(out *sink, now *clock) *audit.Log {
-	return audit.New(audit.Options{
-		Out: out, Now: now.Now, Gateway: contract.GatewayRef{Namespace: "default", Name: "edge"},
-		Pod: "wsgw-edge-7d9c5b6f4-x2x8v", BootID: "b7Qm2",
-	})
-}
-
-func closeLog(t *testing.T, log *audit.Log) {
-	t.Helper()
-	if err := log.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func parse(t testing.TB, line string) map[string]any {
-	t.Helper()
-	var record map[string]any
-	if err := json.Unmarshal([]byte(line), &record); err != nil {
-		t.Fatalf("line %q: %v", line, err)
-	}
-	return record
-}
-
-// checkSequence parses all lines and checks that they are numbered 1, 2, 3...
-func checkSequence(t testing.TB, lines []string) []map[string]any {
-	t.Helper()
-	records := make([]map[string]any, 0, len(lines))
-	for i, line := range lines {
-		record := parse(t, line)
-		if record["sequence"] != float64(i+1) {
-			t.Fatalf("line %d has the sequence %v", i+1, record["sequence"])
-		}
-		records = append(records, record)
-	}
-	return records
-}
-
-// sum adds a field over the records of an event.
-func sum(records []map[string]any, event, field string) int {
-	total := 0.0
-	for _, record := range records {
-		if record["event"] == event {
-			value, _ := record[field].(float64)
-			total += value
-		}
-	}
-	return int(total)
-}
-
-func count(records []map[string]any, event string) int {
-	n := 0
-	for _, record := range records {
-		if record["event"] == event {
-			n++
-		}
-	}
-	return n
-}
 
 func TestBlockedSinkStopsNobodyAndLosesNothingUncounted(t *testing.T) {
 	t.Parallel()
@@ -175,7 +23,7 @@ func TestBlockedSinkStopsNobodyAndLosesNothingUncounted(t *testing.T) {
 		const records = 5000
 		out := &sink{}
 		release := out.Block()
-		log := audit.New(audit.Options{Out: out, Now: newClock().Now, Queue: 16})
+		log := audit.New(audit.Options{Sinks: []audit.Sink{{Out: out, Queue: 16}}, Now: newClock().Now})
 		var callers sync.WaitGroup
 		for i := range records {
 			callers.Go(func() { log.Opened(&audit.Connection{ID: fmt.Sprint(i)}) })
@@ -190,14 +38,14 @@ func TestBlockedSinkStopsNobodyAndLosesNothingUncounted(t *testing.T) {
 		log.Opened(&audit.Connection{ID: "after"})
 		closeLog(t, log)
 		got := checkSequence(t, out.Lines())
-		opened, lost := count(got, "opened"), sum(got, "gap", "lost")
+		opened, lost := count(got, audit.EventOpened), lostIn(got)
 		if opened+lost != records+1 || lost == 0 {
 			t.Errorf("%d opened and %d lost, want %d together", opened, lost, records+1)
 		}
-		if last := got[len(got)-1]; last["connection_id"] != "after" {
+		if last := got[len(got)-1]; last.ConnectionID != "after" {
 			t.Errorf("last record %v, want the one that came when there was room", last)
 		}
-		if stats := log.Stats(); stats.Lost != uint64(lost) || stats.Written != uint64(len(got)) || stats.Queued != 0 {
+		if stats := log.Stats(); stats.Lost != uint64(lost) || stats.Written != uint64(len(out.Lines())) || stats.Queued != 0 {
 			t.Errorf("Stats() = %+v, want %d lost and %d written", stats, lost, len(got))
 		}
 	})
@@ -219,7 +67,7 @@ func TestFailingSinkIsSaidWhenItRecovers(t *testing.T) {
 		// No record comes any more: the gap is said all the same.
 		time.Sleep(3 * time.Second)
 		got := checkSequence(t, out.Lines())
-		if len(got) != 2 || sum(got, "gap", "lost") != 3 {
+		if len(got) != 2 || lostIn(got) != 3 {
 			t.Errorf("records %v, want one and a gap of 3", got)
 		}
 		closeLog(t, log)
@@ -247,14 +95,15 @@ func TestTornLineSpoilsNoOther(t *testing.T) {
 				log := newLog(out, newClock())
 				log.Opened(&audit.Connection{ID: "1"})
 				synctest.Wait()
-				out.FailAfter(tt.part(len(out.Lines()[0]) + 1))
+				out.FailAfter(tt.part)
 				log.Opened(&audit.Connection{ID: "2"})
 				synctest.Wait()
 				log.Opened(&audit.Connection{ID: "3"})
 				closeLog(t, log)
 				lines := out.Lines()
-				if len(lines) != tt.lines {
-					t.Fatalf("lines %q, want %d", lines, tt.lines)
+				// The last one is the final checkpoint.
+				if len(lines) != tt.lines+1 {
+					t.Fatalf("lines %q, want %d", lines, tt.lines+1)
 				}
 				var whole []string
 				for _, line := range lines {
@@ -263,7 +112,7 @@ func TestTornLineSpoilsNoOther(t *testing.T) {
 					}
 				}
 				got := checkSequence(t, whole)
-				if lost := sum(got, "gap", "lost"); lost != tt.gap || count(got, "opened") != 3-tt.gap {
+				if lost := lostIn(got); lost != tt.gap || count(got, audit.EventOpened) != 3-tt.gap {
 					t.Errorf("records %v, want a gap of %d", got, tt.gap)
 				}
 			})
@@ -295,7 +144,7 @@ func TestCloseWritesWhatIsWaiting(t *testing.T) {
 		closeLog(t, log)
 		closeLog(t, log)
 		got := checkSequence(t, out.Lines())
-		if opened, denied := count(got, "opened"), sum(got, "denied", "count"); opened != 100 || denied != 50 {
+		if opened, denied := count(got, audit.EventOpened), deniedIn(got); opened != 100 || denied != 50 {
 			t.Errorf("%d opened and %d denied, want 100 and 50", opened, denied)
 		}
 		if lost := log.Stats().Lost; lost != 2 {
@@ -304,130 +153,6 @@ func TestCloseWritesWhatIsWaiting(t *testing.T) {
 		log.Opened(&audit.Connection{})
 		if lost := log.Stats().Lost; lost != 3 {
 			t.Errorf("%d lost after the end, want 3", lost)
-		}
-	})
-}
-
-func TestRefusalsOfOneClientAreAggregated(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		out := &sink{}
-		log := audit.New(audit.Options{Out: out, Now: time.Now})
-		noRoute, bad := outcome.Refuse(outcome.NoRoute, "nothing here"), outcome.Refuse(outcome.BadCredential, "token expired")
-		began := time.Now().UTC()
-		for i := range 100 {
-			log.Denied(&audit.Attempt{ClientAddress: fmt.Sprintf("192.0.2.1:%d", 1000+i), Path: "/secret"}, noRoute)
-			log.Denied(&audit.Attempt{ClientAddress: fmt.Sprintf("[2001:db8::%x]:5", i)}, bad)
-			time.Sleep(10 * time.Millisecond)
-		}
-		for range 5 {
-			log.Denied(&audit.Attempt{ClientAddress: "192.0.2.1:7"}, bad)
-		}
-		log.Denied(&audit.Attempt{ClientAddress: "192.0.2.2:7"}, noRoute)
-		time.Sleep(12 * time.Second)
-		synctest.Wait()
-		got := checkSequence(t, out.Lines())
-		if full := len(got) - 3; full != 21 {
-			t.Errorf("%d records in full, want 10 each of two clients and 1 of the third", full)
-		}
-		if total := sum(got, "denied", "count"); total != 206 {
-			t.Errorf("counts add up to %d, want 206", total)
-		}
-		sums := map[string]string{}
-		for _, record := range got {
-			if since, ok := record["since"]; ok {
-				sums[fmt.Sprintf("%v %v %v", record["client_address"], record["reason"], record["http_status"])] = fmt.Sprintf("%v from %v to %v", record["count"], since, record["time"])
-				if record["path"] != nil || record["detail"] != nil {
-					t.Errorf("%v: has fields of a single refusal", record)
-				}
-			}
-		}
-		at := func(d time.Duration) string { return began.Add(d).Format(time.RFC3339Nano) }
-		want := map[string]string{
-			"192.0.2.1 no_route 404":           "90 from " + at(100*time.Millisecond) + " to " + at(990*time.Millisecond),
-			"2001:db8::/64 bad_credential 401": "90 from " + at(100*time.Millisecond) + " to " + at(990*time.Millisecond),
-			"192.0.2.1 bad_credential 401":     "5 from " + at(time.Second) + " to " + at(time.Second),
-		}
-		if diff := cmp.Diff(want, sums); diff != "" {
-			t.Errorf("aggregated (-want +got):\n%s", diff)
-		}
-
-		// The next window begins in full again.
-		log.Denied(&audit.Attempt{ClientAddress: "192.0.2.1:7", Path: "/x"}, noRoute)
-		closeLog(t, log)
-		if last := checkSequence(t, out.Lines())[len(got)]; last["path"] != "/x" {
-			t.Errorf("first refusal of the next window: %v, want it in full", last)
-		}
-	})
-}
-
-func TestWhoCountsAsOneClient(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		addresses []string
-		records   int
-	}{
-		"ports of one address":              {addresses: []string{"192.0.2.1:1", "192.0.2.1:2", "192.0.2.1"}, records: 1},
-		"IPv4 in an IPv6 notation":          {addresses: []string{"192.0.2.1:1", "[::ffff:192.0.2.1]:1"}, records: 1},
-		"two IPv4 in an IPv6 notation":      {addresses: []string{"[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:1"}, records: 2},
-		"one IPv6 network":                  {addresses: []string{"[2001:db8::1]:1", "2001:db8:0:0:ffff::1", "[2001:db8::2%eth0]:1"}, records: 1},
-		"two IPv6 networks":                 {addresses: []string{"[2001:db8:0:1::1]:1", "[2001:db8:0:2::1]:1"}, records: 2},
-		"what is no address counts as one ": {addresses: []string{"", "pipe", "@"}, records: 1},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			out := &sink{}
-			log := newLog(out, newClock())
-			for range 40 {
-				for _, address := range tt.addresses {
-					log.Denied(&audit.Attempt{ClientAddress: address}, outcome.Refuse(outcome.NoRoute, ""))
-				}
-			}
-			closeLog(t, log)
-			got := checkSequence(t, out.Lines())
-			if sums := len(got) - 10*tt.records; sums != tt.records {
-				t.Errorf("%d records, want 10 and a sum for each of %d clients", len(got), tt.records)
-			}
-		})
-	}
-}
-
-func TestAggregatedRefusalsThatCannotBeWrittenCountAsSuch(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		out := &sink{}
-		log := audit.New(audit.Options{Out: out, Now: time.Now})
-		for range 50 {
-			log.Denied(&audit.Attempt{ClientAddress: "192.0.2.1:7"}, outcome.Refuse(outcome.NoRoute, ""))
-		}
-		synctest.Wait()
-		out.Fail(1)
-		closeLog(t, log)
-		got := checkSequence(t, out.Lines())
-		if denied, lost := sum(got, "denied", "count"), sum(got, "gap", "lost"); denied != 10 || lost != 40 {
-			t.Errorf("%d denied and %d lost, want 10 and 40", denied, lost)
-		}
-	})
-}
-
-func TestTableOfClientsIsBounded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		out := &sink{}
-		log := audit.New(audit.Options{Out: out, Now: time.Now, Queue: 20_000})
-		const clients = 10_000
-		for i := range clients {
-			log.Denied(&audit.Attempt{ClientAddress: fmt.Sprintf("10.1.%d.%d:7", i/256, i%256)}, outcome.Refuse(outcome.NoRoute, ""))
-		}
-		closeLog(t, log)
-		got := checkSequence(t, out.Lines())
-		if len(got) != 4096+1 || sum(got, "denied", "count") != clients {
-			t.Errorf("%d records for %d refusals of as many clients, want 4096 and one for the others", len(got), sum(got, "denied", "count"))
-		}
-		last := got[len(got)-1]
-		if _, named := last["client_address"]; named || last["count"] != float64(clients-4096) {
-			t.Errorf("the record of the others: %v", last)
 		}
 	})
 }
@@ -452,8 +177,8 @@ func TestSequenceHasNoGapUnderConcurrency(t *testing.T) {
 	callers.Wait()
 	closeLog(t, log)
 	got := checkSequence(t, out.Lines())
-	events := count(got, "opened") + count(got, "progress") + count(got, "closed") + sum(got, "denied", "count")
-	if lost := sum(got, "gap", "lost"); events+lost != 8*200*4 {
+	events := count(got, audit.EventOpened) + count(got, audit.EventProgress) + count(got, audit.EventClosed) + deniedIn(got)
+	if lost := lostIn(got); events+lost != 8*200*4 {
 		t.Errorf("%d events and %d lost, want %d together", events, lost, 8*200*4)
 	}
 }

@@ -4,94 +4,114 @@
 package audit
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
-// Connection is what is known of a connection from its 101 answer on. It does
-// not change during the connection's life.
-type Connection struct {
-	// ID is unique among the connections of the pod's boot.
-	ID       string
-	Listener string
-	Route    string
-	Policy   string
-	// Method, Issuer, Subject and KeyID are those of authn.Identity.
-	Method  string
-	Issuer  string
-	Subject string
-	KeyID   string
-	// Certificate that the client showed in TLS, nil for none.
-	Certificate *Certificate
-	// ClientAddress is IP or IP:PORT.
-	ClientAddress string
-	// PeerAddress is where the TCP connection came from, IP:PORT, if that is
-	// another: a load balancer or proxy.
-	PeerAddress string
-	// ServerName is the SNI of the TLS handshake.
-	ServerName string
-	Host       string
-	// Path without the query.
-	Path   string
-	Origin string
-	// Subprotocol that was chosen; never one that carries a credential.
-	Subprotocol string
-	TLSVersion  string
-	Cipher      string
-	Group       string
-	Resumed     bool
-	// WouldRefuse is the refusal that the policy, which is in dry run, keeps to
-	// itself; empty for none. WouldRefuseDetail is its detail.
-	WouldRefuse       outcome.Reason
-	WouldRefuseDetail string
-	// Upstream is the backend and the address that was dialled.
-	Upstream string
-	OpenedAt time.Time
+// Record is a line as its readers see it. Fields that the line does not have are
+// zero; docs/audit-log.md says which event has which.
+type Record struct {
+	Time       time.Time `json:"@timestamp"`
+	Schema     string    `json:"wsgateway.schema"`
+	ECSVersion string    `json:"ecs.version"`
+	// Gateway is NAMESPACE/NAME.
+	Gateway  string `json:"service.name"`
+	Pod      string `json:"service.node.name"`
+	BootID   string `json:"service.ephemeral_id"`
+	Stream   string `json:"wsgateway.stream"`
+	Sequence uint64 `json:"event.sequence"`
+	// First is true in the first line of a stream. Previous is the SHA-256, in
+	// lower-case hexadecimal, of the line before with its line break.
+	First    bool   `json:"wsgateway.chain.first"`
+	Previous string `json:"wsgateway.chain.previous"`
+
+	Event    Event    `json:"event.action"`
+	Category []string `json:"event.category"`
+	Type     []string `json:"event.type"`
+	Outcome  string   `json:"event.outcome"`
+
+	ConnectionID string `json:"wsgateway.connection.id"`
+	Listener     string `json:"wsgateway.listener"`
+	Route        string `json:"wsgateway.route"`
+	Policy       string `json:"wsgateway.policy"`
+	// ClientIP and ClientPort, or else ClientAddress, are where the client is;
+	// ClientNetwork is where several clients are that are counted as one. Source
+	// is where the TCP connection came from.
+	ClientIP      string `json:"client.ip"`
+	ClientPort    uint16 `json:"client.port"`
+	ClientAddress string `json:"client.address"`
+	ClientNetwork string `json:"wsgateway.client.network"`
+	SourceIP      string `json:"source.ip"`
+	SourcePort    uint16 `json:"source.port"`
+	SourceAddress string `json:"source.address"`
+	ServerName    string `json:"tls.client.server_name"`
+	Host          string `json:"url.domain"`
+	Path          string `json:"url.path"`
+	Origin        string `json:"wsgateway.origin"`
+
+	CertificateSubject string `json:"tls.client.subject"`
+	CertificateIssuer  string `json:"tls.client.issuer"`
+	CertificateSerial  string `json:"tls.client.x509.serial_number"`
+
+	Method  string `json:"wsgateway.identity.method"`
+	Issuer  string `json:"wsgateway.identity.issuer"`
+	Subject string `json:"user.id"`
+	KeyID   string `json:"wsgateway.identity.key_id"`
+
+	Subprotocol string `json:"wsgateway.subprotocol"`
+	TLSVersion  string `json:"tls.version"`
+	Cipher      string `json:"tls.cipher"`
+	Group       string `json:"tls.curve"`
+	Resumed     bool   `json:"tls.resumed"`
+
+	Backend       string `json:"wsgateway.backend"`
+	ServerIP      string `json:"server.ip"`
+	ServerPort    uint16 `json:"server.port"`
+	ServerAddress string `json:"server.address"`
+
+	WouldRefuse        outcome.Reason `json:"wsgateway.would_refuse.reason"`
+	WouldRefuseMessage string         `json:"wsgateway.would_refuse.message"`
+
+	// Start is when the connection was opened, or when the first of several
+	// refusals or lost events happened.
+	Start time.Time `json:"event.start"`
+
+	MessagesFromClient uint64 `json:"wsgateway.client.messages"`
+	MessagesToClient   uint64 `json:"wsgateway.server.messages"`
+	BytesFromClient    uint64 `json:"client.bytes"`
+	BytesToClient      uint64 `json:"server.bytes"`
+
+	Reason     outcome.Reason    `json:"event.reason"`
+	Message    string            `json:"message"`
+	CloseCode  int               `json:"wsgateway.close.code"`
+	Initiator  outcome.Initiator `json:"wsgateway.close.initiator"`
+	Duration   time.Duration     `json:"event.duration"`
+	HTTPStatus int               `json:"http.response.status_code"`
+	Count      uint64            `json:"wsgateway.count"`
+	Lost       uint64            `json:"wsgateway.lost"`
+
+	CheckpointOpened uint64 `json:"wsgateway.checkpoint.opened"`
+	CheckpointClosed uint64 `json:"wsgateway.checkpoint.closed"`
+	CheckpointDenied uint64 `json:"wsgateway.checkpoint.denied"`
+	CheckpointLost   uint64 `json:"wsgateway.checkpoint.lost"`
+	CheckpointOpen   int64  `json:"wsgateway.checkpoint.open"`
+	Final            bool   `json:"wsgateway.checkpoint.final"`
+
+	Truncated []string `json:"wsgateway.truncated"`
 }
 
-// Traffic counts what a connection has relayed so far: messages, and bytes of
-// payload before compression.
-type Traffic struct {
-	MessagesFromClient uint64
-	MessagesToClient   uint64
-	BytesFromClient    uint64
-	BytesToClient      uint64
-}
-
-// Attempt is what is known of a handshake that was refused; fields that were
-// not reached are empty.
-type Attempt struct {
-	Listener string
-	Route    string
-	Policy   string
-	// ClientAddress is IP or IP:PORT.
-	ClientAddress string
-	// PeerAddress is where the TCP connection came from, IP:PORT, if that is
-	// another: a load balancer or proxy.
-	PeerAddress string
-	ServerName  string
-	Host        string
-	// Path without the query.
-	Path   string
-	Origin string
-	// Certificate that the client showed in TLS. Where the refusal says that it is
-	// bad, nobody has vouched for what it says of itself.
-	Certificate *Certificate
-	// Identity is who the caller has proved to be, for what was refused later; nil
-	// where nothing was proved. What a caller only claims must never get here.
-	Identity *Identity
-}
-
-// Identity is who somebody was found to be. The fields are those of
-// authn.Identity.
-type Identity struct {
-	Method, Issuer, Subject, KeyID string
-}
-
-// Certificate is what records tell of a client certificate.
-type Certificate struct {
-	// Subject and Issuer are distinguished names, Serial is in lower-case
-	// hexadecimal.
-	Subject, Issuer, Serial string
+// Parse reads a line. Fields that it does not know are passed over, as those of a
+// later release are; a line that is no record of this schema is an error.
+func Parse(line []byte) (*Record, error) {
+	var r Record
+	if err := json.Unmarshal(line, &r); err != nil {
+		return nil, fmt.Errorf("not an audit record: %w", err)
+	}
+	if r.Schema != Schema {
+		return nil, fmt.Errorf("not an audit record: wsgateway.schema is %q, not %q", r.Schema, Schema)
+	}
+	return &r, nil
 }

@@ -92,7 +92,7 @@ func check(t *testing.T, who string, try try, results map[string]result, listed 
 func (s *scene) checkRecords(t *testing.T) {
 	t.Helper()
 	audit := s.audit.String()
-	for _, part := range []string{`"reason":"origin_not_allowed"`, `"origin":"null"`, `"reason":"bad_credential"`, `"event":"opened"`} {
+	for _, part := range []string{`"event.reason":"origin_not_allowed"`, `"wsgateway.origin":"null"`, `"event.reason":"bad_credential"`, `"event.action":"opened"`} {
 		if !strings.Contains(audit, part) {
 			t.Errorf("no %s in the audit log", part)
 		}

@@ -6,7 +6,6 @@ package story
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,6 +15,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 )
 
 // podLogs follows the logs of some pods from the beginning of the story, so that
@@ -111,23 +112,11 @@ func (l *podLogs) stop() {
 	l.done.Wait()
 }
 
-// auditRecord is what the story checks of a record.
-type auditRecord struct {
-	Schema       string `json:"schema"`
-	Event        string `json:"event"`
-	BootID       string `json:"boot_id"`
-	Sequence     uint64 `json:"sequence"`
-	ConnectionID string `json:"connection_id"`
-	Lost         uint64 `json:"lost"`
-	Reason       string `json:"reason"`
-}
-
 // records returns the audit records among the lines.
-func records(lines []string) []auditRecord {
-	var found []auditRecord
+func records(lines []string) []*audit.Record {
+	var found []*audit.Record
 	for _, line := range lines {
-		var record auditRecord
-		if json.Unmarshal([]byte(line), &record) == nil && record.Event != "" && record.Schema != "" {
+		if record, err := audit.Parse([]byte(line)); err == nil {
 			found = append(found, record)
 		}
 	}
@@ -140,18 +129,18 @@ type ledger struct {
 	denied, gaps   int
 }
 
-func newLedger(found []auditRecord) ledger {
+func newLedger(found []*audit.Record) ledger {
 	sums := ledger{opened: map[string]int{}, closed: map[string]int{}}
 	for _, record := range found {
 		id := record.BootID + "/" + record.ConnectionID
 		switch record.Event {
-		case "opened":
+		case audit.EventOpened:
 			sums.opened[id]++
-		case "closed":
+		case audit.EventClosed:
 			sums.closed[id]++
-		case "denied":
+		case audit.EventDenied:
 			sums.denied++
-		case "gap":
+		case audit.EventGap:
 			sums.gaps++
 		}
 	}

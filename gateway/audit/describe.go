@@ -1,0 +1,133 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+// A connection is told of in full in each of its records, so that each can be
+// understood alone. The order of the fields is the order in the line.
+
+func opened(c *Connection, at time.Time) *entry {
+	f := newFields(EventOpened)
+	f.connection(c)
+	return f.entry(EventOpened, at, 1)
+}
+
+func progress(c *Connection, t Traffic, at time.Time) *entry {
+	f := newFields(EventProgress)
+	f.connection(c)
+	f.traffic(t)
+	return f.entry(EventProgress, at, 1)
+}
+
+func closed(c *Connection, t Traffic, closure *outcome.Closure, at time.Time) *entry {
+	f := newFields(EventClosed)
+	f.connection(c)
+	f.traffic(t)
+	f.always(maxWordBytes, "event.reason", string(closure.Reason))
+	f.text("message", closure.Detail)
+	f.signed("wsgateway.close.code", int64(closure.Code))
+	f.always(maxWordBytes, "wsgateway.close.initiator", string(closure.Initiator))
+	// Not from the stamps: they do not know when somebody has set the clock.
+	f.signed("event.duration", max(at.Sub(c.OpenedAt), 0).Nanoseconds())
+	return f.entry(EventClosed, at, 1)
+}
+
+func denied(a *Attempt, refusal *outcome.Refusal, at time.Time) *entry {
+	f := newFields(EventDenied)
+	f.attempt(a)
+	if a.Identity != nil {
+		f.identity(a.Identity)
+	}
+	f.refusal(refusal.Reason, refusal.Answer().Status)
+	f.text("message", refusal.Detail)
+	f.number("wsgateway.count", 1)
+	return f.entry(EventDenied, at, 1)
+}
+
+func (s *sum) entry() *entry {
+	f := newFields(EventDenied)
+	switch {
+	case !s.client.IsValid(): // many clients share it
+	case s.client.IsSingleIP():
+		f.address("client", s.client.Addr().String())
+	default:
+		f.text("wsgateway.client.network", s.client.String())
+	}
+	f.refusal(s.reason, s.status)
+	f.number("wsgateway.count", s.count)
+	f.moment("event.start", s.since)
+	return f.entry(EventDenied, s.last, s.count)
+}
+
+func (g *gap) entry(at time.Time) *entry {
+	f := newFields(EventGap)
+	f.number("wsgateway.lost", g.lost)
+	f.moment("event.start", g.since)
+	return f.entry(EventGap, at, 0)
+}
+
+func (f *fields) refusal(reason outcome.Reason, status int) {
+	f.always(maxWordBytes, "event.reason", string(reason))
+	if status != 0 {
+		f.signed("http.response.status_code", int64(status))
+	}
+}
+
+func (f *fields) attempt(a *Attempt) {
+	f.text("wsgateway.listener", a.Listener)
+	f.text("wsgateway.route", a.Route)
+	f.text("wsgateway.policy", a.Policy)
+	f.address("client", a.ClientAddress)
+	f.address("source", cmp.Or(a.PeerAddress, a.ClientAddress))
+	f.text("tls.client.server_name", a.ServerName)
+	f.target(maxTextBytes, "url.domain", a.Host)
+	f.target(maxPathBytes, "url.path", a.Path)
+	f.target(maxTextBytes, "wsgateway.origin", a.Origin)
+	if c := a.Certificate; c != nil {
+		f.text("tls.client.subject", c.Subject)
+		f.text("tls.client.issuer", c.Issuer)
+		f.text("tls.client.x509.serial_number", strings.ToUpper(c.Serial))
+	}
+}
+
+func (f *fields) connection(c *Connection) {
+	f.always(maxTextBytes, "wsgateway.connection.id", c.ID)
+	f.attempt(&Attempt{
+		Listener: c.Listener, Route: c.Route, Policy: c.Policy, ClientAddress: c.ClientAddress, PeerAddress: c.PeerAddress,
+		ServerName: c.ServerName, Host: c.Host, Path: c.Path, Origin: c.Origin, Certificate: c.Certificate,
+	})
+	f.identity(&Identity{Method: c.Method, Issuer: c.Issuer, Subject: c.Subject, KeyID: c.KeyID})
+	f.text("wsgateway.subprotocol", c.Subprotocol)
+	f.word("tls.version", strings.TrimPrefix(c.TLSVersion, "TLS "))
+	f.word("tls.cipher", c.Cipher)
+	f.word("tls.curve", c.Group)
+	f.flag("tls.resumed", c.Resumed)
+	f.text("wsgateway.backend", c.Backend)
+	f.address("server", c.BackendAddress)
+	f.word("wsgateway.would_refuse.reason", string(c.WouldRefuse))
+	f.text("wsgateway.would_refuse.message", c.WouldRefuseDetail)
+	f.key("event.start")
+	f.line = appendTime(f.line, c.OpenedAt)
+}
+
+func (f *fields) identity(i *Identity) {
+	f.word("wsgateway.identity.method", i.Method)
+	f.upTo(maxIssuerBytes, "wsgateway.identity.issuer", i.Issuer)
+	f.text("user.id", i.Subject)
+	f.text("wsgateway.identity.key_id", i.KeyID)
+}
+
+func (f *fields) traffic(t Traffic) {
+	f.number("wsgateway.client.messages", t.MessagesFromClient)
+	f.number("wsgateway.server.messages", t.MessagesToClient)
+	f.number("client.bytes", t.BytesFromClient)
+	f.number("server.bytes", t.BytesToClient)
+}

@@ -1,0 +1,61 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import "time"
+
+// Schema is the value of the field wsgateway.schema. It changes when a field
+// changes its meaning or goes; fields may be added under the same value.
+const Schema = "wsgateway.dev/audit/v1"
+
+// ecsVersion is the release of the Elastic Common Schema that the names outside
+// of "wsgateway." are taken from.
+const ecsVersion = "8.17.0"
+
+// Event is the value of the field event.action.
+type Event string
+
+// The events.
+const (
+	EventOpened     Event = "opened"
+	EventProgress   Event = "progress"
+	EventClosed     Event = "closed"
+	EventDenied     Event = "denied"
+	EventGap        Event = "gap"
+	EventCheckpoint Event = "checkpoint"
+)
+
+// Events returns all of them, in the order of the documentation.
+func Events() []Event {
+	return []Event{EventOpened, EventProgress, EventClosed, EventDenied, EventGap, EventCheckpoint}
+}
+
+// classes are how the Elastic Common Schema sorts an event: event.category,
+// event.type and event.outcome, as they stand in the line.
+func (e Event) classes() string {
+	switch e {
+	case EventOpened:
+		return `,"event.category":["network"],"event.type":["connection","start","allowed"],"event.outcome":"success"`
+	case EventProgress:
+		return `,"event.category":["network"],"event.type":["connection","info"]`
+	case EventClosed:
+		return `,"event.category":["network"],"event.type":["connection","end"]`
+	case EventDenied:
+		return `,"event.category":["network"],"event.type":["connection","denied"],"event.outcome":"failure"`
+	case EventGap, EventCheckpoint:
+		// They are about the log itself, for which there is no category.
+	}
+	return ""
+}
+
+// entry is what a record says, before a stream gives it a place.
+type entry struct {
+	time  time.Time
+	event Event
+	// weight is how many events the record stands for.
+	weight uint64
+	// body are the fields behind those that the stream writes, each with a comma
+	// in front of it.
+	body []byte
+}
