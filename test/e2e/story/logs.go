@@ -142,6 +142,7 @@ func newLedger(found []*audit.Record) ledger {
 			sums.denied++
 		case audit.EventGap:
 			sums.gaps++
+		case audit.EventProgress, audit.EventCheckpoint:
 		}
 	}
 	return sums
