@@ -88,7 +88,7 @@ func TestAMistakeBehindTheAdmissionLeavesNoPlaceTaken(t *testing.T) {
 		return ""
 	})
 	// The backend's connection goes with the place.
-	if refusals := g.audit.records(t, "denied"); len(refusals) == 0 || refusals[0]["reason"] != "internal_error" {
+	if refusals := g.audit.records(t, "denied"); len(refusals) == 0 || refusals[0].Reason != outcome.InternalError {
 		t.Errorf("refusals: %v", refusals)
 	}
 	g.unmarked(t)
@@ -120,7 +120,7 @@ func TestAMistakeInAReviewEndsThatConnectionAndNoOther(t *testing.T) {
 	})
 	time.Sleep(200 * time.Millisecond)
 	closed := r.audit.records(t, "closed")
-	if len(closed) != 1 || closed[0]["reason"] != "access_revoked" {
+	if len(closed) != 1 || closed[0].Reason != outcome.AccessRevoked {
 		t.Errorf("of %d connections these were closed: %v", len(conns), closed)
 	}
 	if text := r.logs.String(); strings.Contains(text, marked) || !strings.Contains(text, "mistake in the gateway") {

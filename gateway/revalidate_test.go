@@ -60,7 +60,7 @@ func TestAServerThatHangsKeepsNobodyInBeyondTheirTime(t *testing.T) {
 	}
 	g.end(t)
 	for _, closed := range g.audit.records(t, "closed") {
-		if closed["reason"] != "credential_expired" || !strings.Contains(fmt.Sprint(closed["detail"]), "not revalidated for ") {
+		if closed.Reason != outcome.CredentialExpired || !strings.Contains(closed.Message, "not revalidated for ") {
 			t.Errorf("audit record: %v", closed)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn/external"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
@@ -98,8 +99,8 @@ func TestWhoIsAdmittedWithManyClaimsSurvivesAReview(t *testing.T) {
 	}
 	g.server.Judge(wstest.Always(wstest.Admit(t, groups(external.MaxClaims+1))))
 	g.knock(t, http.StatusServiceUnavailable)
-	if denied := g.audit.records(t, "denied"); len(denied) != 1 || denied[0]["reason"] != "auth_unavailable" ||
-		!strings.Contains(fmt.Sprint(denied[0]["detail"]), "more than 6144 bytes of claims") {
+	if denied := g.audit.records(t, "denied"); len(denied) != 1 || denied[0].Reason != outcome.AuthUnavailable ||
+		!strings.Contains(denied[0].Message, "more than 6144 bytes of claims") {
 		t.Errorf("refusals: %v", denied)
 	}
 }
