@@ -21,11 +21,14 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/revocation"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // Enquiry is a handshake that nobody makes, and the files of a gateway that would
 // be asked.
 type Enquiry struct {
+	secret.Sealed
+
 	// Config is the content of config.json.
 	Config []byte
 	// Revocations is the content of revocations.json; empty for nobody locked out.

@@ -116,7 +116,7 @@ func (m *apiKeyMethod) Authenticate(_ context.Context, r *Request) (Identity, er
 	if err != nil {
 		return Identity{}, err
 	}
-	key, ok := m.stored.lookup(credential.value)
+	key, ok := m.stored.lookup(credential.value.Reveal())
 	if ok {
 		return Identity{
 			Policy: m.policy, Method: MethodAPIKey, Issuer: m.secret, Subject: key.id, KeyID: key.id,

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // The values of Identity.Method.
@@ -70,6 +72,9 @@ func (i *Identity) Proven() bool {
 
 // Request is everything that an authenticator may look at.
 type Request struct {
+	// Header, query and subprotocols may hold any credential.
+	secret.Sealed
+
 	// Header of the handshake request, keys in canonical form.
 	Header http.Header
 	// Subprotocols that the client offers, in its order.

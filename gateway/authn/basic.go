@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // basicMethod accepts the users of one password file (RFC 7617).
@@ -39,7 +40,7 @@ func (m *basicMethod) Authenticate(ctx context.Context, r *Request) (Identity, e
 
 // check tells whether the user has this password. It takes as long for a user
 // who does not exist.
-func (p *passwords) check(ctx context.Context, user, password string) (bool, error) {
+func (p *passwords) check(ctx context.Context, user string, password secret.Text) (bool, error) {
 	stored, known := p.users[user]
 	attempt := p.attempt(user, password)
 	if known && p.remembers(attempt) {
@@ -54,28 +55,28 @@ func (p *passwords) check(ctx context.Context, user, password string) (bool, err
 		return false, outcome.Refuse(outcome.AuthUnavailable, "too many passwords are being checked")
 	}
 	defer func() { <-p.slots }()
-	if !stored.encoded.MatchesPassword(password) || !known {
+	if !stored.encoded.MatchesPassword(password.Reveal()) || !known {
 		return false, nil
 	}
 	p.remember(attempt)
 	return true, nil
 }
 
-func findBasic(r *Request) (user, password string, err error) {
-	refuse := func(problem string) (string, string, error) {
-		return "", "", outcome.Refuse(outcome.BadCredential, "%s", problem)
+func findBasic(r *Request) (user string, password secret.Text, err error) {
+	refuse := func(problem string) (string, secret.Text, error) {
+		return "", secret.Text{}, outcome.Refuse(outcome.BadCredential, "%s", problem)
 	}
 	values := r.Header[authorization]
 	switch len(values) {
 	case 0:
-		return "", "", ErrNoCredential
+		return "", secret.Text{}, ErrNoCredential
 	case 1:
 	default:
 		return refuse("credential header appears more than once")
 	}
 	scheme, encoded, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Basic") {
-		return "", "", ErrNoCredential
+		return "", secret.Text{}, ErrNoCredential
 	}
 	encoded = strings.TrimLeft(encoded, " ")
 	if problem := implausible(encoded); problem != "" {
@@ -85,9 +86,9 @@ func findBasic(r *Request) (user, password string, err error) {
 	if err != nil {
 		return refuse("credential is not base64")
 	}
-	user, password, ok := strings.Cut(string(decoded), ":")
-	if !ok || unfit(user, MaxUserBytes) || unfit(password, MaxPasswordBytes) {
+	user, word, ok := strings.Cut(string(decoded), ":")
+	if !ok || unfit(user, MaxUserBytes) || unfit(word, MaxPasswordBytes) {
 		return refuse("not a user name, a colon and a password of at most 72 bytes")
 	}
-	return user, password, nil
+	return user, secret.New(word), nil
 }

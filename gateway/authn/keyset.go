@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	"github.com/lestrrat-go/jwx/v3/jwk"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // Bounds of key set documents. The largest public ones have 10 keys with
@@ -43,6 +45,9 @@ type keySet struct {
 
 // verificationKey is a key that may verify signatures.
 type verificationKey struct {
+	// A key for HMAC is not public at all.
+	secret.Sealed
+
 	id string
 	// algorithms that the key may be used with.
 	algorithms []string
@@ -81,10 +86,10 @@ func (h held) known() *keySet                           { return h.set }
 
 // parseKeySet reads a JSON Web Key Set (RFC 7517 section 5). Keys of types and
 // uses that we do not know are passed over, as the RFC asks; a set without any
-// usable key is an error. secret tells whether the document comes from a
+// usable key is an error. private tells whether the document comes from a
 // Secret: elsewhere a symmetric or private key has been given away already, and
 // no key of that document is believed. Errors quote nothing of the document.
-func parseKeySet(data []byte, secret bool) (*keySet, error) {
+func parseKeySet(data []byte, private bool) (*keySet, error) {
 	document, err := decodeObject(data)
 	if err != nil {
 		return nil, fmt.Errorf("key set: %w", err)
@@ -102,7 +107,7 @@ func parseKeySet(data []byte, secret bool) (*keySet, error) {
 		if !ok {
 			return nil, fmt.Errorf("key set: item %d is not an object", i)
 		}
-		if !secret && confidential(fields) {
+		if !private && confidential(fields) {
 			return nil, fmt.Errorf("key set: item %d is a private or symmetric key, which belongs into a Secret: publish the public part only, and replace the key", i)
 		}
 		if key, ok := usable(fields); ok {

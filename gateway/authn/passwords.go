@@ -17,6 +17,8 @@ import (
 	"sync"
 
 	"github.com/tg123/go-htpasswd"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // Bounds of password files.
@@ -50,7 +52,7 @@ type passwords struct {
 }
 
 type password struct {
-	hash    string
+	hash    secret.Text
 	encoded htpasswd.EncodedPasswd
 }
 
@@ -97,7 +99,7 @@ func (p *passwords) add(line string) error {
 	if err != nil {
 		return err
 	}
-	p.users[user] = password{hash: hash, encoded: encoded}
+	p.users[user] = password{hash: secret.New(hash), encoded: encoded}
 	if p.decoy.encoded == nil {
 		p.decoy = p.users[user]
 	}
@@ -136,7 +138,7 @@ func decodeHash(hash string) (htpasswd.EncodedPasswd, error) {
 // worth nothing outside of this process: a password hash takes long on purpose.
 // It is safe for concurrent use.
 type memory struct {
-	key []byte
+	key secret.Text
 	mu  *sync.Mutex
 	// known is as large as order; next is the oldest of a full one.
 	known map[[sha256.Size]byte]bool
@@ -147,13 +149,13 @@ type memory struct {
 func newMemory() memory {
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // never fails: crypto/rand ends the program instead
-	return memory{key: key, mu: &sync.Mutex{}, known: map[[sha256.Size]byte]bool{}}
+	return memory{key: secret.New(string(key)), mu: &sync.Mutex{}, known: map[[sha256.Size]byte]bool{}}
 }
 
 // attempt identifies a user with a password. Neither can hold a NUL.
-func (m *memory) attempt(user, password string) [sha256.Size]byte {
-	mac := hmac.New(sha256.New, m.key)
-	_, _ = mac.Write([]byte(user + "\x00" + password))
+func (m *memory) attempt(user string, password secret.Text) [sha256.Size]byte {
+	mac := hmac.New(sha256.New, []byte(m.key.Reveal()))
+	_, _ = mac.Write([]byte(user + "\x00" + password.Reveal()))
 	return [sha256.Size]byte(mac.Sum(nil))
 }
 

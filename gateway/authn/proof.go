@@ -69,7 +69,7 @@ func proofOfAPIKey(key apiKey, source contract.Source) *Proof {
 }
 
 func proofOfUser(user string, stored password) *Proof {
-	return &Proof{method: MethodBasic, source: basicPlace(), id: user, key: sha256.Sum256([]byte(stored.hash))}
+	return &Proof{method: MethodBasic, source: basicPlace(), id: user, key: sha256.Sum256([]byte(stored.hash.Reveal()))}
 }
 
 // basicPlace is Authorization with another scheme than tokens have: a method
@@ -177,7 +177,7 @@ func (m *basicMethod) reconsider(proof *Proof) (judged bool, err error) {
 		return false, nil
 	}
 	stored, ok := m.stored.users[proof.id]
-	if !ok || sha256.Sum256([]byte(stored.hash)) != proof.key {
+	if !ok || sha256.Sum256([]byte(stored.hash.Reveal())) != proof.key {
 		return true, outcome.Refuse(outcome.BadCredential, "user was taken away or has another password")
 	}
 	return true, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // MaxCredentialBytes bounds what is looked at as a credential, before any
@@ -21,7 +22,7 @@ const authorization = "Authorization"
 
 // shown is a credential and the place where it was shown.
 type shown struct {
-	value  string
+	value  secret.Text
 	source contract.Source
 }
 
@@ -38,12 +39,12 @@ func find(from []contract.Source, r *Request) (shown, error) {
 			return shown{}, outcome.Refuse(outcome.BadCredential, "%s", problem)
 		case !present:
 			continue
-		case found.value != "":
+		case !found.value.Empty():
 			return shown{}, outcome.Refuse(outcome.BadCredential, "credential shown in two places")
 		}
-		found = shown{value: value, source: source}
+		found = shown{value: secret.New(value), source: source}
 	}
-	if found.value == "" {
+	if found.value.Empty() {
 		return shown{}, ErrNoCredential
 	}
 	return found, nil

@@ -11,6 +11,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // maxKeyIDBytes bounds kid, which is only ever looked up in a map.
@@ -25,7 +27,7 @@ const latestTime = 253402300799
 
 // token is a JSON Web Token taken apart but not believed.
 type token struct {
-	raw       string
+	raw       secret.Text
 	algorithm string
 	keyID     string
 	claims    map[string]any
@@ -71,7 +73,8 @@ func (t *token) id() string {
 // time and memory proportional to the token, whose size and number of dots are
 // looked at first: parsers that split first could be made to allocate many
 // times the input. Errors say nothing of the content.
-func parseToken(raw string) (*token, error) {
+func parseToken(shown secret.Text) (*token, error) {
+	raw := shown.Reveal()
 	if len(raw) > MaxCredentialBytes {
 		return nil, errors.New("token too long")
 	}
@@ -90,7 +93,7 @@ func parseToken(raw string) (*token, error) {
 	if signature, err := decodeBase64(parts[2]); err != nil || len(signature) == 0 {
 		return nil, errors.New("token without a signature")
 	}
-	t := &token{raw: raw, claims: claims}
+	t := &token{raw: shown, claims: claims}
 	if err := t.readHeader(header); err != nil {
 		return nil, fmt.Errorf("token header: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 const (
@@ -37,6 +38,9 @@ type Files interface {
 
 // Served is the pair that a listener serves. It is immutable.
 type Served struct {
+	// The certificate holds its private key.
+	secret.Sealed
+
 	// Certificate has its Leaf parsed.
 	Certificate *tls.Certificate
 	// Report describes the leaf.

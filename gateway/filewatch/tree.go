@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 const (
@@ -36,6 +37,8 @@ type Folder map[string][]byte
 // built from it sees one state. It is not changed any more and safe for
 // concurrent use.
 type Tree struct {
+	secret.Sealed
+
 	config  Folder
 	secrets map[string]Folder
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/policy"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/revocation"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // Time limits of the steps that wait for somebody else.
@@ -109,6 +110,8 @@ type Door struct {
 
 // Caller is somebody who finished TLS and sent a request.
 type Caller struct {
+	secret.Sealed
+
 	Request *http.Request
 	// Listener that the server name selected.
 	Listener string

@@ -15,6 +15,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // Step names a question that a caller has to stand.
@@ -40,6 +41,8 @@ const (
 // verdict is what a caller may do, before a backend is asked. The steps fill it
 // in, and each may rely on what those before it have found.
 type verdict struct {
+	secret.Sealed
+
 	Admission
 
 	// rules and caller are what is judged; attempt is told what is learnt.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 const (
@@ -21,6 +22,9 @@ const (
 
 // upgrade is what a WebSocket handshake says of itself.
 type upgrade struct {
+	// A token may be among the subprotocols.
+	secret.Sealed
+
 	key          string
 	subprotocols []string
 }

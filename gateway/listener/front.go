@@ -17,10 +17,14 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // Terms are what one listener offers to TLS clients.
 type Terms struct {
+	// The certificate holds its private key.
+	secret.Sealed
+
 	// Listener is its name.
 	Listener  string
 	Hostnames []string

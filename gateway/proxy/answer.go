@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 const (
@@ -30,6 +32,9 @@ var (
 
 // answer is the head of what an upstream answered.
 type answer struct {
+	// A backend may set cookies in it.
+	secret.Sealed
+
 	status int
 	header http.Header
 	// subprotocol is set by verify.

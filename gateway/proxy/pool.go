@@ -15,6 +15,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // Options configure NewPool. Now and Random are required.
@@ -61,6 +62,10 @@ func NewPool(o Options) *Pool {
 // Handshake is the request that an upstream gets. The pool adds the
 // Sec-WebSocket, Upgrade and Connection headers and sends nothing else.
 type Handshake struct {
+	// What the client sent beside the credentials that its policy takes is not
+	// ours to know, nor to write down.
+	secret.Sealed
+
 	// Target is path and query as forwarded.
 	Target string
 	// Host is the value of the Host header.

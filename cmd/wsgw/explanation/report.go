@@ -13,6 +13,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/manifest"
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // Verdict is the answer in one word.
@@ -96,6 +97,8 @@ type Backend struct {
 
 // Question is what was asked, beside the manifests.
 type Question struct {
+	secret.Sealed
+
 	URL string
 	// Client is the address, Assumed true where nobody said it.
 	Client  string

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 const (
@@ -28,6 +30,8 @@ const (
 
 // Source is what a command line says of a request.
 type Source struct {
+	secret.Sealed
+
 	// URL is wss://HOST[:PORT]/PATH.
 	URL string
 	// Headers are "NAME: VALUE". Where the last word of a value is @FILE, it is
@@ -44,6 +48,8 @@ type Source struct {
 
 // Request is a handshake.
 type Request struct {
+	secret.Sealed
+
 	// ServerName and Port that the client connects to.
 	ServerName string
 	Port       int32
@@ -52,7 +58,11 @@ type Request struct {
 }
 
 // field is a header field.
-type field struct{ name, value string }
+type field struct {
+	secret.Sealed
+
+	name, value string
+}
 
 // Read writes the request.
 func (s *Source) Read(stdin io.Reader) (*Request, error) {
@@ -83,7 +93,8 @@ func (s *Source) Read(stdin io.Reader) (*Request, error) {
 // defaults are the fields of a handshake that nobody has given.
 func defaults(host string, given []field) []field {
 	all := []field{
-		{"Host", host}, {"Upgrade", "websocket"}, {"Connection", "Upgrade"}, {"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", sampleKey},
+		{name: "Host", value: host}, {name: "Upgrade", value: "websocket"}, {name: "Connection", value: "Upgrade"},
+		{name: "Sec-WebSocket-Version", value: "13"}, {name: "Sec-WebSocket-Key", value: sampleKey},
 	}
 	return slices.DeleteFunc(all, func(f field) bool {
 		return slices.ContainsFunc(given, func(g field) bool { return strings.EqualFold(f.name, g.name) })
@@ -115,7 +126,7 @@ func (s *Source) fields(stdin io.Reader) ([]field, error) {
 		list = append(list, f)
 	}
 	for _, origin := range s.Origins {
-		list = append(list, field{"Origin", origin})
+		list = append(list, field{name: "Origin", value: origin})
 	}
 	offered := make([]string, 0, len(s.Subprotocols))
 	for i, subprotocol := range s.Subprotocols {
@@ -126,7 +137,7 @@ func (s *Source) fields(stdin io.Reader) ([]field, error) {
 		offered = append(offered, token)
 	}
 	if len(offered) > 0 {
-		list = append(list, field{"Sec-WebSocket-Protocol", strings.Join(offered, ", ")})
+		list = append(list, field{name: "Sec-WebSocket-Protocol", value: strings.Join(offered, ", ")})
 	}
 	return list, checkFields(list)
 }
@@ -160,7 +171,7 @@ func (in *input) field(line string) (field, error) {
 		return field{}, errors.New("write it as 'NAME: VALUE'")
 	}
 	value, err := in.expand(strings.TrimSpace(value))
-	return field{strings.TrimSpace(name), value}, err
+	return field{name: strings.TrimSpace(name), value: value}, err
 }
 
 // expand reads the file that the last word of a value may name.

@@ -24,6 +24,7 @@ import (
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // Names of the CA in the state folder. The certificate is for clients.
@@ -41,6 +42,8 @@ const (
 
 // authority is the throw-away CA that stands for every issuer of a manifest.
 type authority struct {
+	secret.Sealed
+
 	certificate *x509.Certificate
 	key         crypto.Signer
 }

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
 // Keys of the context extensions, by which a server can tell one policy from
@@ -31,6 +32,8 @@ const (
 
 // Question is what a server is asked about: a handshake, or an open connection.
 type Question struct {
+	secret.Sealed
+
 	Policy, Listener, Route string
 	// ServerName of TLS, and Host of the request without port.
 	ServerName, Host string
