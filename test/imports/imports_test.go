@@ -59,6 +59,10 @@ var rules = []rule{
 		reason: "the table of endings is documentation that compiles; it decides and fetches nothing",
 	},
 	{
+		packages: "gateway/secret", onlyStandard: true,
+		reason: "whoever holds a credential embeds it; it must bring nothing along",
+	},
+	{
 		packages: "gateway/policy", onlyStandard: true, direct: true, allow: []string{"github.com/google/cel-go/..."},
 		reason: "both planes link the environment of rules; whatever it imports, both would carry",
 	},
@@ -132,7 +136,7 @@ var rules = []rule{
 var stagesThatFetch = []string{"controllers/resolve/...", "controllers/apply/...", "controllers/observe/..."}
 
 // ground are the parts of the gateway that every other part may build upon.
-var ground = []string{"gateway/contract", "gateway/filewatch", "gateway/metrics", "gateway/outcome"}
+var ground = []string{"gateway/contract", "gateway/filewatch", "gateway/metrics", "gateway/outcome", "gateway/secret"}
 
 // parts says what each part of the gateway may import of the gateway, besides
 // the ground. Parts do not know each other: the root wires them, and each name
@@ -155,8 +159,9 @@ var parts = map[string][]string{
 	"gateway/metrics":        nil,
 	"gateway/outcome":        nil,
 	"gateway/policy":         nil,
-	"gateway/proxy":          {"gateway/session"},              // a relay is what a session closes
-	"gateway/revocation":     {"gateway/authn"},                // what is revoked is an identity
+	"gateway/proxy":          {"gateway/session"}, // a relay is what a session closes
+	"gateway/revocation":     {"gateway/authn"},   // what is revoked is an identity
+	"gateway/secret":         nil,
 	"gateway/session":        {"gateway/audit", "gateway/due"}, // a session's life is what the audit record tells, and it ends when it is due
 }
 
