@@ -93,8 +93,11 @@ func (s *Source) Read(stdin io.Reader) (*Request, error) {
 // defaults are the fields of a handshake that nobody has given.
 func defaults(host string, given []field) []field {
 	all := []field{
-		{name: "Host", value: host}, {name: "Upgrade", value: "websocket"}, {name: "Connection", value: "Upgrade"},
-		{name: "Sec-WebSocket-Version", value: "13"}, {name: "Sec-WebSocket-Key", value: sampleKey},
+		{name: "Host", value: host},
+		{name: "Upgrade", value: "websocket"},
+		{name: "Connection", value: "Upgrade"},
+		{name: "Sec-WebSocket-Version", value: "13"},
+		{name: "Sec-WebSocket-Key", value: sampleKey},
 	}
 	return slices.DeleteFunc(all, func(f field) bool {
 		return slices.ContainsFunc(given, func(g field) bool { return strings.EqualFold(f.name, g.name) })
