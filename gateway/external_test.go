@@ -279,6 +279,7 @@ func TestWhoeverCannotBeRevalidatedIsNotAdmitted(t *testing.T) {
 	if response, _ := g.ask(t, "ws.example.com", request()); response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("an answer without a session: %d", response.StatusCode)
 	}
+	g.end(t)
 	if refusals := g.audit.records(t, "denied"); len(refusals) != 1 || !strings.Contains(refusals[0].Message, "revalidateEvery") {
 		t.Errorf("refusals: %v", refusals)
 	}

@@ -62,8 +62,9 @@ func (a *alone) hold(b *testing.B, trust *x509.CertPool, raw string) {
 }
 
 // BenchmarkIdleConnection tells what an idle connection holds in memory, in a
-// gateway of its own process: admitted as anonymous, or by an authorization server
-// with and without revalidation, and with many claims that rules ask for.
+// gateway of its own process: admitted as anonymous, by an API key, or by an
+// authorization server with and without revalidation, and with many claims that
+// rules ask for.
 func BenchmarkIdleConnection(b *testing.B) {
 	const connections = 2000
 	rules := &contract.Authorization{Rules: []contract.Rule{{Name: "members", Action: contract.ActionAllow, When: "identity.claims.org == 'acme'"}}}
@@ -72,12 +73,15 @@ func BenchmarkIdleConnection(b *testing.B) {
 		config.Policies[0].Authorization = rules
 		return config
 	}
+	keys := baseConfig()
+	keys.Policies[0].Methods = []contract.Method{{APIKey: &contract.APIKey{Secret: "keys", From: []contract.Source{{Header: "X-API-Key"}}}}}
 	for _, variant := range []struct {
 		name    string
 		config  contract.Config
 		padding int
 	}{
 		{"anonymous", baseConfig(), 0},
+		{"API-key", keys, 0},
 		{"external", asked(0, nil), 0},
 		{"external-revalidated", asked(time.Hour, nil), 0},
 		{"external-revalidated-1KiB-of-claims", asked(time.Hour, rules), 1 << 10},
@@ -95,15 +99,16 @@ func BenchmarkIdleConnection(b *testing.B) {
 			files.TLSSecret(b, "public-tls", ca.Issue(b, "ws.example.com", "*.chat.example.com"))
 			backends := endpoints(wstest.Echo(b).Address)
 			backends.Backends["authz:9000"] = contract.BackendEndpoints{Addresses: []string{server.Address}}
+			files.Secret(b, "keys", map[string][]byte{"device-1": []byte(aKey)})
 			files.Config(b, variant.config, backends)
 			a := startAlone(b, files.Path)
 			for b.Loop() {
 				for range connections / 10 { // what is made once is not the connections'
-					a.hold(b, ca.Pool, on("/chat"))
+					a.hold(b, ca.Pool, on("/chat", "X-API-Key: "+aKey))
 				}
 				before := a.tell(b, "memory")
 				for range connections {
-					a.hold(b, ca.Pool, on("/chat"))
+					a.hold(b, ca.Pool, on("/chat", "X-API-Key: "+aKey))
 				}
 				b.ReportMetric(float64(a.tell(b, "memory")-before)/connections, "B/connection")
 			}

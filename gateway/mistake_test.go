@@ -87,11 +87,11 @@ func TestAMistakeBehindTheAdmissionLeavesNoPlaceTaken(t *testing.T) {
 		}
 		return ""
 	})
-	// The backend's connection goes with the place.
+	g.unmarked(t)
+	g.end(t)
 	if refusals := g.audit.records(t, "denied"); len(refusals) == 0 || refusals[0].Reason != outcome.InternalError {
 		t.Errorf("refusals: %v", refusals)
 	}
-	g.unmarked(t)
 }
 
 func TestAMistakeInAReviewEndsThatConnectionAndNoOther(t *testing.T) {
@@ -126,4 +126,28 @@ func TestAMistakeInAReviewEndsThatConnectionAndNoOther(t *testing.T) {
 	if text := r.logs.String(); strings.Contains(text, marked) || !strings.Contains(text, "mistake in the gateway") {
 		t.Errorf("logs: %s", text)
 	}
+}
+
+func TestAFileThatWeCannotCopeWithLeavesWhatIsInForce(t *testing.T) {
+	made := &mistake{function: "gateway.(*server).swap"}
+	g := startGuardedWith(t, doorkeeper(t), guarded(0), made.plant)
+	ann := g.enter(t, "ann")
+	made.armed.Store(true)
+	config := guarded(0)
+	config.Policies[0].Origins.Allow = []string{"https://b.example.com"}
+	g.root.Config(t, config, g.endpoints())
+	made.happen(t)
+	until(t, func() string {
+		if state := g.report(t).Files[contract.ConfigFile]; state.Seen == state.InForce {
+			return "the file is not reported as seen and not in force"
+		}
+		return ""
+	})
+	if err := echoOnce(ann); err != nil {
+		t.Errorf("who was within: %v", err)
+	}
+	g.enter(t, "bob")
+	config.Policies[0].Origins.Allow = append(config.Policies[0].Origins.Allow, "https://c.example.com")
+	g.put(t, config)
+	g.unmarked(t)
 }

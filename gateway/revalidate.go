@@ -82,7 +82,7 @@ func (s *server) heard(one *session.Session, expiresAt time.Time, err error) {
 	switch {
 	case err == nil:
 		s.rule(one, &ruling)
-		s.revalidations.confirm(one)
+		s.revalidations.confirm(one, ruling.WouldRefuse != nil)
 	case revokes(asRefusal(err)):
 		one.End(outcome.Close(outcome.AccessRevoked, outcome.ByGateway, err.Error()))
 		s.revalidations.forget(one)
@@ -103,7 +103,7 @@ func (s *server) endOverdue(ctx context.Context) {
 			continue
 		case late.dryRun:
 			s.accounts.sparing(late.session, outcome.CredentialExpired, s.metrics)
-			s.revalidations.confirm(late.session)
+			s.revalidations.confirm(late.session, false)
 		default:
 			late.session.End(outcome.Close(outcome.CredentialExpired, outcome.ByGateway,
 				fmt.Sprintf("not revalidated for %v: %v", late.since.Round(time.Millisecond), late.why)))

@@ -146,3 +146,25 @@ func TestWhoWasBoundToACertificateThatIsNotAskedForAnyMoreIsFree(t *testing.T) {
 		t.Errorf("ended with a certificate that it was not asked for any more: %v", err)
 	}
 }
+
+func TestWhomOnlyADryRunHasKeptGoesWhenThePolicyComesIntoForce(t *testing.T) {
+	config := guarded(oftenAsks)
+	config.Policies[0].DryRun = true
+	g := startGuarded(t, doorkeeper(t), config)
+	ann, bob := g.enter(t, "ann"), g.enter(t, "bob")
+	g.server.Judge(doorkeeper(t, "ann"))
+	until(t, func() string {
+		if g.sample(t, `wsgateway_authorization_questions_total{about="connection",result="refused"}`) == "0" {
+			return "ann was not asked about yet"
+		}
+		return ""
+	})
+	// The next regular question would come in an hour.
+	config.Policies[0].DryRun = false
+	config.Policies[0].Methods[0].External.RevalidateEvery = contract.Duration(time.Hour)
+	g.put(t, config)
+	ended(t, ann, outcome.CodeForbidden)
+	if err := echoOnce(bob); err != nil {
+		t.Errorf("bob should have stayed: %v", err)
+	}
+}

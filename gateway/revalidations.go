@@ -43,6 +43,8 @@ type revalidation struct {
 	// for neither.
 	lane   *lane
 	asking bool
+	// spared is true where the server has denied it and only a dry run keeps it.
+	spared bool
 	// missed is why there was no yes to the last question, nil if there was one.
 	missed error
 }
@@ -129,8 +131,11 @@ func (r *revalidations) place(v *revalidation) {
 	}
 	r.unplace(v)
 	next := v.confirmed.Add(r.spread(v.Every))
-	if v.missed != nil {
+	switch {
+	case v.missed != nil:
 		next = r.now().Add(r.spread(min(v.Every, askAgain)))
+	case v.spared && !v.DryRun:
+		next = r.now() // the policy has just come into force
 	}
 	r.questions.Set(v, next)
 }
@@ -225,12 +230,13 @@ func (r *revalidations) asked(v *revalidation) {
 	r.questions.Wake() // for those who wait in the lane
 }
 
-// confirm notes that the server has admitted a connection again.
-func (r *revalidations) confirm(one *session.Session) {
+// confirm notes that a connection may stay: the server has admitted it again or,
+// if spared, a dry run takes its denial for no more than advice.
+func (r *revalidations) confirm(one *session.Session, spared bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if v := r.known[one]; v != nil {
-		v.confirmed, v.missed = r.now(), nil
+		v.confirmed, v.missed, v.spared = r.now(), nil, spared
 		r.ends.Set(v, v.confirmed.Add(patience*v.Every))
 		r.place(v)
 	}

@@ -99,6 +99,7 @@ func TestWhoIsAdmittedWithManyClaimsSurvivesAReview(t *testing.T) {
 	}
 	g.server.Judge(wstest.Always(wstest.Admit(t, groups(external.MaxClaims+1))))
 	g.knock(t, http.StatusServiceUnavailable)
+	g.end(t) // the last records are written now
 	if denied := g.audit.records(t, "denied"); len(denied) != 1 || denied[0].Reason != outcome.AuthUnavailable ||
 		!strings.Contains(denied[0].Message, "more than 6144 bytes of claims") {
 		t.Errorf("refusals: %v", denied)
