@@ -111,6 +111,11 @@ func (s *server) swap(ctx context.Context, config contract.Config, tree *filewat
 		files: tree, keySets: s.keySets, lockout: s.lockout, now: s.options.Now, ports: s.options.portsOf, previous: previous,
 	})
 	s.current.Store(next)
+	var signingKey *contract.SecretKey
+	if config.Audit != nil {
+		signingKey = config.Audit.SigningKey
+	}
+	s.signing.apply(s.audit, signingKey, tree)
 	s.lockouts.keep(next.lockout.list.IDs())
 	if previous == nil || previous.lockout.digest != next.lockout.digest {
 		s.lockOut(next)

@@ -72,7 +72,7 @@ func (s *server) problems() []contract.ReportProblem {
 	if current == nil {
 		return nil
 	}
-	problems := slices.Concat(current.problems, current.unusable)
+	problems := slices.Concat(current.problems, current.unusable, s.signing.problems())
 	for name, cas := range current.clients {
 		problems = append(problems, cas.Problems(name, s.options.Now())...)
 	}
@@ -89,7 +89,7 @@ func (s *server) problems() []contract.ReportProblem {
 	}
 	s.mu.Unlock()
 	slices.SortFunc(problems, func(a, b contract.ReportProblem) int {
-		return cmp.Or(cmp.Compare(a.Listener, b.Listener), cmp.Compare(a.Policy, b.Policy),
+		return cmp.Or(cmp.Compare(a.Listener, b.Listener), cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Audit, b.Audit),
 			cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Secret, b.Secret), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Message, b.Message))
 	})
 	return problems

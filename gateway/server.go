@@ -30,6 +30,7 @@ type server struct {
 
 	metrics *metrics.Set
 	audit   *audit.Log
+	signing signing
 	keySets *authn.KeySets
 	// authorizers ask authorization servers.
 	authorizers *external.Clients

@@ -23,6 +23,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.APIKeyMethodApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Audit"):
 		return &apiv1alpha1.AuditApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AuditSigning"):
+		return &apiv1alpha1.AuditSigningApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AuthMethod"):
 		return &apiv1alpha1.AuthMethodApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Authorization"):

@@ -300,7 +300,7 @@ type LocalKeyReference struct {
 	Name string `json:"name"`
 
 	// key within the object. Default: jwks.json for a key set, ca.crt for a CA
-	// bundle, auth for a password file.
+	// bundle, auth for a password file, tls.key for a signing key.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

@@ -206,4 +206,9 @@ type Audit struct {
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="audit.progressInterval must be between 10s and 24h"
 	ProgressInterval *metav1.Duration `json:"progressInterval,omitempty"`
+
+	// signing lets the checkpoints of the records prove that they are whole.
+	// Default: they are not signed.
+	// +optional
+	Signing *AuditSigning `json:"signing,omitempty"`
 }

@@ -91,7 +91,7 @@ explain has more, which "wsgw explain --help" lists.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; \"%s --help\" lists the flags", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newValidate(s), newRun(s), newExplain(s))
+	root.AddCommand(newValidate(s), newRun(s), newExplain(s), newAudit(s))
 	return root
 }
 

@@ -44,11 +44,14 @@ func audit(spec *wsv1alpha1.Audit) *contract.Audit {
 	if spec == nil {
 		return nil
 	}
-	interval := duration(spec.ProgressInterval, contract.DefaultProgressInterval)
-	if interval == nil {
+	a := contract.Audit{
+		ProgressInterval: duration(spec.ProgressInterval, contract.DefaultProgressInterval),
+		SigningKey:       signingKey(spec),
+	}
+	if a == (contract.Audit{}) {
 		return nil
 	}
-	return &contract.Audit{ProgressInterval: interval}
+	return &a
 }
 
 func unlessDefault[T comparable](value *T, standard T) *T {

@@ -53,6 +53,7 @@ func References(gw *wsv1alpha1.WebSocketGateway, issued bool) []Reference {
 			list = append(list, methodReferences(methodField(policy.Name, j), &policy.AnyOf[j])...)
 		}
 	}
+	list = append(list, signingReferences(gw.Spec.Audit)...)
 	for _, service := range ServiceReferences(gw) {
 		list = append(list, Reference{Field: service.Field + ".name", Kind: KindService, Name: service.Name, Port: service.Port})
 	}
@@ -123,8 +124,8 @@ func methodReferences(field string, method *wsv1alpha1.AuthMethod) []Reference {
 }
 
 // MountedSecrets names every Secret that the gateway's pods read, sorted and
-// once each: certificates, issued ones included, API keys, password files and
-// key sets.
+// once each: certificates, issued ones included, API keys, password files, key
+// sets, and the key that records are signed with.
 func MountedSecrets(gw *wsv1alpha1.WebSocketGateway) []string {
 	return namesOf(gw, KindSecret)
 }

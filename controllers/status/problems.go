@@ -130,6 +130,9 @@ func (p *pass) problem(reported *contract.ReportProblem) Problem {
 	if reported.Listener != "" {
 		field = "spec.listeners[" + reported.Listener + "].tls.certificate.secretRef"
 	}
+	if reported.Audit != "" {
+		field = "spec.audit." + reported.Audit
+	}
 	problem := Problem{Field: field, Reason: string(reported.Reason)}
 	switch reported.Reason {
 	case contract.ProblemSecretNotFound:
@@ -198,6 +201,9 @@ func secretUses(gw *wsv1alpha1.WebSocketGateway) []string {
 		if ref := gw.Spec.Listeners[i].TLS.Certificate.SecretRef; ref != nil {
 			names = append(names, ref.Name)
 		}
+	}
+	if audit := gw.Spec.Audit; audit != nil && audit.Signing != nil {
+		names = append(names, audit.Signing.SecretRef.Name)
 	}
 	for i := range gw.Spec.AuthPolicies {
 		for _, method := range gw.Spec.AuthPolicies[i].AnyOf {

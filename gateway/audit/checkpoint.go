@@ -42,8 +42,12 @@ func opens(event Event) int64 {
 	return 0
 }
 
-// tick writes a checkpoint when it is time for one.
+// tick writes a checkpoint when it is time for one: at once when there is
+// another key, so that what was written by then is signed with the old one.
 func (s *stream) tick() {
+	if s.signedBy != nil && s.rotated() {
+		s.checkpoint(false)
+	}
 	if s.tally.records == 0 {
 		return
 	}
@@ -53,9 +57,36 @@ func (s *stream) tick() {
 	}
 }
 
+// noKey is the key that is next when checkpoints are not signed any more.
+const noKey = "none"
+
+// rotated tells whether there is another key than the last checkpoint's.
+func (s *stream) rotated() bool {
+	current := s.signer.Load()
+	return current == nil || current.id != s.signedBy.id
+}
+
 // checkpoint sums up the stream. Nothing is lost when it cannot be written: the
-// next one says the same and more.
+// next one says the same and more. The last one of a key names the next key, so
+// that nobody else can bring in one of their own.
 func (s *stream) checkpoint(final bool) {
+	current := s.signer.Load()
+	if s.signedBy != nil && s.rotated() {
+		next := noKey
+		if current != nil {
+			next = current.id
+		}
+		if !s.sumUp(s.signedBy, next, false) {
+			return
+		}
+	}
+	s.signedBy = current
+	if s.sumUp(current, "", final) {
+		s.tally.records, s.tally.ticks = 0, 0
+	}
+}
+
+func (s *stream) sumUp(signer *Signer, nextKey string, final bool) bool {
 	f := newFields(EventCheckpoint)
 	f.number("wsgateway.checkpoint.opened", s.tally.opened)
 	f.number("wsgateway.checkpoint.closed", s.tally.closed)
@@ -63,7 +94,14 @@ func (s *stream) checkpoint(final bool) {
 	f.number("wsgateway.checkpoint.lost", s.tally.lost)
 	f.signed("wsgateway.checkpoint.open", int64(s.tally.opened-s.tally.closed)+s.lostOpen.Load()) //nolint:gosec // G115: far below 2^63
 	f.flag("wsgateway.checkpoint.final", final)
-	if s.line(f.entry(EventCheckpoint, s.now(), 0)) {
-		s.tally.records, s.tally.ticks = 0, 0
+	f.text("wsgateway.checkpoint.next_key_id", nextKey)
+	if signer != nil {
+		f.text("wsgateway.checkpoint.key_id", signer.id)
 	}
+	e := f.entry(EventCheckpoint, s.now(), 0)
+	s.begin(e)
+	if signer != nil {
+		s.buffer = signer.sign(s.buffer)
+	}
+	return s.complete(e)
 }

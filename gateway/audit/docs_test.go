@@ -179,7 +179,11 @@ func everything(t *testing.T) []string {
 			log.Denied(attempt, outcome.Refuse(outcome.BadCredential, "why"))
 		}
 	}
-	synctest.Wait()
+	first, _ := newSigner(t, 1)
+	second, _ := newSigner(t, 2)
+	log.Sign(first)
+	time.Sleep(2 * time.Minute)
+	log.Sign(second)
 	out.Fail(1)
 	log.Opened(long)
 	synctest.Wait()

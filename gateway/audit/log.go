@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -52,6 +53,7 @@ type Log struct {
 	stop    chan struct{}
 	done    chan struct{}
 	denials denials
+	signer  atomic.Pointer[Signer]
 
 	// ending guards closed: whoever puts into the queues or the table of denials
 	// holds it for reading, so that nothing comes there after the last look.
@@ -63,7 +65,7 @@ type Log struct {
 func New(o Options) *Log {
 	l := &Log{options: o, stop: make(chan struct{}), done: make(chan struct{})}
 	for _, sink := range o.Sinks {
-		s := newStream(sink, &l.options)
+		s := newStream(sink, &l.options, &l.signer)
 		l.streams = append(l.streams, s)
 		go s.run()
 	}
@@ -94,6 +96,10 @@ func (l *Log) run() {
 		}
 	}
 }
+
+// Sign says who signs checkpoints from now on, nil for nobody. The last checkpoint
+// of another signer names the new one.
+func (l *Log) Sign(signer *Signer) { l.signer.Store(signer) }
 
 // Opened records that a connection was let in.
 func (l *Log) Opened(c *Connection) { l.put(opened(c, l.options.Now())) }

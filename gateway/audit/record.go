@@ -99,6 +99,10 @@ type Record struct {
 	CheckpointLost   uint64 `json:"wsgateway.checkpoint.lost"`
 	CheckpointOpen   int64  `json:"wsgateway.checkpoint.open"`
 	Final            bool   `json:"wsgateway.checkpoint.final"`
+	// NextKeyID is in the last checkpoint of a key: the key of those to come.
+	NextKeyID    string `json:"wsgateway.checkpoint.next_key_id"`
+	SigningKeyID string `json:"wsgateway.checkpoint.key_id"`
+	Signature    string `json:"wsgateway.checkpoint.signature"`
 
 	Truncated []string `json:"wsgateway.truncated"`
 }

@@ -18,6 +18,7 @@ import (
 type stream struct {
 	sink    Sink
 	now     func() time.Time
+	signer  *atomic.Pointer[Signer]
 	queue   chan *entry
 	stop    chan struct{}
 	done    chan struct{}
@@ -46,6 +47,8 @@ type stream struct {
 	// torn is true after a line of which only a part was written.
 	torn  bool
 	tally tally
+	// signedBy is whose signature the last checkpoint has, nil for nobody's.
+	signedBy *Signer
 }
 
 // gap is a number of lost events.
@@ -54,7 +57,7 @@ type gap struct {
 	since time.Time
 }
 
-func newStream(sink Sink, o *Options) *stream {
+func newStream(sink Sink, o *Options, signer *atomic.Pointer[Signer]) *stream {
 	if sink.Queue <= 0 {
 		sink.Queue = DefaultQueue
 	}
@@ -67,7 +70,7 @@ func newStream(sink Sink, o *Options) *stream {
 	head.text("wsgateway.stream", sink.Name)
 	head.key("event.sequence")
 	return &stream{
-		sink: sink, now: o.Now, constant: head.line,
+		sink: sink, now: o.Now, signer: signer, constant: head.line,
 		queue: make(chan *entry, sink.Queue), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 }

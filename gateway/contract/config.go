@@ -358,6 +358,8 @@ func or[T any](value *T, otherwise T) T {
 // Audit tunes the audit records.
 type Audit struct {
 	ProgressInterval *Duration `json:"progressInterval,omitempty"`
+	// SigningKey is a file; checkpoints are signed with the Ed25519 key in it.
+	SigningKey *SecretKey `json:"signingKey,omitempty"`
 }
 
 // ProgressEvery returns the interval in force. a may be nil.

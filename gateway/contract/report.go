@@ -83,11 +83,18 @@ const (
 	ProblemAuthorizationServerUnavailable ProblemReason = "AuthorizationServerUnavailable"
 )
 
+// The parts of spec.audit that may have a problem.
+const (
+	AuditSigning = "signing"
+)
+
 // ReportProblem is one thing that the pod cannot serve as configured.
 type ReportProblem struct {
-	// Listener or Policy says where; exactly one is set.
+	// Listener, Policy or Audit says where; exactly one is set. Audit is the part
+	// of spec.audit, one of the Audit constants.
 	Listener string        `json:"listener,omitempty"`
 	Policy   string        `json:"policy,omitempty"`
+	Audit    string        `json:"audit,omitempty"`
 	Reason   ProblemReason `json:"reason"`
 	// Secret and Key name the object, where there is one.
 	Secret string `json:"secret,omitempty"`

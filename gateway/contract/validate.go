@@ -33,7 +33,7 @@ func (c *Config) validate() error {
 		route := &c.Routes[i]
 		problems = append(problems, unique(routes, "route", route.Name), route.validate(policies))
 	}
-	return errors.Join(append(problems, c.Limits.validate())...)
+	return errors.Join(append(problems, c.Limits.validate(), c.Audit.validate())...)
 }
 
 // validate refuses a rate of nothing: whoever wrote it meant something else than
@@ -46,6 +46,16 @@ func (l *Limits) validate() error {
 		if perSecond != nil && *perSecond < 1 {
 			return fmt.Errorf("limits: %d handshakes per second: a rate is at least 1, or absent for no limit", *perSecond)
 		}
+	}
+	return nil
+}
+
+func (a *Audit) validate() error {
+	if a == nil || a.SigningKey == nil {
+		return nil
+	}
+	if err := errors.Join(fileName(a.SigningKey.Secret), fileName(a.SigningKey.Key)); err != nil {
+		return fmt.Errorf("audit: signing key: %w", err)
 	}
 	return nil
 }

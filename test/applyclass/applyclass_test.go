@@ -72,7 +72,7 @@ spec:
     replicas: 3
     resources: {limits: {memory: 64Mi}}
     service: {type: NodePort, annotations: {a: b}, externalTrafficPolicy: Cluster}
-  audit: {progressInterval: 1m}
+  audit: {progressInterval: 1m, signing: {secretRef: {name: audit-key, key: k}}}
 `
 
 func TestEveryFieldHasAnApplyClass(t *testing.T) {

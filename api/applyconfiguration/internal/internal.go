@@ -58,6 +58,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: progressInterval
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: signing
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditSigning
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditSigning
+  map:
+    fields:
+    - name: secretRef
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalKeyReference
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuthMethod
   map:
     fields:

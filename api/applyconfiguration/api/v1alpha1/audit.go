@@ -17,6 +17,9 @@ type AuditApplyConfiguration struct {
 	// progressInterval is the time between two progress records of a live
 	// connection. Default 5m, 10s to 24h.
 	ProgressInterval *v1.Duration `json:"progressInterval,omitempty"`
+	// signing lets the checkpoints of the records prove that they are whole.
+	// Default: they are not signed.
+	Signing *AuditSigningApplyConfiguration `json:"signing,omitempty"`
 }
 
 // AuditApplyConfiguration constructs a declarative configuration of the Audit type for use with
@@ -30,5 +33,13 @@ func Audit() *AuditApplyConfiguration {
 // If called multiple times, the ProgressInterval field is set to the value of the last call.
 func (b *AuditApplyConfiguration) WithProgressInterval(value v1.Duration) *AuditApplyConfiguration {
 	b.ProgressInterval = &value
+	return b
+}
+
+// WithSigning sets the Signing field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Signing field is set to the value of the last call.
+func (b *AuditApplyConfiguration) WithSigning(value *AuditSigningApplyConfiguration) *AuditApplyConfiguration {
+	b.Signing = value
 	return b
 }

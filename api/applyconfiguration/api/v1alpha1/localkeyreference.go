@@ -14,7 +14,7 @@ type LocalKeyReferenceApplyConfiguration struct {
 	// name of the object.
 	Name *string `json:"name,omitempty"`
 	// key within the object. Default: jwks.json for a key set, ca.crt for a CA
-	// bundle, auth for a password file.
+	// bundle, auth for a password file, tls.key for a signing key.
 	Key *string `json:"key,omitempty"`
 }
 
