@@ -183,10 +183,11 @@ func everything(t *testing.T) []string {
 	second, _ := newSigner(t, 2)
 	log.Sign(first)
 	time.Sleep(2 * time.Minute)
-	log.Sign(second)
+	synctest.Wait()
 	out.Fail(1)
 	log.Opened(long)
 	synctest.Wait()
+	log.Sign(second)
 	closeLog(t, log)
 	return append(out.Lines(), beginnings(t)...)
 }
