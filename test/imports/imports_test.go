@@ -145,6 +145,7 @@ var parts = map[string][]string{
 	"gateway":                {"gateway/..."},
 	"gateway/admin":          nil,
 	"gateway/audit":          nil,
+	"gateway/audit/verify":   {"gateway/audit"},
 	"gateway/authn":          {"gateway/authn/external", "gateway/clientcert"}, // the server that is asked; who a certificate names
 	"gateway/authn/external": nil,
 	"gateway/certs":          nil,
