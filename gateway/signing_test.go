@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -53,7 +54,7 @@ func startSigning(t *testing.T, files map[string][]byte) *running {
 func (r *running) talks(t *testing.T) {
 	t.Helper()
 	response, _ := r.ask(t, "ws.example.com", request())
-	if response.StatusCode != 101 {
+	if response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("status %d", response.StatusCode)
 	}
 }

@@ -113,7 +113,7 @@ func readLog(verifier *verify.Verifier, s streams, file string) error {
 	if file == "-" {
 		return verifier.Read("standard input", s.in) //nolint:wrapcheck // it names the input
 	}
-	f, err := os.Open(file) //nolint:gosec // G304: the user names the file
+	f, err := os.Open(file)
 	if err != nil {
 		return fmt.Errorf("read audit log: %w", err)
 	}
@@ -124,7 +124,7 @@ func readLog(verifier *verify.Verifier, s streams, file string) error {
 // publicKeys reads all keys of a file: bare ones, and those of certificates, as
 // cert-manager writes them beside the private key.
 func publicKeys(file string) ([]ed25519.PublicKey, error) {
-	data, err := os.ReadFile(file) //nolint:gosec // G304: the user names the file
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("--public-key: %w", err)
 	}
