@@ -107,7 +107,8 @@ const (
 	// ReasonKeySetUnavailable: a pod reports that it could never fetch a key set.
 	ReasonKeySetUnavailable = "KeySetUnavailable"
 	// ReasonClientCertificatesNotAsked: a route's policy accepts client
-	// certificates, and a listener that leads to it asks for none.
+	// certificates, or reads them in its rules, and the listener that leads to it
+	// asks for none.
 	ReasonClientCertificatesNotAsked = "ClientCertificatesNotAsked"
 	// ReasonClientCAInvalid: a pod reports that it cannot use the CAs of clients.
 	ReasonClientCAInvalid = "ClientCAInvalid"

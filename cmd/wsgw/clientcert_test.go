@@ -43,6 +43,11 @@ func TestAClientCertificateIsExplained(t *testing.T) {
 		write(t, file, string(pair.Key)+string(pair.Certificate))
 		return file
 	}
+	keyFile := filepath.Join(folder, "key.pem")
+	write(t, keyFile, string(ca.Self(t).Key))
+	if _, log, _ := finished(t, "", "explain", "-f", manifests, "--url", "wss://ws.example.com/chat", "--client-cert", keyFile); !strings.Contains(log, "give a file with BEGIN CERTIFICATE") {
+		t.Errorf("a key alone: no next step in\n%s", log)
+	}
 	for name, tt := range map[string]struct {
 		file string
 		exit int
@@ -53,6 +58,7 @@ func TestAClientCertificateIsExplained(t *testing.T) {
 		"for another name": {shown(ca, "device-7.example.org"), 1, []string{"bad_credential", "patterns"}},
 		"of another CA":    {shown(wstest.NewCA(t), "device-7.example.com"), 1, []string{"refused    certificate", "client_certificate_invalid"}},
 		"of no file":       {filepath.Join(folder, "nothing"), 2, nil},
+		"a key alone":      {keyFile, 2, nil},
 	} {
 		args := []string{"explain", "-f", manifests, "--url", "wss://ws.example.com/chat"}
 		if tt.file != "" {
@@ -70,6 +76,34 @@ func TestAClientCertificateIsExplained(t *testing.T) {
 		if strings.Contains(out+log, "PRIVATE") {
 			t.Errorf("%s: the key is in the output", name)
 		}
+	}
+}
+
+func TestWhatRulesReadOfAClientCertificateIsShown(t *testing.T) {
+	t.Parallel()
+	ca := wstest.NewCA(t)
+	folder := t.TempDir()
+	manifests, file := filepath.Join(folder, "gateway.yaml"), filepath.Join(folder, "client.pem")
+	rules := strings.NewReplacer(
+		`anyOf: [{clientCertificate: {identityFrom: SubjectAltNameDNS, patterns: ["*.example.com"]}}]`,
+		`anyOf: [{anonymous: {}}], authorization: {rules: [{name: devices, action: Allow, when: "'device-7.example.com' in certificate.dnsNames"}]}`,
+		"mode: Require", "mode: Optional",
+	).Replace(partners)
+	write(t, manifests, rules+indent(ca.PEM))
+	pair := ca.IssueClient(t, func(c *x509.Certificate) { c.DNSNames = []string{"Device-7.example.com", "b"} })
+	write(t, file, string(pair.Certificate))
+	asked := []string{"explain", "-f", manifests, "--url", "wss://ws.example.com/chat"}
+	out, log, exit := finished(t, "", append(asked, "--client-cert", file)...)
+	for _, want := range []string{
+		"shown in TLS, as rules read it", "certificate.dnsNames: device-7.example.com, b", "certificate.issuer: CN=throw-away CA", "certificate.fingerprint: ", "ADMITTED",
+	} {
+		if exit != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit %d, %q is not in\n%s%s", exit, want, out, log)
+		}
+	}
+	out, log, exit = finished(t, "", asked...)
+	if exit != 1 || strings.Contains(out, "shown in TLS") || !strings.Contains(out, "access_denied") || !strings.Contains(out, "certificate.presented") {
+		t.Errorf("without a certificate: exit %d\n%s%s", exit, out, log)
 	}
 }
 

@@ -31,7 +31,10 @@ func (c *compiler) authorization(spec *wsv1alpha1.AuthPolicy) *contract.Authoriz
 		c.invalid(field, "the rules cannot be checked: %v", err)
 		return wanted
 	}
-	_, problems := environment.Compile(rules)
+	compiled, problems := environment.Compile(rules)
+	if compiled != nil && compiled.ReadsCertificate() {
+		c.readCertificate = append(c.readCertificate, spec.Name)
+	}
 	for _, problem := range problems {
 		if problem.Rule == "" {
 			c.invalid(field, "%s", problem)

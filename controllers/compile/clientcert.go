@@ -90,6 +90,9 @@ func certificateMethod(spec *wsv1alpha1.ClientCertificateMethod) *contract.Clien
 // checkUnasked finds policies that wait for certificates which no listener asks
 // for: nobody would ever be let in by them, and nobody would know why.
 func (c *compiler) checkUnasked() {
+	for _, policy := range c.readCertificate {
+		c.checkUnaskedRules(policy)
+	}
 	for i := range c.gw.Spec.Routes {
 		route := &c.gw.Spec.Routes[i]
 		policy := c.policyNamed(route.AuthPolicy)
@@ -104,6 +107,30 @@ func (c *compiler) checkUnasked() {
 		c.unresolved(routeField(route.Name)+".authPolicy", wsv1alpha1.ReasonClientCertificatesNotAsked,
 			"policy %q of route %q accepts client certificates, and listener %q, which leads to the route, asks for none: set its tls.clientCertificates, or give the route a policy with other methods",
 			policy.Name, route.Name, silent[0])
+	}
+}
+
+// checkUnaskedRules is about rules that look at certificates. One listener that
+// asks is enough: the others may be meant to have callers without.
+func (c *compiler) checkUnaskedRules(policy string) {
+	deaf := ""
+	for i := range c.gw.Spec.Routes {
+		route := &c.gw.Spec.Routes[i]
+		if route.AuthPolicy != policy {
+			continue
+		}
+		asking, silent := c.listenersOf(route.Name)
+		if len(asking) > 0 {
+			return
+		}
+		if deaf == "" && len(silent) > 0 {
+			deaf = silent[0]
+		}
+	}
+	if deaf != "" {
+		c.unresolved(policyField(policy)+".authorization.rules", wsv1alpha1.ReasonClientCertificatesNotAsked,
+			"the rules of policy %q read certificate, and no listener that leads to its routes asks clients for one: set tls.clientCertificates of listener %q, or take certificate out of the rules",
+			policy, deaf)
 	}
 }
 

@@ -73,6 +73,8 @@ type compiler struct {
 
 	// environment of the rules, nil until it is needed.
 	environment *policy.Environment
+	// readCertificate are the policies whose rules look at client certificates.
+	readCertificate []string
 	// inline counts the bytes that ConfigMaps have added.
 	inline int
 	result Result

@@ -38,9 +38,7 @@ func lower(name, from string) string {
 	case contract.IdentityFromDNS:
 		return strings.ToLower(name)
 	case contract.IdentityFromEmail:
-		if at := strings.IndexByte(name, '@'); at >= 0 {
-			return name[:at] + strings.ToLower(name[at:])
-		}
+		return clientcert.CanonicalMailbox(name)
 	}
 	return name
 }
@@ -110,9 +108,7 @@ func nameIn(leaf *x509.Certificate, from string) (string, error) {
 			if !uri.IsAbs() || uri.User != nil {
 				return "", errors.New("its URI is not absolute, or holds a user")
 			}
-			lower := *uri
-			lower.Host = strings.ToLower(uri.Host)
-			names = append(names, lower.String())
+			names = append(names, clientcert.CanonicalURI(uri))
 		}
 	case contract.IdentityFromDNS:
 		names = leaf.DNSNames

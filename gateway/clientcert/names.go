@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,4 +56,50 @@ func Names(leaf *x509.Certificate) (subject, issuer string) {
 	subject, _ = readName(leaf.RawSubject)
 	issuer, _ = readName(leaf.RawIssuer)
 	return subject, issuer
+}
+
+// URIs are those among the subject alternative names, in the spelling of
+// CanonicalURI.
+func URIs(leaf *x509.Certificate) []string {
+	names := make([]string, 0, len(leaf.URIs))
+	for _, uri := range leaf.URIs {
+		names = append(names, CanonicalURI(uri))
+	}
+	return names
+}
+
+// DNSNames are those among the subject alternative names, in lower case (RFC 4343).
+func DNSNames(leaf *x509.Certificate) []string {
+	names := make([]string, 0, len(leaf.DNSNames))
+	for _, name := range leaf.DNSNames {
+		names = append(names, strings.ToLower(name))
+	}
+	return names
+}
+
+// Mailboxes are the e-mail addresses among the subject alternative names, in the
+// spelling of CanonicalMailbox.
+func Mailboxes(leaf *x509.Certificate) []string {
+	names := make([]string, 0, len(leaf.EmailAddresses))
+	for _, name := range leaf.EmailAddresses {
+		names = append(names, CanonicalMailbox(name))
+	}
+	return names
+}
+
+// CanonicalURI writes a URI with its host in lower case: of all that rules and
+// revocations compare, it alone knows no case (RFC 3986 section 6.2.2.1).
+func CanonicalURI(uri *url.URL) string {
+	lower := *uri
+	lower.Host = strings.ToLower(uri.Host)
+	return lower.String()
+}
+
+// CanonicalMailbox writes a mailbox with its domain in lower case. What stands
+// before the sign belongs to whoever runs the mail there.
+func CanonicalMailbox(mailbox string) string {
+	if at := strings.IndexByte(mailbox, '@'); at >= 0 {
+		return mailbox[:at] + strings.ToLower(mailbox[at:])
+	}
+	return mailbox
 }

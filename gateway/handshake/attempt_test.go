@@ -61,9 +61,9 @@ func TestARefusedAttemptNamesOnlyWhoWasProved(t *testing.T) {
 	}
 }
 
-func TestWhomTheRulesOfBeforeKnewIsNotWrittenDownAsKnownToThoseOfNow(t *testing.T) {
-	t.Parallel()
-	s := newScene()
+// arrive is somebody with a good credential at the door of a scene.
+func (s *scene) arrive(t *testing.T) (*handshake.Door, *handshake.Caller) {
+	t.Helper()
 	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET /chat HTTP/1.1\r\nHost: ws.example.com\r\nUpgrade: websocket\r\n" +
 		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: bearer, good\r\n\r\n")))
 	if err != nil {
@@ -73,7 +73,15 @@ func TestWhomTheRulesOfBeforeKnewIsNotWrittenDownAsKnownToThoseOfNow(t *testing.
 		Upstreams: &s.backend, Draining: func() bool { return false }, Seat: s.seat, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
 		AuthenticateTimeout: time.Second, UpstreamTimeout: time.Second,
 	}
-	caller := &handshake.Caller{Request: request, Listener: "public", ServedBy: func(string) (string, bool) { return "public", true }}
+	return door, &handshake.Caller{
+		Request: request, Listener: "public", ServedBy: func(string) (string, bool) { return "public", true }, Certificate: s.certificate,
+	}
+}
+
+func TestWhomTheRulesOfBeforeKnewIsNotWrittenDownAsKnownToThoseOfNow(t *testing.T) {
+	t.Parallel()
+	s := newScene()
+	door, caller := s.arrive(t)
 	var attempt audit.Attempt
 	admission, err := door.Admit(t.Context(), s.rules(), caller, &attempt)
 	if err != nil || attempt.Identity == nil {

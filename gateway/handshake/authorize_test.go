@@ -22,6 +22,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
@@ -112,6 +113,14 @@ type knock struct {
 
 func (k knock) at(t *testing.T, rules *handshake.Rules) (*handshake.Standing, error) {
 	t.Helper()
+	standing, _, err := k.with(t, rules, nil)
+	return standing, err
+}
+
+// with is at, by somebody who has shown a certificate in TLS. The ruling is that of
+// the handshake.
+func (k knock) with(t *testing.T, rules *handshake.Rules, certificate *clientcert.Certificate) (*handshake.Standing, handshake.Ruling, error) {
+	t.Helper()
 	head := "GET " + k.path + " HTTP/1.1\r\nHost: ws.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + strings.Join(append(k.fields, "", ""), "\r\n")
 	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head)))
@@ -127,17 +136,18 @@ func (k knock) at(t *testing.T, rules *handshake.Rules) (*handshake.Standing, er
 	client := netip.MustParseAddr(k.client)
 	a, err := door.Admit(t.Context(), rules, &handshake.Caller{
 		Request: request, Listener: "public", Client: client, ServedBy: func(string) (string, bool) { return "public", true },
+		Certificate: certificate,
 	}, &attempt)
 	if err != nil {
-		return nil, err
+		return nil, handshake.Ruling{}, err
 	}
 	a.Release()
 	standing := &handshake.Standing{
 		Host: a.Host, Path: a.Path, Origin: attempt.Origin, Listener: "public", Client: client,
-		Identity: a.Identity, Claims: authn.KeepClaims(&a.Identity),
+		Identity: a.Identity, Claims: authn.KeepClaims(&a.Identity), Certificate: certificate,
 	}
 	standing.Identity.Claims = nil
-	return standing, nil
+	return standing, a.Ruling, nil
 }
 
 // variants are policies of the same methods with different rules.

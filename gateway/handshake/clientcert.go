@@ -16,8 +16,8 @@ import (
 type shown struct {
 	// certificate is nil for a caller who has none, and for one whom nobody asked.
 	certificate *clientcert.Certificate
-	// until is when it expires, and binds is true where the connection ends with
-	// it, whatever the caller was admitted by.
+	// until is when it expires, and binds is true where the listener wants the
+	// connection to end with it, whatever the caller was admitted by.
 	until time.Time
 	binds bool
 }
@@ -49,32 +49,39 @@ func (r *Rules) certificate(listener string, certificate *clientcert.Certificate
 	return shown{certificate: certificate, until: until, binds: asked.Required}, nil
 }
 
-// recertify judges the client certificate of an open connection. It binds a
-// connection where the listener requires one, and where it is what the caller was
-// admitted by; another one is as good as none. A CA that is missing is a fault and
-// no reason to believe that somebody lost a right.
-func (r *Rules) recertify(s *Standing) (shown, error) {
-	byCertificate := s.Identity.Method == authn.MethodClientCertificate
+// recertify judges the client certificate of an open connection under a policy. It
+// binds a connection where the listener requires one, where it is what the caller
+// was admitted by, and where the rules of the policy look at it; another one is as
+// good as none. A CA that is missing is a fault and no reason to believe that
+// somebody lost a right.
+func (r *Rules) recertify(s *Standing, policy *Policy) (shown, error) {
 	asked := r.Clients[s.Listener]
-	if !asked.Required && !byCertificate {
+	needed := asked.Required || s.Identity.Method == authn.MethodClientCertificate
+	if !needed && !policy.readsCertificate() {
 		return shown{}, nil
 	}
 	found, err := r.certificate(s.Listener, s.Certificate)
-	if err != nil && s.Certificate != nil && !asked.Complete {
+	switch {
+	case err == nil:
+	case s.Certificate != nil && !asked.Complete:
 		return shown{certificate: s.Certificate, until: s.Certificate.Until(), binds: asked.Required}, nil
+	case !needed && policy.DryRun:
+		// Nobody but a policy that is being tried asks for it: that one may say
+		// what it would do about a caller without.
+		return shown{}, nil
 	}
 	return found, err
 }
 
 // expires is when an identity and the certificate beside it are no good any more;
-// zero for never.
-func (s *shown) expires(identity *authn.Identity) time.Time {
+// zero for never. read is true where rules look at the certificate.
+func (s *shown) expires(identity *authn.Identity, read bool) time.Time {
 	expires := identity.ExpiresAt
 	if identity.Method == authn.MethodClientCertificate && s.certificate != nil {
 		// Other CAs may have vouched for it since, for a longer or a shorter time.
 		expires = s.until
 	}
-	if s.binds && (expires.IsZero() || s.until.Before(expires)) {
+	if (s.binds || read && s.certificate != nil) && (expires.IsZero() || s.until.Before(expires)) {
 		expires = s.until
 	}
 	return expires

@@ -34,7 +34,7 @@ type Ruling struct {
 // rule returns the ruling on a caller with a certificate, as far as one counts,
 // whom the policy would refuse, nil for not.
 func (p *Policy) rule(certified *shown, identity *authn.Identity, refusal *outcome.Refusal) Ruling {
-	ends := p.ends(certified.expires(identity))
+	ends := p.ends(certified.expires(identity, p.readsCertificate()))
 	if !p.DryRun {
 		return Ruling{Judged: true, Ends: ends}
 	}

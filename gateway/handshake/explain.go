@@ -10,6 +10,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/policy"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 )
 
@@ -40,6 +41,8 @@ type Explanation struct {
 	// Route and Policy are nil as long as they are not found.
 	Route  *contract.Route
 	Policy *contract.Policy
+	// ClientCertificate is what rules see of the caller's; the zero value for none.
+	ClientCertificate policy.Certificate
 	// Refusal is nil where the caller would be let in.
 	Refusal *outcome.Refusal
 
@@ -72,7 +75,7 @@ func (d *Door) Explain(ctx context.Context, rules *Rules, c *Caller) *Explanatio
 	if err == nil {
 		v.Subprotocol = v.answered("")
 	}
-	e.Admission = v.Admission
+	e.Admission, e.ClientCertificate = v.Admission, described(v.shown.certificate)
 	return e
 }
 

@@ -45,17 +45,10 @@ func (r *Rules) Reconsider(s *Standing) (Ruling, error) {
 	if match, ok := r.revokedIdentity(s); ok {
 		return Ruling{}, outcome.Refuse(outcome.IdentityRevoked, "%s", match)
 	}
-	certified, err := r.recertify(s)
-	if err != nil {
+	route, policy, served := r.serving(s)
+	certified, err := r.recertify(s, &policy)
+	if err != nil || !served {
 		return Ruling{}, err
-	}
-	route, ok := r.Routes.Lookup(s.Host, s.Path)
-	if !ok || route.Fault != "" {
-		return Ruling{}, nil
-	}
-	policy, ok := r.Policies[route.Policy]
-	if !ok || policy.Fault != "" {
-		return Ruling{}, nil
 	}
 	err = policy.reconsider(s, route.Name, &certified)
 	refusal := policy.tolerated(err)
@@ -82,7 +75,7 @@ func (p *Policy) reconsider(s *Standing, route string, certified *shown) error {
 	if err := p.Authenticator.Reconsider(identity.Proof); err != nil {
 		return err
 	}
-	return p.authorizeAgain(s, p.Authenticator.As(identity), route)
+	return p.authorizeAgain(s, p.Authenticator.As(identity), route, certified)
 }
 
 // origins are the Origin headers of an admitted request, as toldOrigin has them.

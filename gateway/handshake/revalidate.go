@@ -78,14 +78,14 @@ func (r *Rules) Confirm(s *Standing, err error) (Ruling, error) {
 		return Ruling{}, err
 	}
 	// The server prolongs what it has said itself, and no certificate beside that.
-	certified := r.bound(s)
+	certified := r.bound(s, &policy)
 	return policy.rule(&certified, &s.Identity, refusal), nil
 }
 
 // bound is recertify where nobody is to be refused: whether a certificate is still
 // good is what reviews are for.
-func (r *Rules) bound(s *Standing) shown {
-	certified, err := r.recertify(s)
+func (r *Rules) bound(s *Standing, policy *Policy) shown {
+	certified, err := r.recertify(s, policy)
 	if err != nil && s.Certificate != nil {
 		return shown{certificate: s.Certificate, until: s.Certificate.Until(), binds: r.Clients[s.Listener].Required}
 	}

@@ -14,19 +14,24 @@ import (
 // Authorization is a compiled list of rules. It does not change and is safe for
 // concurrent use.
 type Authorization struct {
-	rules       []compiledRule
-	readsClaims bool
+	rules            []compiledRule
+	readsClaims      bool
+	readsCertificate bool
 }
 
 type compiledRule struct {
-	name        string
-	allow       bool
-	program     cel.Program
-	readsClaims bool
+	name             string
+	allow            bool
+	program          cel.Program
+	readsClaims      bool
+	readsCertificate bool
 }
 
 // ReadsClaims tells whether a decision may depend on Identity.Claims.
 func (a *Authorization) ReadsClaims() bool { return a.readsClaims }
+
+// ReadsCertificate tells whether a decision may depend on Input.Certificate.
+func (a *Authorization) ReadsCertificate() bool { return a.readsCertificate }
 
 // Decide asks the rules in order: the first one that is about the caller decides,
 // and who is in none is turned away. It returns nil for who is let in, else

@@ -28,10 +28,13 @@ const (
 // The sizes that the estimate reckons with.
 const (
 	// A token has at most 8 KiB in base64url, which leaves this for its claims.
-	largestClaim  = 6 << 10
-	largestPath   = 8 << 10
-	largestName   = 512
-	largestIPText = 45
+	largestClaim = 6 << 10
+	largestPath  = 8 << 10
+	largestName  = 512
+	// Distinguished names and URIs of certificates are at most this long, and there
+	// are fewer names.
+	largestCertificateName = 1 << 10
+	largestIPText          = 45
 )
 
 // affordable refuses what would be refused again and again while it runs.
@@ -58,6 +61,8 @@ func (sizes) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
 		limit = largestPath
 	case slices.Equal(path, []string{"request", "clientIP"}):
 		limit = largestIPText
+	case len(path) > 0 && path[0] == certificateVariable:
+		limit = largestCertificateName
 	case len(path) == 2 && !slices.Contains(path, "claims"):
 		limit = largestName
 	}
@@ -93,7 +98,7 @@ func (literalPatterns) Validate(_ *cel.Env, _ cel.ValidatorConfig, tree *ast.AST
 	}
 }
 
-// fieldsOnly wants identity and request to be read field by field: as a whole they
+// fieldsOnly wants the variables to be read field by field: as a whole they
 // can be compared with nothing.
 type fieldsOnly struct{}
 
@@ -110,7 +115,14 @@ func (fieldsOnly) Validate(_ *cel.Env, _ cel.ValidatorConfig, tree *ast.AST, iss
 }
 
 func isVariable(e ast.NavigableExpr) bool {
-	return e.Kind() == ast.IdentKind && (e.AsIdent() == "identity" || e.AsIdent() == "request")
+	return e.Kind() == ast.IdentKind && variables()[e.AsIdent()] != ""
+}
+
+// readsCertificate tells whether an expression looks at the certificate, if only
+// to see whether there is one.
+func readsCertificate(tree *cel.Ast) bool {
+	identifiers := ast.MatchDescendants(ast.NavigateAST(tree.NativeRep()), ast.KindMatcher(ast.IdentKind))
+	return slices.ContainsFunc(identifiers, func(e ast.NavigableExpr) bool { return e.AsIdent() == certificateVariable })
 }
 
 // readsClaims tells whether an expression looks at claims.

@@ -53,6 +53,7 @@ func NewEnvironment() (*Environment, error) {
 		ext.Network(),
 		cel.Variable("identity", cel.ObjectType(identityType)),
 		cel.Variable("request", cel.ObjectType(requestType)),
+		cel.Variable(certificateVariable, cel.ObjectType(certificateType)),
 		cel.ParserExpressionSizeLimit(MaxExpression),
 		cel.ParserRecursionLimit(maxNesting),
 		cel.ParserErrorRecoveryLimit(maxRecoveries),
@@ -110,6 +111,7 @@ func (e *Environment) Compile(rules []Rule) (*Authorization, []Problem) {
 		}
 		authorization.rules = append(authorization.rules, *compiled)
 		authorization.readsClaims = authorization.readsClaims || compiled.readsClaims
+		authorization.readsCertificate = authorization.readsCertificate || compiled.readsCertificate
 	}
 	if len(problems) > 0 {
 		return nil, problems
@@ -140,7 +142,10 @@ func (e *Environment) compile(rule Rule) (*compiledRule, *Problem) {
 	if err != nil {
 		return nil, &Problem{Message: fmt.Sprintf("the expression cannot be planned: %v", err)}
 	}
-	return &compiledRule{name: rule.Name, allow: rule.Allow, program: program, readsClaims: readsClaims(tree)}, nil
+	return &compiledRule{
+		name: rule.Name, allow: rule.Allow, program: program,
+		readsClaims: readsClaims(tree), readsCertificate: readsCertificate(tree),
+	}, nil
 }
 
 // firstOf is the first issue: those behind it are in general its consequences.

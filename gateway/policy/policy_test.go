@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -186,7 +187,7 @@ func TestRulesThatCannotBeUsedSayWhy(t *testing.T) {
 	for expression, want := range map[string]string{
 		"":                                                 "the expression is empty",
 		" \n":                                              "the expression is empty",
-		"identity.subjct == 'ann'":                         "line 1, column 9: undefined field 'subjct'; known are identity.claims, ",
+		"identity.subjct == 'ann'":                         "line 1, column 9: undefined field 'subjct'; known are certificate.dnsNames, ",
 		"true &&\n identty.subject == 'a'":                 "line 2, column 2: undeclared reference to 'identty'; known are ",
 		"identity.claims.admin":                            "the expression is of type dyn and must be bool",
 		"identity.subject":                                 "the expression is of type string and must be bool",
@@ -222,6 +223,29 @@ func TestRulesThatCannotBeUsedSayWhy(t *testing.T) {
 	_, problems := e.Compile([]policy.Rule{deny("1"), allow("true"), deny("2")})
 	if len(problems) != 2 || problems[0].Index != 0 || problems[1].Index != 2 {
 		t.Errorf("two wrong rules: %v", problems)
+	}
+}
+
+// Whoever writes rules has the page and nothing else.
+func TestEveryVariableIsOnThePage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, problems := environment(t).Compile([]policy.Rule{allow("identity.nothing == 'x'")})
+	if len(problems) != 1 {
+		t.Fatalf("%v", problems)
+	}
+	_, known, _ := strings.Cut(problems[0].Message, "known are ")
+	names := strings.Split(known, ", ")
+	if len(names) < 20 {
+		t.Fatalf("found %d variables in %q: the search is broken", len(names), problems[0].Message)
+	}
+	for _, name := range names {
+		if !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("docs/api.md does not have %s", name)
+		}
 	}
 }
 

@@ -41,8 +41,9 @@ type Request struct {
 
 // Input is what rules look at.
 type Input struct {
-	Identity Identity
-	Request  Request
+	Identity    Identity
+	Request     Request
+	Certificate Certificate
 }
 
 // ResolveName and Parent make Input what cel-go calls an activation.
@@ -52,6 +53,8 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		return &in.Identity, true
 	case "request":
 		return &in.Request, true
+	case certificateVariable:
+		return &in.Certificate, true
 	}
 	return nil, false
 }
@@ -62,9 +65,17 @@ func (in *Input) Parent() cel.Activation { return nil }
 // Names of the types. The slash keeps an expression from naming them, so that
 // it cannot make a value of them.
 const (
-	identityType = "wsgateway.dev/Identity"
-	requestType  = "wsgateway.dev/Request"
+	identityType    = "wsgateway.dev/Identity"
+	requestType     = "wsgateway.dev/Request"
+	certificateType = "wsgateway.dev/Certificate"
 )
+
+const certificateVariable = "certificate"
+
+// variables are the types of the variables, by name.
+func variables() map[string]string {
+	return map[string]string{"identity": identityType, "request": requestType, certificateVariable: certificateType}
+}
 
 // fields of the types, by name. A function, so that nobody can change it.
 func fields(typeName string) map[string]*types.FieldType {
@@ -94,6 +105,8 @@ func fields(typeName string) map[string]*types.FieldType {
 				return r.ClientIP.Unmap().WithZone(""), true // networks have no zones
 			}),
 		}
+	case certificateType:
+		return certificateFields()
 	}
 	return nil
 }
@@ -101,7 +114,7 @@ func fields(typeName string) map[string]*types.FieldType {
 // vocabulary names all fields, for whoever has misspelt one.
 func vocabulary() string {
 	var names []string
-	for variable, typeName := range map[string]string{"identity": identityType, "request": requestType} {
+	for variable, typeName := range variables() {
 		for name := range fields(typeName) {
 			names = append(names, variable+"."+name)
 		}

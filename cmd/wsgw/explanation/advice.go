@@ -23,7 +23,7 @@ func (w *writer) next(refusal *outcome.Refusal) string {
 	case outcome.AddressNotAllowed:
 		return "connect from another network, or change " + w.policyField() + ".clientCIDRs"
 	case outcome.AccessDenied:
-		return w.policyField() + ".authorization asks its rules in order: change the one that is named, or add one that allows this caller; where a claim may be missing, ask with has() first"
+		return w.policyField() + ".authorization asks its rules in order: change the one that is named, or add one that allows this caller; where a claim may be missing, ask with has() first, and for certificate.presented where the client may show no certificate"
 	case outcome.NoCredential:
 		return "show a credential where the policy looks for it: " + w.everyPlace()
 	case outcome.BadCredential:

@@ -29,6 +29,7 @@ func (r *Report) Text(to io.Writer) error {
 	var p page
 	p.line("%s from %s", r.URL, r.Client)
 	p.list("sent", r.Sent)
+	p.list("shown in TLS, as rules read it", r.Certificate.lines())
 	p.line("")
 	for _, step := range r.Steps {
 		p.line("%-9s  %-12s  %s", step.Result, step.Name, step.Text)

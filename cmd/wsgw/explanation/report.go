@@ -50,6 +50,9 @@ type Report struct {
 	Sent  []string `json:"sent,omitempty"`
 	Steps []Step   `json:"steps"`
 
+	// Certificate is what rules see of the one that is shown in TLS.
+	Certificate *Certificate `json:"certificate,omitempty"`
+
 	Identity *Identity `json:"identity,omitempty"`
 	Backend  *Backend  `json:"backend,omitempty"`
 	// Limits apply too, and depend on who else is connected.
@@ -143,6 +146,7 @@ func (w *writer) found() {
 		w.report.Route, w.report.Policy = w.decision.Route.Name, w.decision.Route.Policy
 	}
 	w.report.Sent = redactedHead(w.question.Head, w.subprotocols())
+	w.report.Certificate = presented(&w.decision.ClientCertificate)
 }
 
 // subprotocols are those that the route names.

@@ -21,10 +21,12 @@ type AuthorizationRuleApplyConfiguration struct {
 	Action *apiv1alpha1.RuleAction `json:"action,omitempty"`
 	// when is an expression of the Common Expression Language (CEL) that is true
 	// for the callers whom the rule matches. It reads the variables identity
-	// (policy, method, issuer, subject, keyID, claims) and request (host, path,
-	// origin, listener, route, clientIP). Where it cannot be evaluated, because a
+	// (policy, method, issuer, subject, keyID, claims), request (host, path,
+	// origin, listener, route, clientIP) and certificate, which is what the client
+	// showed in TLS (presented, subject, issuer, serial, fingerprint, notBefore,
+	// notAfter, uris, dnsNames, emails). Where it cannot be evaluated, because a
 	// claim is missing for example, an Allow rule does not match and a Deny rule
-	// does: ask for a claim with has() first.
+	// does: ask for a claim with has() first, and for certificate.presented.
 	When *string `json:"when,omitempty"`
 }
 
