@@ -104,7 +104,7 @@ type WebSocketRevocationSpec struct {
 	CertificateSerials []RevokedCertificateSerial `json:"certificateSerials,omitempty"`
 
 	// clientCIDRs are networks that clients come from, such as 203.0.113.0/24 or
-	// 2001:db8::/32. A prefix of length 0 is refused.
+	// 2001:db8::/32, no wider than /8 (IPv4) or /16 (IPv6).
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -115,7 +115,7 @@ type WebSocketRevocationSpec struct {
 // ClientCIDR is a network that clients come from.
 //
 // +kubebuilder:validation:MaxLength=43
-// +kubebuilder:validation:XValidation:rule="isCIDR(self) && cidr(self).prefixLength() > 0",message="clientCIDRs must be networks such as 203.0.113.0/24 or 2001:db8::/32, with a prefix longer than 0: a /0 would lock everybody out"
+// +kubebuilder:validation:XValidation:rule="isCIDR(self) && cidr(self).prefixLength() >= (cidr(self).ip().family() == 4 ? 8 : 16)",message="clientCIDRs must be networks such as 203.0.113.0/24 or 2001:db8::/32, no wider than /8 (IPv4) or /16 (IPv6): a revocation is for somebody, a few wide networks are everybody"
 type ClientCIDR string
 
 // GatewayReference names a WebSocketGateway in the namespace of whoever refers.

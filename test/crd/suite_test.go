@@ -111,6 +111,19 @@ func want(t *testing.T, name string, manifest []byte) string {
 func messages(t *testing.T) []string {
 	t.Helper()
 	var list []string
+	for _, definition := range definitions(t) {
+		for i := range definition.Spec.Versions {
+			list = collect(definition.Spec.Versions[i].Schema.OpenAPIV3Schema, list)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// definitions are the CRDs.
+func definitions(t *testing.T) []apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	var list []apiextensionsv1.CustomResourceDefinition
 	for _, source := range []func() ([]byte, error){crd.Gateway, crd.Revocation} {
 		data, err := source()
 		if err != nil {
@@ -120,12 +133,9 @@ func messages(t *testing.T) []string {
 		if err := yaml.UnmarshalStrict(data, &definition); err != nil {
 			t.Fatal(err)
 		}
-		for i := range definition.Spec.Versions {
-			list = collect(definition.Spec.Versions[i].Schema.OpenAPIV3Schema, list)
-		}
+		list = append(list, definition)
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	return list
 }
 
 func collect(schema *apiextensionsv1.JSONSchemaProps, list []string) []string {

@@ -37,7 +37,7 @@ type WebSocketRevocationSpecApplyConfiguration struct {
 	// certificateSerials are single client certificates by their serial numbers.
 	CertificateSerials []RevokedCertificateSerialApplyConfiguration `json:"certificateSerials,omitempty"`
 	// clientCIDRs are networks that clients come from, such as 203.0.113.0/24 or
-	// 2001:db8::/32. A prefix of length 0 is refused.
+	// 2001:db8::/32, no wider than /8 (IPv4) or /16 (IPv6).
 	ClientCIDRs []apiv1alpha1.ClientCIDR `json:"clientCIDRs,omitempty"`
 }
 
