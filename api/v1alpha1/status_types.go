@@ -60,7 +60,8 @@ type WebSocketGatewayStatus struct {
 	// +optional
 	Limits *EffectiveLimits `json:"limits,omitempty"`
 
-	// warnings are things that work and that one should know about.
+	// warnings are things that work and that one should know about. Of more than
+	// 16 the last one says how many are left out.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16

@@ -36,12 +36,12 @@ func readCertificates(file string) ([]*x509.Certificate, error) {
 		}
 		one, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("--client-cert %s: certificate %d cannot be read: %w", file, len(found)+1, err)
+			return nil, fmt.Errorf("--client-cert %s: certificate %d cannot be read: %w: export it again", file, len(found)+1, err)
 		}
 		found = append(found, one)
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("--client-cert %s: holds no certificate in PEM", file)
+		return nil, fmt.Errorf("--client-cert %s: holds no certificate in PEM: give a file with BEGIN CERTIFICATE in it, or make one of DER by `openssl x509 -inform der`", file)
 	}
 	return found, nil
 }

@@ -405,7 +405,7 @@ func TestWrongInputs(t *testing.T) {
 		"a backend without a name":   {[]string{"run", "-f", sample, "--backend", "=127.0.0.1:80"}, 2, "SERVICE[:PORT]=HOST:PORT"},
 		"an admin port alone":        {[]string{"run", "-f", sample, "--admin", "9000"}, 2, "HOST:PORT"},
 		"a file that is not there":   {[]string{"run", "-f", filepath.Join(folder, "none.yaml")}, 1, "none.yaml"},
-		"a folder without manifests": {[]string{"run", "-f", t.TempDir()}, 1, "no .yaml"},
+		"a folder without manifests": {[]string{"run", "-f", t.TempDir()}, 1, "name the folder that holds them"},
 		"no gateway":                 {[]string{"run", "-f", filepath.Join(sample, "jwks.yaml")}, 1, "0 WebSocketGateways"},
 		"two gateways":               {[]string{"run", "-f", file("two.yaml", two)}, 1, "2 WebSocketGateways"},
 		"a field that is not known":  {[]string{"run", "-f", file("field.yaml", invalid(40))}, 1, "spec.routes[0].authorisation: there is no such field"},

@@ -25,13 +25,23 @@ func checkCABundle(bundle string) (string, error) {
 			return finishBundle(normal.String(), bundle, count)
 		}
 		if block.Type != "CERTIFICATE" {
-			return "", fmt.Errorf("block %d is of type %q: only CERTIFICATE blocks belong here", count, block.Type)
+			return "", notACertificate(count, block.Type)
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			return "", fmt.Errorf("block %d is no certificate: %w", count, err)
+			// What crypto/x509 says may quote names of the certificate.
+			return "", fmt.Errorf("block %d is no certificate that can be read", count)
 		}
 		normal.Write(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}))
 	}
+}
+
+// notACertificate never quotes the type: it is free text of any length, and this
+// becomes a message in the status.
+func notACertificate(count int, kind string) error {
+	if strings.HasSuffix(kind, "PRIVATE KEY") {
+		return fmt.Errorf("block %d is a private key, which everybody can read who may read ConfigMaps: replace the key, and put only CERTIFICATE blocks here", count)
+	}
+	return fmt.Errorf("block %d is no certificate: only CERTIFICATE blocks belong here", count)
 }
 
 func finishBundle(normal, bundle string, count int) (string, error) {

@@ -248,7 +248,7 @@ func TestNoContentOfACABundleIsInAMessage(t *testing.T) {
 		return "-----BEGIN " + kind + "-----\n" + content + "\n-----END " + kind + "-----\n"
 	}
 	for _, text := range []string{
-		private, block("PRIVATE KEY", private), block("CERTIFICATE", private), block("CERTIFICATE", private+"!"), "-----BEGIN CERTIFICATE-----\n" + private,
+		private, block("PRIVATE KEY", private), block("X PRIVATE KEY "+private, private), block(private, private), block("CERTIFICATE", private), block("CERTIFICATE", private+"!"), "-----BEGIN CERTIFICATE-----\n" + private,
 	} {
 		gw, refs := load(t, "testdata/key-set-uri-with-ca")
 		refs.ConfigMaps["ca"]["ca.crt"] = text

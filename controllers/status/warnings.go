@@ -29,7 +29,17 @@ func (p *pass) warnings() []string {
 	found = append(found, p.keySets()...)
 	found = append(found, p.authorizers()...)
 	found = append(found, p.clientCAs()...)
-	return found[:min(len(found), maxItems)]
+	return capped(found)
+}
+
+// capped says of what has no room how much it is: a list that just ends looks
+// complete.
+func capped(warnings []string) []string {
+	if len(warnings) <= maxItems {
+		return warnings
+	}
+	const shown = maxItems - 1
+	return append(warnings[:shown:shown], fmt.Sprintf("and %d more, which have room here when some of these are gone.", len(warnings)-shown))
 }
 
 // dryRuns protect nothing, which must not be forgotten. They come early: the list

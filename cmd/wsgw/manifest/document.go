@@ -89,7 +89,7 @@ func folder(name string) ([]string, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("read manifests: no .yaml, .yml or .json file in %s", name)
+		return nil, fmt.Errorf("read manifests: no .yaml, .yml or .json file in %s: name the folder that holds them, those below it are not searched", name)
 	}
 	return files, nil
 }

@@ -38,7 +38,8 @@ type WebSocketGatewayStatusApplyConfiguration struct {
 	// limits are the effective limits, defaults included. maxConnections is the
 	// smallest that a ready pod reports.
 	Limits *EffectiveLimitsApplyConfiguration `json:"limits,omitempty"`
-	// warnings are things that work and that one should know about.
+	// warnings are things that work and that one should know about. Of more than
+	// 16 the last one says how many are left out.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
