@@ -300,6 +300,9 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 		s.accounts.settle(one, s.metrics)
 		s.revalidations.forget(one)
 		s.metrics.Closed(c.Route, closure.Reason, s.options.Now().Sub(c.OpenedAt))
+		if closure.Violation() {
+			s.audit.Violated(c, closure)
+		}
 		s.audit.Closed(c, one.Traffic(), closure)
 	}()
 	s.register(a)

@@ -17,6 +17,9 @@ import (
 type lockout struct {
 	list   *revocation.List
 	digest string
+	parts  parts
+	// names by the ID.
+	names map[string]string
 }
 
 // lockouts count the connections that were told to end, by revocation. The zero
@@ -24,6 +27,8 @@ type lockout struct {
 type lockouts struct {
 	mu    sync.Mutex
 	ended map[string]int64
+	// told is how many of them the audit log knows of.
+	told map[string]int64
 }
 
 // count adds a connection; one that was not ended by a revocation is left out.
@@ -43,7 +48,23 @@ func (l *lockouts) count(revocation string) {
 func (l *lockouts) keep(revocations []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	maps.DeleteFunc(l.ended, func(id string, _ int64) bool { return !slices.Contains(revocations, id) })
+	gone := func(id string, _ int64) bool { return !slices.Contains(revocations, id) }
+	maps.DeleteFunc(l.ended, gone)
+	maps.DeleteFunc(l.told, gone)
+}
+
+// news is how many connections a revocation has ended since the last time that
+// somebody asked; false when there is nothing to tell.
+func (l *lockouts) news(revocation string) (ended int64, is bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	told, known := l.told[revocation]
+	if l.told == nil {
+		l.told = map[string]int64{}
+	}
+	l.told[revocation] = l.ended[revocation]
+	ended = l.ended[revocation] - told
+	return ended, !known || ended > 0
 }
 
 func (l *lockouts) counts() map[string]int64 {
@@ -60,7 +81,13 @@ func (s *server) loadRevocations(tree *filewatch.Tree) {
 		if err != nil {
 			return err
 		}
-		s.lockout = lockout{list: revocation.New(parsed, s.options.Now), digest: contract.Digest(data)}
+		names := map[string]string{}
+		for i := range parsed.Revocations {
+			names[parsed.Revocations[i].ID()] = parsed.Revocations[i].Name
+		}
+		s.lockout = lockout{
+			list: revocation.New(parsed, s.options.Now), digest: contract.Digest(data), parts: partsOfRevocations(&parsed), names: names,
+		}
 		return nil
 	})
 }
@@ -79,11 +106,19 @@ func (s *server) lockOut(next *snapshot) {
 }
 
 // lockedOut notes that the connections that a snapshot's revocations match were
-// told to end, which is when these revocations are in force.
+// told to end, which is when these revocations are in force, and records what each
+// has done since it was last recorded.
 func (s *server) lockedOut(snapshot *snapshot) {
 	made := snapshot.lockout
-	if made.digest == "" || !s.files.enforceDigest(contract.RevocationsFile, made.digest) {
+	if made.digest == "" {
 		return
 	}
-	s.tellInForce(contract.RevocationsFile, made.digest)
+	if s.files.enforceDigest(contract.RevocationsFile, made.digest) {
+		s.tellInForce(contract.RevocationsFile, made.digest, made.parts)
+	}
+	for _, id := range made.list.IDs() {
+		if ended, is := s.lockouts.news(id); is {
+			s.audit.Revoked(made.names[id], ended)
+		}
+	}
 }

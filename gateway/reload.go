@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/filewatch"
@@ -37,7 +38,7 @@ func (s *server) reload(ctx context.Context) {
 	}
 	s.bind(ctx)
 	if replaced {
-		s.inForce(contract.ConfigFile)
+		s.inForce(contract.ConfigFile, partsOfConfig(config))
 	}
 	s.announce()
 }
@@ -73,7 +74,7 @@ func (s *server) loadEndpoints(tree *filewatch.Tree) {
 	}) {
 		s.pool.SetEndpoints(parsed)
 		s.authorizers.SetEndpoints(parsed)
-		s.inForce(contract.EndpointsFile)
+		s.inForce(contract.EndpointsFile, partsOfEndpoints(&parsed))
 	}
 }
 
@@ -84,16 +85,22 @@ func (s *server) load(tree *filewatch.Tree, name string, parse func([]byte) erro
 	if judged == refused {
 		s.metrics.FileFailed(name)
 		s.options.Logger.Error("file cannot be used, the last good one stays in force", "file", name, "error", err)
+		change := &audit.Change{File: name, Refused: err.Error()}
+		if exists {
+			change.Digest = contract.Digest(data)
+		}
+		s.audit.Applied(change)
 	}
 	return judged == accepted
 }
 
 // inForce says that a file that was accepted is what counts from now on. Nobody
 // must hear of it earlier: they would rely on rules that are not applied yet.
-func (s *server) inForce(name string) { s.tellInForce(name, s.files.enforce(name)) }
+func (s *server) inForce(name string, parts parts) { s.tellInForce(name, s.files.enforce(name), parts) }
 
-func (s *server) tellInForce(name, digest string) {
+func (s *server) tellInForce(name, digest string, parts parts) {
 	s.metrics.FileInForce(name, s.options.Now())
+	s.audit.Applied(s.changes.tell(name, digest, parts))
 	s.options.Logger.Info("file is in force", "file", name, "digest", digest)
 }
 
@@ -154,6 +161,7 @@ func (s *server) measure(previous, next *snapshot) {
 		switch {
 		case served != nil && (before == nil || served.Report.SHA256 != before.Report.SHA256):
 			s.metrics.CertificateServed(name, served.Report.SerialNumber, served.Report.NotAfter)
+			s.audit.Rotated(rotation(name, before, served))
 		case served == before && next.newFault(name, previous):
 			s.metrics.CertificateFailed(name)
 		}

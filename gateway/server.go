@@ -61,6 +61,7 @@ type server struct {
 	// current is nil until the first configuration is in force.
 	current atomic.Pointer[snapshot]
 	files   *fileStates
+	changes changes
 	// lockout is what revocations.json says. Only reload uses it.
 	lockout lockout
 	// lastTree is what the snapshot in force was built from. Only reload, which

@@ -89,6 +89,25 @@ func exampleConnection() *audit.Connection {
 	}
 }
 
+func exampleViolation() *outcome.Closure {
+	return outcome.Close(outcome.MessageTooBig, outcome.ByClient, "more than 65536 bytes")
+}
+
+func exampleChange() *audit.Change {
+	return &audit.Change{
+		File: "config.json", Digest: "sha256:b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c",
+		Parts: 12, Added: 1, Changed: 2,
+	}
+}
+
+func exampleRotation() *audit.Rotation {
+	return &audit.Rotation{
+		Listener: "public", Serial: "7f3a", PreviousSerial: "1c9e",
+		SHA256:    "7d865e959b2466918c9863afca942d0fb89d7c9ac0c99bafc3749504ded97730",
+		NotBefore: noon.Add(-time.Hour), NotAfter: noon.Add(90 * 24 * time.Hour),
+	}
+}
+
 func exampleAttempt() *audit.Attempt {
 	return &audit.Attempt{
 		Listener: "public", Route: "chat", Policy: "users", ClientAddress: "198.51.100.20:41000",
@@ -105,11 +124,16 @@ func story(t *testing.T) []string {
 	log.Opened(c)
 	now.Set(noon.Add(5 * time.Minute))
 	log.Progress(c, audit.Traffic{MessagesFromClient: 12, MessagesToClient: 340, BytesFromClient: 1530, BytesToClient: 88012})
+	now.Set(noon.Add(9*time.Minute + 30*time.Second))
+	log.Violated(c, exampleViolation())
 	now.Set(noon.Add(9*time.Minute + 30*time.Second + 250*time.Millisecond))
 	log.Closed(c, audit.Traffic{MessagesFromClient: 20, MessagesToClient: 611, BytesFromClient: 2466, BytesToClient: 151890},
-		outcome.Close(outcome.DrainingClosure, outcome.ByGateway, ""))
+		exampleViolation())
 	now.Set(noon.Add(9*time.Minute + 31*time.Second))
 	log.Denied(exampleAttempt(), outcome.Refuse(outcome.BadCredential, "token expired"))
+	log.Revoked("stolen-laptop", 3)
+	log.Applied(exampleChange())
+	log.Rotated(exampleRotation())
 	synctest.Wait()
 
 	// A sink that fails for 17 records.
@@ -171,8 +195,13 @@ func everything(t *testing.T) []string {
 	for _, c := range []*audit.Connection{long, odd} {
 		log.Opened(c)
 		log.Progress(c, audit.Traffic{})
+		log.Violated(c, exampleViolation())
 		log.Closed(c, audit.Traffic{}, outcome.Close(outcome.RelayFailed, outcome.ByGateway, "why"))
 	}
+	log.Revoked("stolen-laptop", 3)
+	log.Applied(exampleChange())
+	log.Applied(&audit.Change{File: "config.json", Digest: exampleChange().Digest, Refused: strings.Repeat("why ", 100)})
+	log.Rotated(exampleRotation())
 	for _, client := range []string{"192.0.2.7:1", "[2001:db8::1]:1", "pipe"} {
 		attempt.ClientAddress, attempt.PeerAddress = client, client
 		for range 20 {
@@ -202,6 +231,10 @@ func beginnings(t *testing.T) []string {
 			log.Closed(exampleConnection(), audit.Traffic{}, outcome.Closed(outcome.ByClient, outcome.CodeNormal))
 		},
 		func(_ *sink, log *audit.Log) { log.Denied(exampleAttempt(), outcome.Refuse(outcome.NoRoute, "")) },
+		func(_ *sink, log *audit.Log) { log.Violated(exampleConnection(), exampleViolation()) },
+		func(_ *sink, log *audit.Log) { log.Revoked("stolen-laptop", 3) },
+		func(_ *sink, log *audit.Log) { log.Applied(exampleChange()) },
+		func(_ *sink, log *audit.Log) { log.Rotated(exampleRotation()) },
 		func(out *sink, log *audit.Log) {
 			out.Fail(1)
 			log.Opened(exampleConnection())
@@ -303,6 +336,10 @@ func TestFieldsThatAreAlwaysThere(t *testing.T) {
 		log.Progress(&audit.Connection{}, audit.Traffic{})
 		log.Closed(&audit.Connection{}, audit.Traffic{}, &outcome.Closure{})
 		log.Denied(&audit.Attempt{}, outcome.Refuse(outcome.ClientGone, ""))
+		log.Violated(&audit.Connection{}, exampleViolation())
+		log.Revoked("r", 0)
+		log.Applied(&audit.Change{File: "config.json", Refused: "why"})
+		log.Rotated(&audit.Rotation{Serial: "1", SHA256: "0", NotBefore: noon, NotAfter: noon})
 		synctest.Wait()
 		out.Fail(1)
 		log.Opened(&audit.Connection{})
@@ -314,6 +351,10 @@ func TestFieldsThatAreAlwaysThere(t *testing.T) {
 			// One of these is in every line.
 			maps.DeleteFunc(record, func(field string, _ any) bool { return strings.HasPrefix(field, "wsgateway.chain.") })
 			delete(record, "wsgateway.checkpoint.final")
+			// What these have must have something in it.
+			if event == "violation" || event == "config.applied" {
+				delete(record, "message")
+			}
 			got := slices.Sorted(maps.Keys(record))
 			slices.Sort(always[event])
 			if diff := cmp.Diff(always[event], got); diff != "" {

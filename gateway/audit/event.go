@@ -20,15 +20,21 @@ type Event string
 const (
 	EventOpened     Event = "opened"
 	EventProgress   Event = "progress"
+	EventViolation  Event = "violation"
 	EventClosed     Event = "closed"
 	EventDenied     Event = "denied"
+	EventRevoked    Event = "revoked"
+	EventApplied    Event = "config.applied"
+	EventRotated    Event = "certificate.rotated"
 	EventGap        Event = "gap"
 	EventCheckpoint Event = "checkpoint"
 )
 
 // Events returns all of them, in the order of the documentation.
 func Events() []Event {
-	return []Event{EventOpened, EventProgress, EventClosed, EventDenied, EventGap, EventCheckpoint}
+	return []Event{
+		EventOpened, EventProgress, EventViolation, EventClosed, EventDenied, EventRevoked, EventApplied, EventRotated, EventGap, EventCheckpoint,
+	}
 }
 
 // classes are how the Elastic Common Schema sorts an event: event.category,
@@ -43,6 +49,15 @@ func (e Event) classes() string {
 		return `,"event.category":["network"],"event.type":["connection","end"]`
 	case EventDenied:
 		return `,"event.category":["network"],"event.type":["connection","denied"],"event.outcome":"failure"`
+	case EventViolation:
+		return `,"event.category":["network"],"event.type":["connection","protocol"],"event.outcome":"failure"`
+	case EventRevoked:
+		return `,"event.category":["session"],"event.type":["end"],"event.outcome":"success"`
+	case EventApplied:
+		// Its outcome may be either.
+		return `,"event.category":["configuration"],"event.type":["change"]`
+	case EventRotated:
+		return `,"event.category":["configuration"],"event.type":["change"],"event.outcome":"success"`
 	case EventGap, EventCheckpoint:
 		// They are about the log itself, for which there is no category.
 	}

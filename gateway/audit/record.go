@@ -93,6 +93,25 @@ type Record struct {
 	Count      uint64            `json:"wsgateway.count"`
 	Lost       uint64            `json:"wsgateway.lost"`
 
+	// File, Digest and the counts are of config.applied.
+	File    string `json:"file.name"`
+	Digest  string `json:"file.hash.sha256"`
+	Parts   int    `json:"wsgateway.config.parts"`
+	Added   int    `json:"wsgateway.config.added"`
+	Removed int    `json:"wsgateway.config.removed"`
+	Changed int    `json:"wsgateway.config.changed"`
+
+	// These are of certificate.rotated.
+	ServedSerial   string    `json:"tls.server.x509.serial_number"`
+	ServedSHA256   string    `json:"tls.server.hash.sha256"`
+	NotBefore      time.Time `json:"tls.server.not_before"`
+	NotAfter       time.Time `json:"tls.server.not_after"`
+	PreviousSerial string    `json:"wsgateway.certificate.previous_serial_number"`
+
+	// Revocation and how many connections it ended are of revoked.
+	Revocation  string `json:"wsgateway.revocation.name"`
+	Connections int    `json:"wsgateway.revocation.connections"`
+
 	CheckpointOpened uint64 `json:"wsgateway.checkpoint.opened"`
 	CheckpointClosed uint64 `json:"wsgateway.checkpoint.closed"`
 	CheckpointDenied uint64 `json:"wsgateway.checkpoint.denied"`

@@ -121,6 +121,16 @@ func closeCode(reason Reason) (int, bool) {
 	}
 }
 
+// Violation tells whether a peer broke a rule of the relay, for which it ends.
+func (c *Closure) Violation() bool {
+	switch c.Reason {
+	case MessageTooBig, ProtocolError, InvalidUTF8:
+		return c.Initiator != ByGateway
+	default:
+		return false
+	}
+}
+
 // Closures lists every reason for a closure.
 func Closures() []Reason {
 	return []Reason{

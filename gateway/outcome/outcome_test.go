@@ -210,3 +210,18 @@ func TestAFaultIsOursWhereTheAnswerSaysSo(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatBreaksARule(t *testing.T) {
+	t.Parallel()
+	broken := map[outcome.Reason]bool{outcome.MessageTooBig: true, outcome.ProtocolError: true, outcome.InvalidUTF8: true}
+	for _, reason := range outcome.Closures() {
+		for _, by := range []outcome.Initiator{outcome.ByClient, outcome.ByUpstream} {
+			if got := outcome.Close(reason, by, "").Violation(); got != broken[reason] {
+				t.Errorf("%s by the %s: %v, want %v", reason, by, got, broken[reason])
+			}
+		}
+		if outcome.Close(reason, outcome.ByGateway, "").Violation() {
+			t.Errorf("%s: the gateway breaks no rule of its own", reason)
+		}
+	}
+}

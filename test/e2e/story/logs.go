@@ -142,7 +142,7 @@ func newLedger(found []*audit.Record) ledger {
 			sums.denied++
 		case audit.EventGap:
 			sums.gaps++
-		case audit.EventProgress, audit.EventCheckpoint:
+		case audit.EventProgress, audit.EventViolation, audit.EventRevoked, audit.EventApplied, audit.EventRotated, audit.EventCheckpoint:
 		}
 	}
 	return sums
