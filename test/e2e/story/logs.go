@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit/verify"
 )
 
 // podLogs follows the logs of some pods from the beginning of the story, so that
@@ -174,6 +175,25 @@ func (s ledger) complete(admitted int64) error {
 	return errors.Join(problems...)
 }
 
+// unbroken fails where the records of a pod do not follow each other as they were
+// written. The story may have come in the middle of a pod's life, and leave it so.
+func unbroken(lines []string) error {
+	verifier := verify.New(verify.Options{Partial: true})
+	if err := verifier.Read("the pods' logs", strings.NewReader(strings.Join(lines, "\n")+"\n")); err != nil {
+		return err
+	}
+	report := verifier.Report()
+	if len(report.Streams) == 0 {
+		return errors.New("there is no audit record to verify")
+	}
+	if len(report.Findings) > 0 {
+		first := report.Findings[0]
+		return fmt.Errorf("%d findings in the audit log, the first: %s of boot %s, sequence %d: %s",
+			len(report.Findings), first.Kind, first.Boot, first.Sequence, first.Message)
+	}
+	return nil
+}
+
 // auditIsComplete waits until the records of all admitted connections have
 // arrived, then searches all lines for credentials.
 func (w *World) auditIsComplete(ctx context.Context) (string, error) {
@@ -186,6 +206,9 @@ func (w *World) auditIsComplete(ctx context.Context) (string, error) {
 		return "", err
 	}
 	lines := w.logs.all()
+	if err := unbroken(lines); err != nil {
+		return "", err
+	}
 	for _, token := range w.tokens.all() {
 		// The signature alone would be enough for nobody, the whole for anybody.
 		signature := token[strings.LastIndexByte(token, '.')+1:]
