@@ -99,8 +99,8 @@ test-browser: ## Test with a real browser, Chromium without a window.
 	go test -tags e2e -count=1 -timeout=10m ./test/browser
 
 .PHONY: bench
-bench: ## Measure what a token adds to the cost of a connection; it has a bound.
-	@go test ./gateway -run='^$$' -bench=HandshakeWithToken -benchtime=1x -count=3
+bench: ## Measure what tokens and traces add to the cost of a connection; it has bounds.
+	@go test ./gateway -run='^$$' -bench='HandshakeWithToken|HandshakeTraced' -benchtime=1x -count=3
 
 .PHONY: e2e
 e2e: ## Test the whole on a real node with real cert-manager; needs root on Linux.

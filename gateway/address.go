@@ -72,3 +72,13 @@ func (v *visit) comesFrom(client netip.Addr, text string) {
 	}
 	v.attempt.ClientAddress, v.client = text, client
 }
+
+// addressOf is the IP address of an IP:PORT; the zero Addr, which is in no
+// network, when it is none.
+func addressOf(address string) netip.Addr {
+	parsed, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return parsed.Addr().Unmap()
+}

@@ -26,6 +26,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/tracing"
 )
 
 const (
@@ -58,6 +59,8 @@ type visit struct {
 	attempt audit.Attempt
 	// certificate that the caller showed in TLS.
 	certificate *clientcert.Certificate
+	// trace is the span of the handshake; nil while there is none.
+	trace *tracing.Handshake
 	// asks is true once the caller has sent a request.
 	asks bool
 	// admission is what leave gives back, nil before there is one and after it has
@@ -176,6 +179,7 @@ type admitted struct {
 	client   net.Conn
 	upstream *proxy.Upstream
 	limits   contract.EffectiveLimits
+	mark     *tracing.Mark
 }
 
 // converse reads the request, decides and answers.
@@ -191,9 +195,10 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 		v.refused(outcome.Refuse(outcome.ClientGone, "connection ended before our answer"))
 		return nil
 	}
-	v.metrics.Handshake(metrics.PhaseTotal, v.options.Now().Sub(v.begin))
+	one := session.New(v.describe(secure, admission))
+	v.established(secure, admission, one.Connection())
 	connection := &admitted{
-		session: session.New(v.describe(secure, admission)), rules: v.rules, ruling: admission.Ruling, leave: admission.Leave,
+		session: one, mark: v.trace.Mark(), rules: v.rules, ruling: admission.Ruling, leave: admission.Leave,
 		standing: handshake.Standing{
 			Host: admission.Host, Path: admission.Path, Origin: v.attempt.Origin,
 			Listener: v.attempt.Listener, ServerName: v.attempt.ServerName, Client: v.client, Identity: withoutClaims(admission.Identity), Claims: authn.KeepClaims(&admission.Identity),
@@ -215,6 +220,7 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hell
 	if err != nil {
 		return nil, nil, err
 	}
+	v.trace = v.tracer.Load().Begin(ctx, v.begin, request.Header)
 	if err := v.unveil(request.Header); err != nil {
 		return nil, nil, err
 	}
@@ -225,7 +231,7 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hell
 	caller := &handshake.Caller{
 		Request: request, Listener: hello.Listener, ServerName: hello.ServerName, ServedBy: v.servedBy, Client: v.client,
 		Paced: v.paced, Waits: v.waits,
-		Certificate: v.certificate,
+		Certificate: v.certificate, Trace: v.trace,
 	}
 	admission, err := v.decide(ctx, caller)
 	return admission, early, err
@@ -304,6 +310,7 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 			s.audit.Violated(c, closure)
 		}
 		s.audit.Closed(c, one.Traffic(), closure)
+		s.traceEnd(ctx, a.mark, one, closure)
 	}()
 	s.register(a)
 	closure = s.relay.Relay(ctx, a.client, a.upstream, one, a.limits)
@@ -330,6 +337,7 @@ func (s *server) register(a *admitted) {
 func (v *visit) refused(refusal *outcome.Refusal) {
 	v.metrics.Refused(v.attempt.Route, refusal)
 	v.audit.Denied(&v.attempt, refusal)
+	v.traceRefusal(refusal)
 }
 
 // answer writes within a time of its own.
@@ -376,16 +384,6 @@ func asRefusal(err error) *outcome.Refusal {
 		return refusal
 	}
 	return outcome.Refuse(outcome.InternalError, "%v", err)
-}
-
-// addressOf is the IP address of an IP:PORT; the zero Addr, which is in no
-// network, when it is none.
-func addressOf(address string) netip.Addr {
-	parsed, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return parsed.Addr().Unmap()
 }
 
 func withoutClaims(identity authn.Identity) authn.Identity {

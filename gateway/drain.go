@@ -74,6 +74,7 @@ func (s *server) close(ctx context.Context, end context.CancelFunc) error {
 	s.authorizers.Close()
 	limited, cancel := context.WithTimeout(kept, flushTimeout)
 	defer cancel()
+	defer s.closeTracers(limited)()
 	if err := s.audit.Close(limited); err != nil {
 		return errors.Join(fmt.Errorf("gateway: last audit records: %w", err))
 	}

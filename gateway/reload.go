@@ -74,6 +74,8 @@ func (s *server) loadEndpoints(tree *filewatch.Tree) {
 	}) {
 		s.pool.SetEndpoints(parsed)
 		s.authorizers.SetEndpoints(parsed)
+		s.endpoints = parsed
+		s.tracer.Load().Move(parsed)
 		s.inForce(contract.EndpointsFile, partsOfEndpoints(&parsed))
 	}
 }
@@ -136,6 +138,7 @@ func (s *server) swap(ctx context.Context, config contract.Config, tree *filewat
 	}
 	s.keySets.Keep(inForce...)
 	s.authorizers.Keep(authorizersOf(&config)...)
+	s.retrace(ctx, config.Tracing)
 	s.scheduleAll()
 	s.measure(previous, next)
 	s.tell(previous, next)

@@ -21,7 +21,11 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/tracing"
 )
+
+// unknownVersion is said of a gateway that was not told its release.
+const unknownVersion = "unknown"
 
 // server is the parts of one running gateway.
 type server struct {
@@ -57,11 +61,17 @@ type server struct {
 	// ruling is held while an open connection is judged and that comes into force,
 	// so that of two verdicts the one by newer rules is the last.
 	ruling sync.Mutex
+	// tracer is nil where nothing is traced; leaving are those that still send what
+	// they have.
+	tracer  atomic.Pointer[tracing.Tracer]
+	leaving sync.WaitGroup
 
 	// current is nil until the first configuration is in force.
 	current atomic.Pointer[snapshot]
 	files   *fileStates
 	changes changes
+	// endpoints are those in force. Only reload uses them.
+	endpoints contract.Endpoints
 	// lockout is what revocations.json says. Only reload uses it.
 	lockout lockout
 	// lastTree is what the snapshot in force was built from. Only reload, which
@@ -108,7 +118,7 @@ func newServer(o Options, own []netip.Addr) *server {
 		Now: o.Now, Logger: o.Logger, Fetched: s.metrics.KeySetFetched, Changed: s.review.want, Authorizers: s.authorizers,
 	})
 	s.metrics.Watch(metrics.Sources{Audit: s.auditStats, Endpoints: s.pool.Endpoints, MaxConnections: s.slots.Max})
-	s.metrics.Build(cmp.Or(o.Version, "unknown"))
+	s.metrics.Build(cmp.Or(o.Version, unknownVersion))
 	s.door = &handshake.Door{
 		Upstreams: s.pool, Draining: s.draining.Load, Seat: s.seat, Now: o.Now, Took: s.metrics.Handshake,
 		AuthenticateTimeout: handshake.DefaultAuthenticateTimeout, UpstreamTimeout: handshake.DefaultUpstreamTimeout,

@@ -95,6 +95,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.OnExpiryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Origins"):
 		return &apiv1alpha1.OriginsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OTLP"):
+		return &apiv1alpha1.OTLPApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OTLPServer"):
+		return &apiv1alpha1.OTLPServerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PathMatch"):
 		return &apiv1alpha1.PathMatchApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PodCounts"):
@@ -117,6 +121,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ServedCertificateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Service"):
 		return &apiv1alpha1.ServiceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ServiceReference"):
+		return &apiv1alpha1.ServiceReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Tracing"):
+		return &apiv1alpha1.TracingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebSocketGateway"):
 		return &apiv1alpha1.WebSocketGatewayApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebSocketGatewaySpec"):

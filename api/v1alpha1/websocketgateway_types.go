@@ -88,6 +88,10 @@ type WebSocketGatewaySpec struct {
 	// audit tunes the audit records.
 	// +optional
 	Audit *Audit `json:"audit,omitempty"`
+
+	// tracing sends spans to an OpenTelemetry collector. Absent means no traces.
+	// +optional
+	Tracing *Tracing `json:"tracing,omitempty"`
 }
 
 // Lifecycle says how connections end.

@@ -21,6 +21,8 @@ type Config struct {
 	Routes    []Route    `json:"routes,omitempty"`
 	Limits    *Limits    `json:"limits,omitempty"`
 	Audit     *Audit     `json:"audit,omitempty"`
+	// Tracing absent: nothing is traced.
+	Tracing *Tracing `json:"tracing,omitempty"`
 	// KeepAdmitted leaves connections open that the policies would not admit
 	// any more.
 	KeepAdmitted bool `json:"keepAdmitted,omitempty"`

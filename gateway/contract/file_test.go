@@ -90,6 +90,9 @@ func fullConfig() contract.Config {
 			PingInterval: new(contract.Duration(time.Minute)), PongTimeout: new(contract.Duration(90 * time.Second)),
 		},
 		Audit: &contract.Audit{ProgressInterval: new(contract.Duration(time.Minute))},
+		Tracing: &contract.Tracing{
+			OTLP: contract.OTLP{Backend: "otel-collector:4317"}, Ratio: new(0.25), ContinueClients: true,
+		},
 
 		KeepAdmitted: true,
 	}
@@ -197,6 +200,10 @@ func TestAConfigThatCannotBeReadFullyIsRefused(t *testing.T) {
 		"external without a Service":   strings.Replace(good, `{"anonymous":{}}`, `{"external":{"backend":"a:1"}}`, 1),
 		"external with a minute":       strings.Replace(good, `{"anonymous":{}}`, `{"external":{"backend":"a:1","service":"a","timeout":"1m"}}`, 1),
 		"external without any time":    strings.Replace(good, `{"anonymous":{}}`, `{"external":{"backend":"a:1","service":"a","timeout":"0s"}}`, 1),
+		"traces to nowhere":            strings.Replace(good, `"backend":"otel-collector:4317"`, `"backend":""`, 1),
+		"traces without a collector":   strings.Replace(good, `"otlp":{"backend":"otel-collector:4317"},`, ``, 1),
+		"traces of more than all":      strings.Replace(good, `"ratio":0.25`, `"ratio":1.5`, 1),
+		"traces of less than none":     strings.Replace(good, `"ratio":0.25`, `"ratio":-0.1`, 1),
 		"external asked all the time":  strings.Replace(good, `{"anonymous":{}}`, `{"external":{"backend":"a:1","service":"a","revalidateEvery":"1ms"}}`, 1),
 		"external asked backwards":     strings.Replace(good, `{"anonymous":{}}`, `{"external":{"backend":"a:1","service":"a","revalidateEvery":"-1h"}}`, 1),
 		"password file outside":        strings.Replace(good, `"key":"auth"`, `"key":"../auth"`, 1),

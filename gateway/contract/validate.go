@@ -33,7 +33,7 @@ func (c *Config) validate() error {
 		route := &c.Routes[i]
 		problems = append(problems, unique(routes, "route", route.Name), route.validate(policies))
 	}
-	return errors.Join(append(problems, c.Limits.validate(), c.Audit.validate())...)
+	return errors.Join(append(problems, c.Limits.validate(), c.Audit.validate(), c.Tracing.validate())...)
 }
 
 // validate refuses a rate of nothing: whoever wrote it meant something else than

@@ -21,6 +21,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/revocation"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/tracing"
 )
 
 // Time limits of the steps that wait for somebody else.
@@ -127,6 +128,8 @@ type Caller struct {
 	Paced, Waits func() error
 	// Certificate that the caller showed in TLS; nil for none.
 	Certificate *clientcert.Certificate
+	// Trace is the span of the handshake; nil for none.
+	Trace *tracing.Handshake
 }
 
 // Admission is a caller who is let in.
@@ -213,11 +216,16 @@ func (d *Door) connect(ctx context.Context, v *verdict, c *Caller) error {
 	ctx, cancel := context.WithTimeout(ctx, d.UpstreamTimeout)
 	defer cancel()
 	begin := d.Now()
+	span := c.Trace.Upstream(begin)
+	span.Propagate(request.Header)
 	upstream, err := d.Upstreams.Connect(ctx, v.Route.Backends, request)
-	d.Took(metrics.PhaseUpstream, d.Now().Sub(begin))
+	end := d.Now()
+	d.Took(metrics.PhaseUpstream, end.Sub(begin))
 	if err != nil {
+		span.End(end, "", "", reasonOf(err))
 		return err
 	}
+	span.End(end, upstream.Backend, upstream.Address, "")
 	v.Upstream, v.Subprotocol = upstream, v.answered(upstream.Subprotocol)
 	v.Answer = switching(v.upgrade.key, v.Subprotocol)
 	return nil

@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/policy"
@@ -89,6 +90,17 @@ func asRefusal(err error) *outcome.Refusal {
 		return refusal
 	}
 	return outcome.Refuse(outcome.InternalError, "%v", err)
+}
+
+// reasonOf is the reason of a refusal; empty for none.
+func reasonOf(err error) string {
+	if errors.Is(err, authn.ErrNoCredential) {
+		return string(outcome.NoCredential)
+	}
+	if refusal := asRefusal(err); refusal != nil {
+		return string(refusal.Reason)
+	}
+	return ""
 }
 
 // askable is the method at a place among those that are not anonymous: that one

@@ -206,7 +206,9 @@ func (d *Door) authenticate(ctx context.Context, v *verdict) error {
 		Listener: c.Listener, Host: v.Host, Path: v.Path, Client: c.Client,
 		Certificate: v.shown.certificate.Leaf(), CertificateExpires: v.shown.until, Asked: v.asked,
 	})
-	d.Took(metrics.PhaseAuthenticate, d.Now().Sub(begin))
+	end := d.Now()
+	d.Took(metrics.PhaseAuthenticate, end.Sub(begin))
+	c.Trace.Authenticated(begin, end, identity.Method, reasonOf(err))
 	if errors.Is(err, authn.ErrNoCredential) {
 		err = outcome.Refuse(outcome.NoCredential, "")
 	}

@@ -63,7 +63,12 @@ func TestTheCatalogueIsWhatIsServed(t *testing.T) {
 
 func TestOpenMetricsAreServedToWhoAsks(t *testing.T) {
 	t.Parallel()
-	text := ask(t, watch(metrics.New()), "application/openmetrics-text; version=1.0.0")
+	set := watch(metrics.New())
+	set.Established(time.Second, "0af7651916cd43dd8448eb211c80319c")
+	text := ask(t, set, "application/openmetrics-text; version=1.0.0")
+	if !strings.Contains(text, `# {trace_id="0af7651916cd43dd8448eb211c80319c"} 1.0`) {
+		t.Errorf("the trace of a slow handshake is not named:\n%s", text)
+	}
 	if !strings.HasSuffix(text, "# EOF\n") || !strings.Contains(text, "\n# TYPE wsgateway_messages counter\n") {
 		t.Errorf("this is not OpenMetrics:\n%s", text)
 	}

@@ -6,6 +6,8 @@ package metrics
 import (
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
@@ -36,12 +38,21 @@ func (s *Set) WouldRefuse(reason outcome.Reason) { s.reasons.count(s.reasons.wou
 // ended; once each.
 func (s *Set) WouldClose(reason outcome.Reason) { s.reasons.count(s.reasons.wouldClose, reason) }
 
-// Handshake records how long a phase of a handshake took.
-func (s *Set) Handshake(phase Phase, took time.Duration) {
-	if phase == PhaseTotal {
-		s.handshakes.Observe(took.Seconds())
+// Established records how long the handshake of a connection took, and which trace
+// tells why; trace is empty for none.
+func (s *Set) Established(took time.Duration, trace string) {
+	if exemplars, ok := s.handshakes.(prometheus.ExemplarObserver); ok && trace != "" {
+		exemplars.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": trace})
 		return
 	}
+	s.handshakes.Observe(took.Seconds())
+}
+
+// Spans counts what has become of spans.
+func (s *Set) Spans(result string, spans int) { s.spans.WithLabelValues(result).Add(float64(spans)) }
+
+// Handshake records how long a phase of a handshake took.
+func (s *Set) Handshake(phase Phase, took time.Duration) {
 	s.phases.WithLabelValues(string(phase)).Observe(took.Seconds())
 }
 

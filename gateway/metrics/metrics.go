@@ -23,12 +23,11 @@ import (
 // Phase is a part of the handshake.
 type Phase string
 
-// The phases. PhaseTotal is from accept to our 101 answer.
+// The phases.
 const (
 	PhaseTLS          Phase = "tls"
 	PhaseAuthenticate Phase = "authenticate"
 	PhaseUpstream     Phase = "upstream"
-	PhaseTotal        Phase = "total"
 )
 
 // Direction of relayed messages.
@@ -87,6 +86,7 @@ type Set struct {
 	dialFailures prometheus.Counter
 	keySets      *prometheus.CounterVec
 	authorizers  *prometheus.CounterVec
+	spans        *prometheus.CounterVec
 
 	draining         prometheus.Gauge
 	drainConnections prometheus.Gauge
@@ -106,7 +106,7 @@ func New() *Set {
 	s.describeDrain(b)
 	s.registry.MustRegister(s.routes, s.listeners, s.watched, s.secured.handshakes, s.secured.resumed,
 		s.lifetime, s.handshakes, s.phases, s.messages, s.bytes, s.fileFailures, s.fileInForce, s.problems, s.build,
-		s.dialFailures, s.keySets, s.authorizers, s.draining, s.drainConnections, s.drainEnd)
+		s.dialFailures, s.keySets, s.authorizers, s.spans, s.draining, s.drainConnections, s.drainEnd)
 	for _, vec := range s.reasons.all() {
 		s.registry.MustRegister(vec)
 	}
@@ -166,6 +166,12 @@ func (s *Set) describeOthers(b *book) {
 			{Name: "result", Values: "`admitted`, `refused` or `unanswered`"},
 		},
 		Help: "Questions to authorization servers",
+	})
+	s.spans = b.counters(Metric{
+		Name: "trace_spans_total", Stability: Alpha, Labels: []Label{{
+			Name: "result", Values: "`exported`, `failed` when the collector did not take them, `dropped` when it was too slow",
+		}},
+		Help: "Spans of handshakes that were sampled; absent where nothing was",
 	})
 }
 

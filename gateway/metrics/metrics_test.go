@@ -80,7 +80,9 @@ func TestMetricsOfALife(t *testing.T) {
 	set.Secured(&tls.ConnectionState{Version: tls.VersionTLS13, CurveID: tls.X25519MLKEM768})
 	set.Secured(&tls.ConnectionState{Version: tls.VersionTLS12, CurveID: tls.CurveP521, DidResume: true})
 	set.Handshake(metrics.PhaseTLS, 10*time.Millisecond)
-	set.Handshake(metrics.PhaseTotal, 30*time.Millisecond)
+	set.Established(30*time.Millisecond, "")
+	set.Established(30*time.Millisecond, "0af7651916cd43dd8448eb211c80319c")
+	set.Spans("exported", 3)
 	set.Traffic(metrics.FromClient, 2, 300)
 	set.Traffic(metrics.FromClient, 1, 50)
 	set.FileInForce("config.json", time.Unix(1_700_000_000, 0))
@@ -113,7 +115,8 @@ func TestMetricsOfALife(t *testing.T) {
 		`wsgateway_handshakes_refused_total{reason="no_certificate"}`:          "0",
 		`wsgateway_handshakes_refused_total{reason="no_route"}`:                "",
 		`wsgateway_handshake_duration_seconds_bucket{le="0.01"}`:               "0",
-		`wsgateway_handshake_duration_seconds_bucket{le="0.05"}`:               "1",
+		`wsgateway_handshake_duration_seconds_bucket{le="0.05"}`:               "2",
+		`wsgateway_trace_spans_total{result="exported"}`:                       "3",
 		`wsgateway_handshake_phase_duration_seconds_sum{phase="tls"}`:          "0.01",
 		`wsgateway_handshake_phase_duration_seconds_count{phase="upstream"}`:   "0",
 		`wsgateway_tls_handshakes_total{group="X25519MLKEM768",version="1.3"}`: "1",
@@ -170,6 +173,9 @@ func everything(set *metrics.Set) (refused, closed int) {
 	}
 	for _, reason := range outcome.OfPolicy() {
 		set.WouldRefuse(reason)
+	}
+	for _, result := range []string{"exported", "failed", "dropped"} {
+		set.Spans(result, 1)
 	}
 	set.WouldClose(outcome.CredentialExpired)
 	set.WouldClose(outcome.AccessRevoked)
@@ -292,5 +298,24 @@ func TestConcurrentUse(t *testing.T) {
 	got := series(scrape(t, set))
 	if got[`wsgateway_connections_closed_total{reason="client_closed"}`] != "800" || got[`wsgateway_connections_active{route="r0"}`] != "0" {
 		t.Errorf("after 800 connections: %v", got)
+	}
+}
+
+// BenchmarkConnection is all that metrics do for one connection.
+func BenchmarkConnection(b *testing.B) {
+	set := metrics.New()
+	set.Keep([]string{"chat"}, []string{"public"})
+	state := &tls.ConnectionState{Version: tls.VersionTLS13, CurveID: tls.X25519MLKEM768}
+	b.ReportAllocs()
+	for b.Loop() {
+		set.Secured(state)
+		for _, phase := range []metrics.Phase{metrics.PhaseTLS, metrics.PhaseAuthenticate, metrics.PhaseUpstream} {
+			set.Handshake(phase, time.Millisecond)
+		}
+		set.Established(time.Millisecond, "")
+		set.Opened("chat")
+		set.Traffic(metrics.FromClient, 1, 100)
+		set.Traffic(metrics.ToClient, 1, 100)
+		set.Closed("chat", outcome.ClientClosed, time.Second)
 	}
 }

@@ -73,6 +73,7 @@ spec:
     resources: {limits: {memory: 64Mi}}
     service: {type: NodePort, annotations: {a: b}, externalTrafficPolicy: Cluster}
   audit: {progressInterval: 1m, signing: {secretRef: {name: audit-key, key: k}}}
+  tracing: {otlp: {grpc: {backendRef: {name: otel-collector, port: 4317}}}, samplingRatio: "0.5", clientContext: Continue}
 `
 
 func TestEveryFieldHasAnApplyClass(t *testing.T) {

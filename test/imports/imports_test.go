@@ -105,9 +105,14 @@ var rules = []rule{
 		reason: "status is pure: it turns facts that others found into conditions",
 	},
 	{
-		packages: "gateway/...", except: []string{"gateway/authn/external"}, direct: true,
+		packages: "gateway/...", except: []string{"gateway/authn/external", "gateway/otlp"}, direct: true,
 		forbid: []string{"google.golang.org/grpc/...", "github.com/envoyproxy/..."},
 		reason: "gRPC and the messages of ext_authz stay where they are needed",
+	},
+	{
+		packages: "gateway/...", except: []string{"gateway/tracing"}, direct: true,
+		forbid: []string{"go.opentelemetry.io/otel/..."},
+		reason: "where nothing is traced, tracing costs nothing: the other parts know spans that may be nil",
 	},
 	{
 		packages: "cmd/manager", forbid: []string{"github.com/envoyproxy/..."},
@@ -153,17 +158,19 @@ var parts = map[string][]string{
 	"gateway/contract":       nil,
 	"gateway/due":            nil,
 	"gateway/filewatch":      nil,
-	"gateway/handshake":      {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/revocation"}, // it is the order of the parts
+	"gateway/handshake":      {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/revocation", "gateway/tracing"}, // it is the order of the parts
 	"gateway/limits":         nil,
 	"gateway/listener":       {"gateway/clientcert", "gateway/match"}, // the server name selects the listener by the same rules as the Host
 	"gateway/match":          nil,
 	"gateway/metrics":        nil,
+	"gateway/otlp":           nil,
 	"gateway/outcome":        nil,
 	"gateway/policy":         nil,
 	"gateway/proxy":          {"gateway/session"}, // a relay is what a session closes
 	"gateway/revocation":     {"gateway/authn"},   // what is revoked is an identity
 	"gateway/secret":         nil,
 	"gateway/session":        {"gateway/audit", "gateway/due"}, // a session's life is what the audit record tells, and it ends when it is due
+	"gateway/tracing":        {"gateway/otlp"},                 // where the spans go
 }
 
 func TestImports(t *testing.T) {

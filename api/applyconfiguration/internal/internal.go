@@ -580,6 +580,18 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.MissingOrigin
   scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OTLP
+  map:
+    fields:
+    - name: grpc
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OTLPServer
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OTLPServer
+  map:
+    fields:
+    - name: backendRef
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ServiceReference
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OnExpiry
   map:
     fields:
@@ -754,12 +766,35 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ServiceType
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ServiceReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: port
+      type:
+        scalar: numeric
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ServiceType
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.SubprotocolMarker
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.TLSProfile
   scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.TraceContext
+  scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Tracing
+  map:
+    fields:
+    - name: clientContext
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.TraceContext
+    - name: otlp
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OTLP
+    - name: samplingRatio
+      type:
+        scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketGateway
   map:
     fields:
@@ -819,6 +854,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: tracing
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Tracing
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketGatewayStatus
   map:
     fields:

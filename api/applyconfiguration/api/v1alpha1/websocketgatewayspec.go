@@ -27,6 +27,8 @@ type WebSocketGatewaySpecApplyConfiguration struct {
 	Infrastructure *InfrastructureApplyConfiguration `json:"infrastructure,omitempty"`
 	// audit tunes the audit records.
 	Audit *AuditApplyConfiguration `json:"audit,omitempty"`
+	// tracing sends spans to an OpenTelemetry collector. Absent means no traces.
+	Tracing *TracingApplyConfiguration `json:"tracing,omitempty"`
 }
 
 // WebSocketGatewaySpecApplyConfiguration constructs a declarative configuration of the WebSocketGatewaySpec type for use with
@@ -103,5 +105,13 @@ func (b *WebSocketGatewaySpecApplyConfiguration) WithInfrastructure(value *Infra
 // If called multiple times, the Audit field is set to the value of the last call.
 func (b *WebSocketGatewaySpecApplyConfiguration) WithAudit(value *AuditApplyConfiguration) *WebSocketGatewaySpecApplyConfiguration {
 	b.Audit = value
+	return b
+}
+
+// WithTracing sets the Tracing field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Tracing field is set to the value of the last call.
+func (b *WebSocketGatewaySpecApplyConfiguration) WithTracing(value *TracingApplyConfiguration) *WebSocketGatewaySpecApplyConfiguration {
+	b.Tracing = value
 	return b
 }

@@ -1,0 +1,137 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package otlp sends telemetry to a server that speaks the protocol of
+// OpenTelemetry (OTLP 1), by gRPC. It sends one message and says what became of it; keeping, repeating and giving up is for those who
+// know what the message is worth.
+package otlp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+const (
+	dialTimeout = 3 * time.Second
+	// maxAnswerBytes bounds an answer: a count and a sentence.
+	maxAnswerBytes = 64 << 10
+)
+
+// Signal is a kind of telemetry.
+type Signal string
+
+// The signals. The request of each is, on the wire, the message that holds its
+// resources: logs.v1.LogsData, trace.v1.TracesData.
+const (
+	Logs   Signal = "logs"
+	Traces Signal = "traces"
+)
+
+// method is what OTLP calls the signal by gRPC.
+func (s Signal) method() string {
+	if s == Traces {
+		return "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+	}
+	return "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+}
+
+// Options configure New. Dial is required.
+type Options struct {
+	// Server says where, and how it is spoken to.
+	Server contract.OTLP
+	// Dial connects to an address of endpoints.json. It decides which addresses
+	// are permitted.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
+}
+
+// Client sends to one server. It is safe for concurrent use. Close it.
+type Client struct {
+	transport transport
+
+	// mu guards the field below.
+	mu        sync.Mutex
+	endpoints contract.BackendEndpoints
+}
+
+// transport sends an encoded message and returns the encoded answer. The error is
+// a *Failure.
+type transport interface {
+	send(ctx context.Context, signal Signal, message []byte) (answer []byte, err error)
+	close()
+}
+
+// New returns a client. It connects when there is something to send.
+func New(o Options) (*Client, error) {
+	c := &Client{}
+	transport, err := newGRPC(&o, func(ctx context.Context) (net.Conn, error) { return c.reach(ctx, o.Dial) })
+	if err != nil {
+		return nil, fmt.Errorf("OTLP server %s: %w", Name(&o.Server), err)
+	}
+	c.transport = transport
+	return c, nil
+}
+
+// Name is how a server is called in messages: nothing in it is secret.
+func Name(server *contract.OTLP) string { return server.Backend }
+
+// Send sends a message and waits for the answer, until ctx ends. refused counts
+// the items of a message that the server has taken without them. The error is a
+// *Failure; after one, the server may have the message all the same.
+func (c *Client) Send(ctx context.Context, signal Signal, message proto.Message) (refused int64, err error) {
+	encoded, err := proto.Marshal(message)
+	if err != nil {
+		return 0, &Failure{Verdict: Refused, cause: "the message cannot be encoded"}
+	}
+	answer, err := c.transport.send(ctx, signal, encoded)
+	if err != nil {
+		return 0, err
+	}
+	return refusedItems(answer), nil
+}
+
+// Move replaces the addresses of a server that is a backend.
+func (c *Client) Move(endpoints contract.BackendEndpoints) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endpoints = endpoints
+}
+
+// Close ends the connections. What is being sent fails.
+func (c *Client) Close() { c.transport.close() }
+
+var errNowhere = errors.New("it has no address: is it running?")
+
+// reach dials the endpoints in any order, and at last the Service's own address,
+// which leads to them also when nobody updates the list.
+func (c *Client) reach(ctx context.Context, dial func(context.Context, string) (net.Conn, error)) (net.Conn, error) {
+	c.mu.Lock()
+	addresses := append([]string{}, c.endpoints.Addresses...)
+	service := c.endpoints.Service
+	c.mu.Unlock()
+	rand.Shuffle(len(addresses), func(i, j int) { addresses[i], addresses[j] = addresses[j], addresses[i] }) //nolint:gosec // G404: spreads load
+	const most = 3
+	addresses = addresses[:min(len(addresses), most)]
+	if service != "" {
+		addresses = append(addresses, service)
+	}
+	failed := errNowhere
+	for _, address := range addresses {
+		attempt, cancel := context.WithTimeout(ctx, dialTimeout)
+		conn, err := dial(attempt, address)
+		cancel()
+		if err == nil {
+			return conn, nil
+		}
+		failed = err
+	}
+	return nil, failed
+}
