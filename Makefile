@@ -82,7 +82,7 @@ test: test-unit test-api fuzz ## Run everything that needs no cluster.
 
 .PHONY: test-unit
 test-unit: ## Test the packages that start no API server, under the race detector.
-	@hack/need.sh gcc
+	@hack/need.sh gcc promtool
 	hack/test.sh unit
 
 .PHONY: test-api

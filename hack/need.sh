@@ -27,6 +27,7 @@ package() {
 	gcc) echo gcc libc6-dev ;;
 	ip) echo iproute2 ;;
 	nft) echo nftables ;;
+	promtool) echo prometheus ;;
 	*) echo "$1" ;;
 	esac
 }
@@ -47,7 +48,8 @@ if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
 	exit 1
 fi
 echo "Installing Debian packages that are missing: ${packages[*]}" >&2
-export DEBIAN_FRONTEND=noninteractive
+# RUNLEVEL: a service must not start because its package was installed.
+export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
 apt-get update -qq >&2
 apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
 for thing in "${missing[@]}"; do
