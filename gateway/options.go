@@ -61,6 +61,9 @@ type Options struct {
 
 	// Audit receives the audit records, one JSON line each. Required.
 	Audit io.Writer
+	// AuditFolder is where the sink file of the configuration writes; empty means
+	// that it cannot.
+	AuditFolder string
 	// Logger receives everything else. nil means silence.
 	Logger *slog.Logger
 	// Now is the clock. nil means the system's.

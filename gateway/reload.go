@@ -76,6 +76,7 @@ func (s *server) loadEndpoints(tree *filewatch.Tree) {
 		s.authorizers.SetEndpoints(parsed)
 		s.endpoints = parsed
 		s.tracer.Load().Move(parsed)
+		s.auditing.move(parsed)
 		s.inForce(contract.EndpointsFile, partsOfEndpoints(&parsed))
 	}
 }
@@ -110,12 +111,15 @@ func (s *server) tellInForce(name, digest string, parts parts) {
 // and the one in force may expire, without any file changing.
 func (s *server) troubled() bool {
 	current := s.current.Load()
-	return current == nil || len(current.problems) > 0
+	return current == nil || len(current.problems) > 0 || s.auditing.troubled()
 }
 
 // swap builds a snapshot beside the one in force and exchanges them.
 func (s *server) swap(ctx context.Context, config contract.Config, tree *filewatch.Tree, replaced bool) {
 	previous := s.current.Load()
+	// First of all: whom the new rules let in, or keep out, is recorded where they
+	// want it.
+	s.auditing.apply(&config, tree)
 	next := build(config, source{
 		files: tree, keySets: s.keySets, lockout: s.lockout, now: s.options.Now, ports: s.options.portsOf, previous: previous,
 	})
@@ -138,7 +142,7 @@ func (s *server) swap(ctx context.Context, config contract.Config, tree *filewat
 	}
 	s.keySets.Keep(inForce...)
 	s.authorizers.Keep(authorizersOf(&config)...)
-	s.retrace(ctx, config.Tracing)
+	s.retrace(ctx, config.Tracing, tree)
 	s.scheduleAll()
 	s.measure(previous, next)
 	s.tell(previous, next)

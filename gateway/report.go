@@ -72,7 +72,7 @@ func (s *server) problems() []contract.ReportProblem {
 	if current == nil {
 		return nil
 	}
-	problems := slices.Concat(current.problems, current.unusable, s.signing.problems())
+	problems := slices.Concat(current.problems, current.unusable, s.signing.problems(), s.auditing.report())
 	for name, cas := range current.clients {
 		problems = append(problems, cas.Problems(name, s.options.Now())...)
 	}
@@ -80,6 +80,9 @@ func (s *server) problems() []contract.ReportProblem {
 		problems = append(problems, policy.Problems()...)
 	}
 	s.mu.Lock()
+	if s.untraced != nil {
+		problems = append(problems, *s.untraced)
+	}
 	for name, port := range current.ports.of {
 		if err := s.unbound[port]; err != nil {
 			problems = append(problems, contract.ReportProblem{

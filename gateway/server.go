@@ -35,7 +35,9 @@ type server struct {
 	metrics *metrics.Set
 	audit   *audit.Log
 	signing signing
-	keySets *authn.KeySets
+	// auditing says where audit goes.
+	auditing *auditing
+	keySets  *authn.KeySets
 	// authorizers ask authorization servers.
 	authorizers *external.Clients
 	slots       *limits.Connections
@@ -88,7 +90,9 @@ type server struct {
 	mu sync.Mutex
 	// unbound says why a socket, by its name, could not be opened.
 	unbound map[string]error
-	ready   sync.Once
+	// untraced is what is wrong with the headers of the tracing collector.
+	untraced *contract.ReportProblem
+	ready    sync.Once
 	// extra are the addresses of the admin and the control port.
 	extra map[string]string
 }
@@ -109,7 +113,8 @@ func newServer(o Options, own []netip.Addr) *server {
 	s.pool = proxy.NewPool(proxy.Options{
 		Now: o.Now, Random: random, AllowLoopback: o.AllowLoopback, OwnAddresses: own, DialFailed: s.metrics.UpstreamDialFailed,
 	})
-	s.audit = audit.New(audit.Options{Sinks: []audit.Sink{{Out: o.Audit}}, Gateway: o.Gateway, Pod: o.PodName, BootID: s.bootID, Now: o.Now})
+	s.auditing = newAuditing(&s.options, s.bootID, s.pool.Dial)
+	s.audit = s.auditing.log
 	s.review.wanted = make(chan struct{}, 1)
 	s.authorizers = external.New(external.Options{
 		Dial: s.pool.Dial, Now: o.Now, Gateway: s.gateway, Logger: o.Logger, Asked: s.asked,
@@ -120,15 +125,19 @@ func newServer(o Options, own []netip.Addr) *server {
 	s.metrics.Watch(metrics.Sources{Audit: s.auditStats, Endpoints: s.pool.Endpoints, MaxConnections: s.slots.Max})
 	s.metrics.Build(cmp.Or(o.Version, unknownVersion))
 	s.door = &handshake.Door{
-		Upstreams: s.pool, Draining: s.draining.Load, Seat: s.seat, Now: o.Now, Took: s.metrics.Handshake,
+		Upstreams: s.pool, Draining: s.draining.Load, Unrecorded: s.auditing.full, Seat: s.seat, Now: o.Now, Took: s.metrics.Handshake,
 		AuthenticateTimeout: handshake.DefaultAuthenticateTimeout, UpstreamTimeout: handshake.DefaultUpstreamTimeout,
 	}
 	return s
 }
 
 func (s *server) auditStats() []metrics.AuditStats {
-	stats := s.audit.Stats()
-	return []metrics.AuditStats{{Sink: "stdout", Queued: stats.Queued, Written: stats.Written, Lost: stats.Lost}}
+	sinks := s.audit.Stats()
+	figures := make([]metrics.AuditStats, 0, len(sinks))
+	for _, stats := range sinks {
+		figures = append(figures, metrics.AuditStats(stats))
+	}
+	return figures
 }
 
 // gateway is the name of what this process is a part of.

@@ -10,8 +10,10 @@ import (
 	"net/http"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/certs"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/otlp"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/tracing"
@@ -23,16 +25,17 @@ const lastSpans = flushTimeout
 
 // retrace brings tracing in line with the configuration. Spans that have begun end
 // where they began.
-func (s *server) retrace(ctx context.Context, config *contract.Tracing) {
+func (s *server) retrace(ctx context.Context, config *contract.Tracing, files certs.Files) {
 	before := s.tracer.Load()
-	if before.Is(config) {
+	headers := s.traceHeaders(config, files)
+	if before.Is(config, headers) {
 		return
 	}
 	var next *tracing.Tracer
 	if config != nil {
 		var err error
 		next, err = tracing.New(tracing.Options{
-			Config: config, Dial: s.pool.Dial, Logger: s.options.Logger,
+			Config: config, Headers: headers, Dial: s.pool.Dial, Logger: s.options.Logger,
 			Counted: func(fate tracing.Fate, spans int) { s.metrics.Spans(string(fate), spans) },
 			Origin: tracing.Origin{
 				Gateway: s.gateway(), Pod: s.options.PodName, PodUID: s.options.PodUID,
@@ -54,6 +57,23 @@ func (s *server) retrace(ctx context.Context, config *contract.Tracing) {
 		defer cancel()
 		before.Close(limited)
 	})
+}
+
+// traceHeaders reads what the collector asks for. Without that the spans are sent
+// all the same: it will not take them, and they are counted.
+func (s *server) traceHeaders(config *contract.Tracing, files certs.Files) otlp.Headers {
+	var headers otlp.Headers
+	var problem *contract.ReportProblem
+	if config != nil {
+		headers, problem = headersOf(&config.OTLP, files)
+	}
+	if problem != nil {
+		problem.Tracing = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.untraced = problem
+	return headers
 }
 
 // closeTracers begins to send the last spans, until ctx is done; wait waits for

@@ -23,8 +23,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.APIKeyMethodApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Audit"):
 		return &apiv1alpha1.AuditApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AuditFile"):
+		return &apiv1alpha1.AuditFileApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AuditIdentities"):
+		return &apiv1alpha1.AuditIdentitiesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AuditPrivacy"):
+		return &apiv1alpha1.AuditPrivacyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AuditSigning"):
 		return &apiv1alpha1.AuditSigningApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AuditSinks"):
+		return &apiv1alpha1.AuditSinksApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AuthMethod"):
 		return &apiv1alpha1.AuthMethodApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Authorization"):

@@ -85,7 +85,7 @@ type WebSocketGatewaySpec struct {
 	// +optional
 	Infrastructure *Infrastructure `json:"infrastructure,omitempty"`
 
-	// audit tunes the audit records.
+	// audit says what is recorded of connections, and where the records go.
 	// +optional
 	Audit *Audit `json:"audit,omitempty"`
 
@@ -200,19 +200,3 @@ type Service struct {
 //
 // +kubebuilder:validation:MaxLength=1024
 type AnnotationValue string
-
-// Audit tunes the audit records that each gateway pod writes.
-type Audit struct {
-	// progressInterval is the time between two progress records of a live
-	// connection. Default 5m, 10s to 24h.
-	// +optional
-	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="audit.progressInterval must be between 10s and 24h"
-	ProgressInterval *metav1.Duration `json:"progressInterval,omitempty"`
-
-	// signing lets the checkpoints of the records prove that they are whole.
-	// Default: they are not signed.
-	// +optional
-	Signing *AuditSigning `json:"signing,omitempty"`
-}

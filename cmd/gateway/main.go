@@ -60,6 +60,7 @@ type settings struct {
 	gateway        contract.GatewayRef
 	admin, control string
 	check          string
+	auditFolder    string
 	logLevel       slog.Level
 	window         time.Duration
 	version        bool
@@ -81,8 +82,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Root: s.root, AdminAddress: s.admin, ControlAddress: s.control, DrainWindow: s.window,
 		Gateway: s.gateway, PodName: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
 		Version: version(),
-		Audit:   stdout,
-		Logger:  slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: s.logLevel})),
+		Audit:   stdout, AuditFolder: s.auditFolder,
+		Logger: slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: s.logLevel})),
 	})
 }
 
@@ -96,6 +97,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.admin, "admin-address", fmt.Sprintf(":%d", contract.AdminPort), "address of /healthz, /readyz, /metrics and /report; empty for none")
 	flags.StringVar(&s.control, "control-address", fmt.Sprintf("127.0.0.1:%d", contract.ControlPort), "loopback address of the control port; empty for none")
 	flags.DurationVar(&s.window, "drain-window", contract.DefaultDrainWindow, "time over which connections are closed when the gateway stops")
+	flags.StringVar(&s.auditFolder, "audit-folder", "", "folder for the audit records of spec.audit.sinks.file; empty for none")
 	level := flags.String("log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&s.check, "check", "", "check a config.json and exit")
 	flags.BoolVar(&s.version, "version", false, "print the version and exit")

@@ -45,13 +45,14 @@ ends at once.`,
 	backends := cmd.Flags().StringSlice("backend", nil, "[NAMESPACE/]SERVICE[:PORT]=HOST:PORT: where a Service is")
 	state := cmd.Flags().String("state", "", "folder for the CA, certificates and Secrets (default: one that is removed at the end)")
 	admin := cmd.Flags().String("admin", "", "HOST:PORT of /healthz, /readyz, /metrics and /report (default: none)")
+	folder := cmd.Flags().String("audit-folder", "", "folder for the audit records of spec.audit.sinks.file (default: none)")
 	verbose := cmd.Flags().BoolP("verbose", "v", false, "log details")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := needFiles(cmd, *files); err != nil {
 			return err
 		}
 		o := standalone.Options{
-			Files: *files, State: *state, Admin: *admin,
+			Files: *files, State: *state, Admin: *admin, AuditFolder: *folder,
 			Stdin: s.in, Out: s.out, Logger: newLogger(s, *verbose), Now: time.Now,
 		}
 		if err := parseRun(&o, *ports, *backends); err != nil {

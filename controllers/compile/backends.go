@@ -127,9 +127,9 @@ type ServiceReference struct {
 }
 
 // ServiceReferences lists every place that names a port of a Service: backends of
-// routes, authorization servers, and collectors.
+// routes, authorization servers and collectors.
 func ServiceReferences(gw *wsv1alpha1.WebSocketGateway) []ServiceReference {
-	list := append(authorizers(gw), collectors(gw)...)
+	list := slices.Concat(authorizers(gw), collectors(gw))
 	for i := range gw.Spec.Routes {
 		route := &gw.Spec.Routes[i]
 		for j, ref := range route.BackendRefs {

@@ -52,7 +52,7 @@ func Config(gw *wsv1alpha1.WebSocketGateway, refs Refs, previous *contract.Confi
 		Policies:  c.policies(),
 		Routes:    c.routes(),
 		Limits:    limits(gw.Spec.Limits),
-		Audit:     audit(gw.Spec.Audit),
+		Audit:     c.audit(gw.Spec.Audit),
 		Tracing:   c.tracing(gw.Spec.Tracing),
 
 		KeepAdmitted: gw.Spec.Lifecycle != nil && gw.Spec.Lifecycle.OnPolicyChange == wsv1alpha1.PolicyChangeKeep,

@@ -40,20 +40,6 @@ func limits(spec *wsv1alpha1.Limits) *contract.Limits {
 	return &l
 }
 
-func audit(spec *wsv1alpha1.Audit) *contract.Audit {
-	if spec == nil {
-		return nil
-	}
-	a := contract.Audit{
-		ProgressInterval: duration(spec.ProgressInterval, contract.DefaultProgressInterval),
-		SigningKey:       signingKey(spec),
-	}
-	if a == (contract.Audit{}) {
-		return nil
-	}
-	return &a
-}
-
 func unlessDefault[T comparable](value *T, standard T) *T {
 	if value == nil || *value == standard {
 		return nil

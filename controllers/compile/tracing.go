@@ -18,8 +18,12 @@ func (c *compiler) tracing(spec *wsv1alpha1.Tracing) *contract.Tracing {
 	if spec == nil {
 		return nil
 	}
+	collector := c.otlp(tracingField+".otlp", &spec.OTLP, c.lastTraced())
+	if collector == nil {
+		return nil
+	}
 	tracing := &contract.Tracing{
-		OTLP: *c.otlp(tracingField+".otlp", &spec.OTLP), ContinueClients: spec.ClientContext == wsv1alpha1.TraceContextContinue,
+		OTLP: *collector, ContinueClients: spec.ClientContext == wsv1alpha1.TraceContextContinue,
 	}
 	if spec.SamplingRatio == "" {
 		return tracing
@@ -31,4 +35,12 @@ func (c *compiler) tracing(spec *wsv1alpha1.Tracing) *contract.Tracing {
 	}
 	tracing.Ratio = unlessDefault(&ratio, contract.DefaultTracingRatio)
 	return tracing
+}
+
+// lastTraced is the collector that is in force.
+func (c *compiler) lastTraced() *contract.OTLP {
+	if c.previous == nil || c.previous.Tracing == nil {
+		return nil
+	}
+	return &c.previous.Tracing.OTLP
 }

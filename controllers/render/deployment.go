@@ -120,7 +120,10 @@ func container(
 			WithReadOnlyRootFilesystem(true).
 			WithRunAsNonRoot(true).
 			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL"))).
-		WithVolumeMounts(mounts(secrets)...)
+		WithVolumeMounts(mounts(gw, secrets)...)
+	if auditFile(gw) != nil {
+		rendered.WithArgs("--audit-folder=" + auditFolder)
+	}
 	if options.ImagePullPolicy != "" {
 		rendered.WithImagePullPolicy(options.ImagePullPolicy)
 	}

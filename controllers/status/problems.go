@@ -133,6 +133,9 @@ func (p *pass) problem(reported *contract.ReportProblem) Problem {
 	if reported.Audit != "" {
 		field = "spec.audit." + reported.Audit
 	}
+	if reported.Tracing {
+		field = "spec.tracing.otlp"
+	}
 	problem := Problem{Field: field, Reason: string(reported.Reason)}
 	switch reported.Reason {
 	case contract.ProblemSecretNotFound:
@@ -202,8 +205,9 @@ func secretUses(gw *wsv1alpha1.WebSocketGateway) []string {
 			names = append(names, ref.Name)
 		}
 	}
-	if audit := gw.Spec.Audit; audit != nil && audit.Signing != nil {
-		names = append(names, audit.Signing.SecretRef.Name)
+	names = append(names, auditSecrets(gw.Spec.Audit)...)
+	if gw.Spec.Tracing != nil {
+		names = append(names, headerSecrets(&gw.Spec.Tracing.OTLP)...)
 	}
 	for i := range gw.Spec.AuthPolicies {
 		for _, method := range gw.Spec.AuthPolicies[i].AnyOf {
@@ -216,6 +220,33 @@ func secretUses(gw *wsv1alpha1.WebSocketGateway) []string {
 			if method.Basic != nil {
 				names = append(names, method.Basic.SecretRef.Name)
 			}
+		}
+	}
+	return names
+}
+
+func auditSecrets(audit *wsv1alpha1.Audit) []string {
+	var names []string
+	if audit == nil {
+		return nil
+	}
+	if audit.Signing != nil {
+		names = append(names, audit.Signing.SecretRef.Name)
+	}
+	if privacy := audit.Privacy; privacy != nil && privacy.Identities != nil {
+		names = append(names, privacy.Identities.HashKeyRef.Name)
+	}
+	if sinks := audit.Sinks; sinks != nil && sinks.OTLP != nil {
+		names = append(names, headerSecrets(sinks.OTLP)...)
+	}
+	return names
+}
+
+func headerSecrets(collector *wsv1alpha1.OTLP) []string {
+	var names []string
+	for _, server := range []*wsv1alpha1.OTLPServer{collector.GRPC, collector.HTTP} {
+		if server != nil && server.HeadersSecretRef != nil {
+			names = append(names, server.HeadersSecretRef.Name)
 		}
 	}
 	return names

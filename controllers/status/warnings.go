@@ -29,6 +29,7 @@ func (p *pass) warnings() []string {
 	found = append(found, p.keySets()...)
 	found = append(found, p.authorizers()...)
 	found = append(found, p.clientCAs()...)
+	found = append(found, p.auditSinks()...)
 	return capped(found)
 }
 
@@ -151,4 +152,25 @@ func (p *pass) tolerable(reason contract.ProblemReason, say func(*contract.Repor
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
+}
+
+// auditSinks that do not take what they are given. The gateway serves all the
+// same, as the spec wants it.
+func (p *pass) auditSinks() []string {
+	pods, _ := p.reporters()
+	failing := map[string]int{}
+	for _, pod := range pods {
+		for i := range pod.Report.Problems {
+			problem := &pod.Report.Problems[i]
+			if problem.Reason == contract.ProblemAuditSinkFailing {
+				failing["spec.audit."+problem.Audit+": "+problem.Message]++
+			}
+		}
+	}
+	found := make([]string, 0, len(failing))
+	for text, count := range failing {
+		found = append(found, fmt.Sprintf("%s (%d of %d pods).", text, count, len(pods)))
+	}
+	slices.Sort(found)
+	return found
 }

@@ -44,7 +44,7 @@ func BenchmarkRecord(b *testing.B) {
 			if err := log.Close(b.Context()); err != nil {
 				b.Fatal(err)
 			}
-			if lost := log.Stats().Lost; lost > 0 {
+			if lost := log.Stats()[0].Lost; lost > 0 {
 				b.Fatalf("%d lost", lost)
 			}
 		})

@@ -51,7 +51,8 @@ func (d *denials) aggregated(address string, refusal *outcome.Refusal, now time.
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := d.client(clientPrefix(address), now)
-	if c.inFull < deniedInFull {
+	// A record for each of those who cannot be recorded would only make it worse.
+	if c.inFull < deniedInFull && refusal.Reason != outcome.AuditUnavailable {
 		c.inFull++
 		return false
 	}
@@ -90,7 +91,7 @@ func (d *denials) client(prefix netip.Prefix, now time.Time) *client {
 }
 
 // due takes the sums whose window is over, or all of them, out of the table.
-func (d *denials) due(now time.Time, all bool) []*entry {
+func (d *denials) due(now time.Time, p *Privacy, all bool) []*entry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var sums []*sum
@@ -109,7 +110,7 @@ func (d *denials) due(now time.Time, all bool) []*entry {
 	})
 	entries := make([]*entry, len(sums))
 	for i, counted := range sums {
-		entries[i] = counted.entry()
+		entries[i] = counted.entry(p)
 	}
 	return entries
 }

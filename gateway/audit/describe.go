@@ -4,7 +4,6 @@
 package audit
 
 import (
-	"cmp"
 	"strings"
 	"time"
 
@@ -14,25 +13,25 @@ import (
 // A connection is told of in full in each of its records, so that each can be
 // understood alone. The order of the fields is the order in the line.
 
-func opened(c *Connection, at time.Time) *entry {
-	f := newFields(EventOpened)
+func opened(c *Connection, p *Privacy, at time.Time) *entry {
+	f := private(EventOpened, p)
 	f.connection(c)
 	return f.entry(EventOpened, at, 1)
 }
 
-func progress(c *Connection, t Traffic, at time.Time) *entry {
-	f := newFields(EventProgress)
+func progress(c *Connection, t Traffic, p *Privacy, at time.Time) *entry {
+	f := private(EventProgress, p)
 	f.connection(c)
 	f.traffic(t)
 	return f.entry(EventProgress, at, 1)
 }
 
-func closed(c *Connection, t Traffic, closure *outcome.Closure, at time.Time) *entry {
-	f := newFields(EventClosed)
+func closed(c *Connection, t Traffic, closure *outcome.Closure, p *Privacy, at time.Time) *entry {
+	f := private(EventClosed, p)
 	f.connection(c)
 	f.traffic(t)
 	f.always(maxWordBytes, "event.reason", string(closure.Reason))
-	f.text("message", closure.Detail)
+	f.text("message", p.message(closure.Detail, c.Subject))
 	f.signed("wsgateway.close.code", int64(closure.Code))
 	f.always(maxWordBytes, "wsgateway.close.initiator", string(closure.Initiator))
 	// Not from the stamps: they do not know when somebody has set the clock.
@@ -40,22 +39,24 @@ func closed(c *Connection, t Traffic, closure *outcome.Closure, at time.Time) *e
 	return f.entry(EventClosed, at, 1)
 }
 
-func denied(a *Attempt, refusal *outcome.Refusal, at time.Time) *entry {
-	f := newFields(EventDenied)
+func denied(a *Attempt, refusal *outcome.Refusal, p *Privacy, at time.Time) *entry {
+	f := private(EventDenied, p)
 	f.attempt(a)
 	if a.Identity != nil {
 		f.identity(a.Identity)
 	}
 	f.refusal(refusal.Reason, refusal.Answer().Status)
-	f.text("message", refusal.Detail)
+	f.text("message", p.message(refusal.Detail, a.subject()))
 	f.number("wsgateway.count", 1)
 	return f.entry(EventDenied, at, 1)
 }
 
-func (s *sum) entry() *entry {
-	f := newFields(EventDenied)
+func (s *sum) entry(p *Privacy) *entry {
+	f := private(EventDenied, p)
 	switch {
 	case !s.client.IsValid(): // many clients share it
+	case f.privacy != nil && f.privacy.truncates:
+		f.text("wsgateway.client.network", networkOf(s.client.Addr()))
 	case s.client.IsSingleIP():
 		f.address("client", s.client.Addr().String())
 	default:
@@ -85,16 +86,20 @@ func (f *fields) attempt(a *Attempt) {
 	f.text("wsgateway.listener", a.Listener)
 	f.text("wsgateway.route", a.Route)
 	f.text("wsgateway.policy", a.Policy)
-	f.address("client", a.ClientAddress)
-	f.address("source", cmp.Or(a.PeerAddress, a.ClientAddress))
+	f.client("client", "wsgateway.client.network", a.ClientAddress)
+	if a.PeerAddress != "" {
+		f.address("source", a.PeerAddress) // a proxy, not a person
+	} else {
+		f.client("source", "", a.ClientAddress)
+	}
 	f.text("tls.client.server_name", a.ServerName)
 	f.target(maxTextBytes, "url.domain", a.Host)
 	f.target(maxPathBytes, "url.path", a.Path)
 	f.target(maxTextBytes, "wsgateway.origin", a.Origin)
 	if c := a.Certificate; c != nil {
-		f.text("tls.client.subject", c.Subject)
+		f.person("tls.client.subject", c.Subject)
 		f.text("tls.client.issuer", c.Issuer)
-		f.text("tls.client.x509.serial_number", strings.ToUpper(c.Serial))
+		f.person("tls.client.x509.serial_number", strings.ToUpper(c.Serial))
 	}
 }
 
@@ -113,7 +118,7 @@ func (f *fields) connection(c *Connection) {
 	f.text("wsgateway.backend", c.Backend)
 	f.address("server", c.BackendAddress)
 	f.word("wsgateway.would_refuse.reason", string(c.WouldRefuse))
-	f.text("wsgateway.would_refuse.message", c.WouldRefuseDetail)
+	f.text("wsgateway.would_refuse.message", f.privacy.message(c.WouldRefuseDetail, c.Subject))
 	f.key("event.start")
 	f.line = appendTime(f.line, c.OpenedAt)
 }
@@ -121,8 +126,12 @@ func (f *fields) connection(c *Connection) {
 func (f *fields) identity(i *Identity) {
 	f.word("wsgateway.identity.method", i.Method)
 	f.upTo(maxIssuerBytes, "wsgateway.identity.issuer", i.Issuer)
-	f.text("user.id", i.Subject)
-	f.text("wsgateway.identity.key_id", i.KeyID)
+	f.person("user.id", i.Subject)
+	if i.KeyID == i.Subject { // the identifier of an API key
+		f.person("wsgateway.identity.key_id", i.KeyID)
+	} else {
+		f.text("wsgateway.identity.key_id", i.KeyID)
+	}
 }
 
 func (f *fields) traffic(t Traffic) {
@@ -130,4 +139,12 @@ func (f *fields) traffic(t Traffic) {
 	f.number("wsgateway.server.messages", t.MessagesToClient)
 	f.number("client.bytes", t.BytesFromClient)
 	f.number("server.bytes", t.BytesToClient)
+}
+
+// subject is empty for somebody who is not known.
+func (a *Attempt) subject() string {
+	if a.Identity == nil {
+		return ""
+	}
+	return a.Identity.Subject
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 	"github.com/wsgateway/websocket-gateway-operator/test/auditschema"
 )
 
@@ -208,6 +209,12 @@ func everything(t *testing.T) []string {
 			log.Denied(attempt, outcome.Refuse(outcome.BadCredential, "why"))
 		}
 	}
+	log.SetPrivacy(audit.NewPrivacy(true, secret.New(hashKey), true))
+	log.Opened(long)
+	log.Progress(long, audit.Traffic{})
+	log.Violated(long, outcome.Close(outcome.ProtocolError, outcome.ByClient, "why"))
+	log.Closed(long, audit.Traffic{}, outcome.Close(outcome.RelayFailed, outcome.ByGateway, "why"))
+	log.SetPrivacy(nil)
 	first, _ := newSigner(t, 1)
 	second, _ := newSigner(t, 2)
 	log.Sign(first)

@@ -38,6 +38,8 @@ const timeLayout = "2006-01-02T15:04:05.999999Z07:00"
 type fields struct {
 	line      []byte
 	truncated []string
+	// privacy is nil where nothing is left out.
+	privacy *Privacy
 }
 
 func newFields(event Event) *fields {

@@ -45,7 +45,7 @@ func (l *Log) Revoked(name string, connections int64) {
 // Violated records that a peer of a connection broke a rule, for which the
 // connection ends. Closed follows.
 func (l *Log) Violated(c *Connection, closure *outcome.Closure) {
-	l.put(violated(c, closure, l.options.Now()))
+	l.put(violated(c, closure, l.privacy.Load(), l.options.Now()))
 }
 
 func applied(c *Change, at time.Time) *entry {
@@ -83,11 +83,11 @@ func revoked(name string, connections int64, at time.Time) *entry {
 	return f.entry(EventRevoked, at, 1)
 }
 
-func violated(c *Connection, closure *outcome.Closure, at time.Time) *entry {
-	f := newFields(EventViolation)
+func violated(c *Connection, closure *outcome.Closure, p *Privacy, at time.Time) *entry {
+	f := private(EventViolation, p)
 	f.connection(c)
 	f.word("event.reason", string(closure.Reason))
-	f.text("message", closure.Detail)
+	f.text("message", p.message(closure.Detail, c.Subject))
 	f.word("wsgateway.close.initiator", string(closure.Initiator))
 	return f.entry(EventViolation, at, 1)
 }

@@ -6,7 +6,8 @@ package audit
 import (
 	"context"
 	"fmt"
-	"io"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,24 +18,14 @@ import (
 
 // Options configure New. All are required.
 type Options struct {
-	// Sinks get every record, each in a stream of its own.
+	// Sinks get every record, each in a stream of its own, until Apply names
+	// others.
 	Sinks   []Sink
 	Gateway contract.GatewayRef
 	Pod     string
 	// BootID is unique per start of the process. Sequence numbers count in it.
 	BootID string
 	Now    func() time.Time
-}
-
-// Sink is where one stream goes.
-type Sink struct {
-	// Name of the stream in its records; unique among the sinks of a log. Empty
-	// for the only stream of a program.
-	Name string
-	// Out gets one Write per record. It may block; those who log do not.
-	Out io.Writer
-	// Queue is how many records may wait for Out. 0 means DefaultQueue.
-	Queue int
 }
 
 // DefaultQueue is enough for the openings and closings of 2,000 connections at
@@ -49,25 +40,30 @@ const tick = time.Second
 // for concurrent use.
 type Log struct {
 	options Options
-	streams []*stream
 	stop    chan struct{}
 	done    chan struct{}
 	denials denials
 	signer  atomic.Pointer[Signer]
+	privacy atomic.Pointer[Privacy]
 
-	// ending guards closed: whoever puts into the queues or the table of denials
-	// holds it for reading, so that nothing comes there after the last look.
-	ending sync.RWMutex
-	closed bool
+	// ending guards the fields below: whoever puts into the queues or the table of
+	// denials holds it for reading, so that nothing comes there after the last look.
+	ending  sync.RWMutex
+	closed  bool
+	streams []*stream
+	// retired were taken away and may have something to write still.
+	retired  []*stream
+	retiring sync.WaitGroup
+	// counts and instances are by the name of a sink.
+	counts    map[string]*counts
+	instances map[string]int
 }
 
 // New starts a log. Close it.
 func New(o Options) *Log {
 	l := &Log{options: o, stop: make(chan struct{}), done: make(chan struct{})}
 	for _, sink := range o.Sinks {
-		s := newStream(sink, &l.options, &l.signer)
-		l.streams = append(l.streams, s)
-		go s.run()
+		l.streams = append(l.streams, l.begin(sink))
 	}
 	go l.run()
 	return l
@@ -81,17 +77,21 @@ func (l *Log) run() {
 	for {
 		select {
 		case <-ticker.C:
-			for _, e := range l.denials.due(l.options.Now(), false) {
+			for _, e := range l.denials.due(l.options.Now(), l.privacy.Load(), false) {
 				l.put(e)
 			}
+			l.look()
 		case <-l.stop:
-			last := l.denials.due(l.options.Now(), true)
+			last := l.denials.due(l.options.Now(), l.privacy.Load(), true)
+			// Nobody changes the streams of a closed log.
 			for _, s := range l.streams {
 				s.end(last)
 			}
 			for _, s := range l.streams {
 				<-s.done
+				s.sink.close()
 			}
+			l.retiring.Wait()
 			return
 		}
 	}
@@ -102,14 +102,16 @@ func (l *Log) run() {
 func (l *Log) Sign(signer *Signer) { l.signer.Store(signer) }
 
 // Opened records that a connection was let in.
-func (l *Log) Opened(c *Connection) { l.put(opened(c, l.options.Now())) }
+func (l *Log) Opened(c *Connection) { l.put(opened(c, l.privacy.Load(), l.options.Now())) }
 
 // Progress records how much a long connection has relayed so far.
-func (l *Log) Progress(c *Connection, t Traffic) { l.put(progress(c, t, l.options.Now())) }
+func (l *Log) Progress(c *Connection, t Traffic) {
+	l.put(progress(c, t, l.privacy.Load(), l.options.Now()))
+}
 
 // Closed records the end of a connection.
 func (l *Log) Closed(c *Connection, t Traffic, closure *outcome.Closure) {
-	l.put(closed(c, t, closure, l.options.Now()))
+	l.put(closed(c, t, closure, l.privacy.Load(), l.options.Now()))
 }
 
 // Denied records a refused handshake. Above a rate per client address the
@@ -121,12 +123,14 @@ func (l *Log) Denied(a *Attempt, refusal *outcome.Refusal) {
 	if !l.closed && l.denials.aggregated(a.ClientAddress, refusal, now) {
 		return
 	}
-	l.enqueue(denied(a, refusal, now))
+	l.enqueue(denied(a, refusal, l.privacy.Load(), now))
 }
 
-// Stats says how the log fares, its streams together.
+// Stats says how one sink fares.
 type Stats struct {
-	// Queued records wait for their sink.
+	// Sink is the name of the sink.
+	Sink string
+	// Queued records wait for it.
 	Queued int
 	// Written counts the records written since the start, Lost the events that
 	// are in none.
@@ -134,19 +138,27 @@ type Stats struct {
 	Lost    uint64
 }
 
-// Stats returns the current figures.
-func (l *Log) Stats() Stats {
-	var sums Stats
-	for _, s := range l.streams {
-		sums.Queued += len(s.queue)
-		sums.Written += s.written.Load()
-		sums.Lost += s.lost.Load()
+// Stats returns the current figures of each sink that there is or was, by name.
+func (l *Log) Stats() []Stats {
+	l.ending.RLock()
+	defer l.ending.RUnlock()
+	all := make([]Stats, 0, len(l.counts))
+	for _, name := range slices.Sorted(maps.Keys(l.counts)) {
+		of := l.counts[name]
+		stats := Stats{Sink: name, Written: of.written.Load(), Lost: of.lost.Load()}
+		for _, s := range l.streams {
+			if s.sink.Name == name {
+				stats.Queued = len(s.queue)
+			}
+		}
+		all = append(all, stats)
 	}
-	return sums
+	return all
 }
 
 // Close writes what is waiting and ends the log; records that come later are
-// lost. It returns an error when ctx ends first.
+// lost. When ctx ends first, sinks that can be stopped are, and the error says what
+// did not get there.
 func (l *Log) Close(ctx context.Context) error {
 	l.ending.Lock()
 	if !l.closed {
@@ -158,8 +170,26 @@ func (l *Log) Close(ctx context.Context) error {
 	case <-l.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("close audit log: %d records are still waiting for their sinks: %w", l.Stats().Queued, ctx.Err())
+		return l.abandon(ctx.Err())
 	}
+}
+
+// abandon makes the sinks give up that can be told to.
+func (l *Log) abandon(why error) error {
+	waiting := 0
+	for _, stats := range l.Stats() {
+		waiting += stats.Queued
+	}
+	all := slices.Concat(l.streams, l.retired)
+	for _, s := range all {
+		s.sink.stop()
+	}
+	for _, s := range all {
+		if s.sink.Stop != nil {
+			<-s.done
+		}
+	}
+	return fmt.Errorf("close audit log: %d records and those under way did not get to their sinks: %w", waiting, why)
 }
 
 // put hands an entry to every stream.

@@ -30,7 +30,7 @@ func TestBlockedSinkStopsNobodyAndLosesNothingUncounted(t *testing.T) {
 		}
 		// With a blocked sink this returns only if nobody waits for it.
 		callers.Wait()
-		if stats := log.Stats(); stats.Queued != 16 || stats.Lost < records-17 {
+		if stats := log.Stats()[0]; stats.Queued != 16 || stats.Lost < records-17 {
 			t.Errorf("Stats() = %+v with a full queue of 16", stats)
 		}
 		release()
@@ -45,7 +45,7 @@ func TestBlockedSinkStopsNobodyAndLosesNothingUncounted(t *testing.T) {
 		if last := got[len(got)-1]; last.ConnectionID != "after" {
 			t.Errorf("last record %v, want the one that came when there was room", last)
 		}
-		if stats := log.Stats(); stats.Lost != uint64(lost) || stats.Written != uint64(len(out.Lines())) || stats.Queued != 0 {
+		if stats := log.Stats()[0]; stats.Lost != uint64(lost) || stats.Written != uint64(len(out.Lines())) || stats.Queued != 0 {
 			t.Errorf("Stats() = %+v, want %d lost and %d written", stats, lost, len(got))
 		}
 	})
@@ -147,11 +147,11 @@ func TestCloseWritesWhatIsWaiting(t *testing.T) {
 		if opened, denied := count(got, audit.EventOpened), deniedIn(got); opened != 100 || denied != 50 {
 			t.Errorf("%d opened and %d denied, want 100 and 50", opened, denied)
 		}
-		if lost := log.Stats().Lost; lost != 2 {
+		if lost := log.Stats()[0].Lost; lost != 2 {
 			t.Errorf("%d lost, want the two that came after Close", lost)
 		}
 		log.Opened(&audit.Connection{})
-		if lost := log.Stats().Lost; lost != 3 {
+		if lost := log.Stats()[0].Lost; lost != 3 {
 			t.Errorf("%d lost after the end, want 3", lost)
 		}
 	})

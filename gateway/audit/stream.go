@@ -16,14 +16,17 @@ import (
 // of hashes over exactly what the sink was given. What one sink loses therefore
 // breaks nothing in another, and each can be verified alone.
 type stream struct {
-	sink    Sink
-	now     func() time.Time
-	signer  *atomic.Pointer[Signer]
-	queue   chan *entry
-	stop    chan struct{}
-	done    chan struct{}
-	written atomic.Uint64
-	lost    atomic.Uint64
+	*counts
+
+	sink   Sink
+	now    func() time.Time
+	signer *atomic.Pointer[Signer]
+	queue  chan *entry
+	stop   chan struct{}
+	done   chan struct{}
+	// keeper is Out where that is one.
+	keeper Keeper
+	condition
 	// lostOpen is how many connections more were opened than closed among the
 	// events that were lost.
 	lostOpen atomic.Int64
@@ -49,6 +52,11 @@ type stream struct {
 	tally tally
 	// signedBy is whose signature the last checkpoint has, nil for nobody's.
 	signedBy *Signer
+	// kept were written to a Keeper and are not delivered, delivered is the tally
+	// without them.
+	kept      []*entry
+	keptBytes int
+	delivered tally
 }
 
 // gap is a number of lost events.
@@ -57,7 +65,7 @@ type gap struct {
 	since time.Time
 }
 
-func newStream(sink Sink, o *Options, signer *atomic.Pointer[Signer]) *stream {
+func newStream(sink Sink, name string, counted *counts, o *Options, signer *atomic.Pointer[Signer]) *stream {
 	if sink.Queue <= 0 {
 		sink.Queue = DefaultQueue
 	}
@@ -67,10 +75,11 @@ func newStream(sink Sink, o *Options, signer *atomic.Pointer[Signer]) *stream {
 	head.always(maxTextBytes, "service.name", o.Gateway.Namespace+"/"+o.Gateway.Name)
 	head.always(maxTextBytes, "service.node.name", o.Pod)
 	head.always(maxTextBytes, "service.ephemeral_id", o.BootID)
-	head.text("wsgateway.stream", sink.Name)
+	head.text("wsgateway.stream", name)
 	head.key("event.sequence")
+	keeper, _ := sink.Out.(Keeper)
 	return &stream{
-		sink: sink, now: o.Now, signer: signer, constant: head.line,
+		counts: counted, sink: sink, keeper: keeper, now: o.Now, signer: signer, constant: head.line,
 		queue: make(chan *entry, sink.Queue), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 }
@@ -83,9 +92,12 @@ func (s *stream) run() {
 		select {
 		case e := <-s.queue:
 			s.write(e)
+			s.relax()
 		case <-ticker.C:
 			s.sayLost()
 			s.tick()
+			s.deliver()
+			s.relax()
 		case <-s.stop:
 			s.finish()
 			return
@@ -97,6 +109,7 @@ func (s *stream) run() {
 func (s *stream) put(e *entry) {
 	select {
 	case s.queue <- e:
+		s.press(len(s.queue), cap(s.queue))
 	default:
 		s.lose(e)
 	}
@@ -120,6 +133,7 @@ func (s *stream) finish() {
 			}
 			s.sayLost()
 			s.checkpoint(true)
+			s.deliver()
 			return
 		}
 	}
@@ -127,14 +141,24 @@ func (s *stream) finish() {
 
 // lose counts what an entry stood for, to be said in the next gap record.
 func (s *stream) lose(e *entry) {
-	s.lost.Add(e.weight)
 	s.lostOpen.Add(opens(e.event))
+	s.loseMore(e.weight, e.time)
+}
+
+// loseMore counts lost events.
+func (s *stream) loseMore(events uint64, since time.Time) {
+	s.lost.Add(events)
+	s.unsay(gap{lost: events, since: since})
+}
+
+// unsay notes a gap that no record tells of.
+func (s *stream) unsay(g gap) {
 	s.missed.Lock()
 	defer s.missed.Unlock()
-	if s.unsaid.lost == 0 || e.time.Before(s.unsaid.since) {
-		s.unsaid.since = e.time
+	if s.unsaid.lost == 0 || g.since.Before(s.unsaid.since) {
+		s.unsaid.since = g.since
 	}
-	s.unsaid.lost += e.weight
+	s.unsaid.lost += g.lost
 }
 
 func (s *stream) write(e *entry) {
@@ -161,12 +185,7 @@ func (s *stream) sayLost() {
 		s.tally.lost += unsaid.lost
 		return
 	}
-	s.missed.Lock()
-	defer s.missed.Unlock()
-	if s.unsaid.lost == 0 || unsaid.since.Before(s.unsaid.since) {
-		s.unsaid.since = unsaid.since
-	}
-	s.unsaid.lost += unsaid.lost
+	s.unsay(unsaid)
 }
 
 // line writes one record. A record that could not be written leaves its number
@@ -199,8 +218,8 @@ func (s *stream) complete(e *entry) bool {
 	}
 	s.sequence++
 	s.previous = sha256.Sum256(s.buffer)
-	s.written.Add(1)
 	s.tally.count(e)
+	s.keep(e, len(s.buffer))
 	return true
 }
 
@@ -210,7 +229,10 @@ func (s *stream) send(line []byte) bool {
 		// Ends the torn line, so that it spoils nothing but itself.
 		line = append([]byte{'\n'}, line...)
 	}
+	s.busy(true)
 	n, err := s.sink.Out.Write(line)
+	s.busy(false)
+	s.wrote(err)
 	switch {
 	case err == nil && n == len(line):
 		s.torn = false

@@ -356,18 +356,3 @@ func or[T any](value *T, otherwise T) T {
 	}
 	return *value
 }
-
-// Audit tunes the audit records.
-type Audit struct {
-	ProgressInterval *Duration `json:"progressInterval,omitempty"`
-	// SigningKey is a file; checkpoints are signed with the Ed25519 key in it.
-	SigningKey *SecretKey `json:"signingKey,omitempty"`
-}
-
-// ProgressEvery returns the interval in force. a may be nil.
-func (a *Audit) ProgressEvery() time.Duration {
-	if a == nil {
-		return DefaultProgressInterval
-	}
-	return time.Duration(or(a.ProgressInterval, Duration(DefaultProgressInterval)))
-}

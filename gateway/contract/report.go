@@ -81,20 +81,29 @@ const (
 	// ProblemAuthorizationServerUnavailable: the server of a policy has answered
 	// nothing for some time, or nothing that can be relied on.
 	ProblemAuthorizationServerUnavailable ProblemReason = "AuthorizationServerUnavailable"
+	// ProblemAuditSinkFailing: records are lost, or wait, because a sink does not
+	// take them.
+	ProblemAuditSinkFailing ProblemReason = "AuditSinkFailing"
 )
 
 // The parts of spec.audit that may have a problem.
 const (
-	AuditSigning = "signing"
+	AuditStdoutSink = "sinks.stdout"
+	AuditFileSink   = "sinks.file"
+	AuditOTLPSink   = "sinks.otlp"
+	AuditIdentities = "privacy.identities"
+	AuditSigning    = "signing"
 )
 
 // ReportProblem is one thing that the pod cannot serve as configured.
 type ReportProblem struct {
-	// Listener, Policy or Audit says where; exactly one is set. Audit is the part
-	// of spec.audit, one of the Audit constants.
+	// Listener, Policy, Audit or Tracing says where; exactly one is set. Audit is the
+	// part of spec.audit, one of the Audit constants; Tracing is true for the
+	// collector of spec.tracing.
 	Listener string        `json:"listener,omitempty"`
 	Policy   string        `json:"policy,omitempty"`
 	Audit    string        `json:"audit,omitempty"`
+	Tracing  bool          `json:"tracing,omitempty"`
 	Reason   ProblemReason `json:"reason"`
 	// Secret and Key name the object, where there is one.
 	Secret string `json:"secret,omitempty"`

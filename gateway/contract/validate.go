@@ -50,16 +50,6 @@ func (l *Limits) validate() error {
 	return nil
 }
 
-func (a *Audit) validate() error {
-	if a == nil || a.SigningKey == nil {
-		return nil
-	}
-	if err := errors.Join(fileName(a.SigningKey.Secret), fileName(a.SigningKey.Key)); err != nil {
-		return fmt.Errorf("audit: signing key: %w", err)
-	}
-	return nil
-}
-
 func unique(seen map[string]bool, kind, name string) error {
 	if name == "" {
 		return fmt.Errorf("%s without a name", kind)

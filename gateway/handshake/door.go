@@ -98,6 +98,9 @@ type Door struct {
 	Upstreams Connector
 	// Draining is true when no newcomers are accepted any more.
 	Draining func() bool
+	// Unrecorded is true while newcomers are refused because there would be no
+	// audit record of them; nil means never.
+	Unrecorded func() bool
 	// Seat takes a place among the connections of an identity; the error is an
 	// *outcome.Refusal. leave gives it back.
 	Seat func(identity *authn.Identity) (leave func(), err error)
@@ -161,6 +164,9 @@ func (a *Admission) Release() {
 func (d *Door) Admit(ctx context.Context, rules *Rules, c *Caller, attempt *audit.Attempt) (*Admission, error) {
 	if d.Draining() {
 		return nil, outcome.Refuse(outcome.Draining, "")
+	}
+	if d.Unrecorded != nil && d.Unrecorded() {
+		return nil, outcome.Refuse(outcome.AuditUnavailable, "a sink of audit records cannot take more, and audit.onOverflow refuses who could not be recorded")
 	}
 	if err := ask(c.Paced); err != nil {
 		return nil, err

@@ -3,5 +3,5 @@
 
 package otlp
 
-// RefusedItems is refusedItems, for its fuzz test.
+// RefusedItems is for the fuzz test.
 func RefusedItems(answer []byte) int64 { return refusedItems(answer) }

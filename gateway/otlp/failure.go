@@ -5,9 +5,14 @@ package otlp
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
 	"os"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -32,15 +37,33 @@ const (
 // Failure is why a message was not taken.
 type Failure struct { //nolint:errname // what it says is what became of a message
 	Verdict Verdict
-	cause   string
+	// Wait is how long the server wants to be left alone; 0 where it says
+	// nothing.
+	Wait time.Duration
+
+	cause string
 }
 
 // Error says the cause, and nothing that the server has written: it may repeat
 // what it was sent.
 func (f *Failure) Error() string { return f.cause }
 
-// ofCode judges an answer. What says that we may not, or that there is nothing at
-// this place, is a mistake in a configuration that somebody is about to correct.
+// ofStatus judges an answer by HTTP. OTLP names 429, 502, 503 and 504 as worth
+// another try. What says that we may not, or that there is nothing at this place,
+// is a mistake in a configuration that somebody is about to correct.
+func ofStatus(code int) *Failure {
+	f := &Failure{Verdict: Unwell, cause: fmt.Sprintf("it answered %d %s", code, http.StatusText(code))}
+	switch code {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		http.StatusRequestTimeout, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired:
+		f.Verdict = Away
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		f.Verdict = Refused
+	}
+	return f
+}
+
+// ofCode judges an answer by gRPC, in the same way.
 func ofCode(code codes.Code) *Failure {
 	f := &Failure{Verdict: Unwell, cause: "it answered " + code.String()}
 	switch code {
@@ -68,16 +91,25 @@ func lasting(err error) string {
 		}
 		return "the name server does not help"
 	}
+	if unverified, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		if invalid, ok := errors.AsType[x509.CertificateInvalidError](unverified); ok && invalid.Reason == x509.Expired {
+			return "its certificate has expired or is not valid yet"
+		}
+		return unverified.Error()
+	}
 	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		return call.Err.Error()
 	}
+	return otherwise(err)
+}
+
+// otherwise is lasting for what is neither about names, nor certificates, nor
+// told by the system.
+func otherwise(err error) string {
 	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Err != nil && !operation.Timeout() {
 		return operation.Err.Error()
 	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return "no answer in time"
-	}
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		return "no answer in time"
 	}
 	if errors.Is(err, errNowhere) {

@@ -5,17 +5,21 @@ package otlp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -33,7 +37,8 @@ const (
 
 // overGRPC sends by gRPC.
 type overGRPC struct {
-	conn *grpc.ClientConn
+	conn    *grpc.ClientConn
+	headers Headers
 
 	// mu guards the field below.
 	mu sync.Mutex
@@ -41,10 +46,14 @@ type overGRPC struct {
 	undialled error
 }
 
-func newGRPC(o *Options, dial func(context.Context) (net.Conn, error)) (*overGRPC, error) {
-	g := &overGRPC{}
+func newGRPC(o *Options, trust *tls.Config, dial func(context.Context) (net.Conn, error)) (*overGRPC, error) {
+	g := &overGRPC{headers: o.Headers}
+	security := insecure.NewCredentials()
+	if trust != nil {
+		security = credentials.NewTLS(trust)
+	}
 	conn, err := grpc.NewClient("passthrough:///"+Name(&o.Server),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(security),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			conn, err := dial(ctx)
 			g.note(err)
@@ -77,9 +86,18 @@ func (g *overGRPC) note(err error) {
 	}
 }
 
+func (g *overGRPC) moved() { g.conn.ResetConnectBackoff() }
+
 func (g *overGRPC) close() { _ = g.conn.Close() }
 
 func (g *overGRPC) send(ctx context.Context, signal Signal, message []byte) ([]byte, error) {
+	if len(g.headers) > 0 {
+		fields := metadata.MD{}
+		for name, value := range g.headers {
+			fields.Set(strings.ToLower(name), value.Reveal())
+		}
+		ctx = metadata.NewOutgoingContext(ctx, fields)
+	}
 	var answer []byte
 	err := g.conn.Invoke(ctx, signal.method(), message, &answer)
 	if err == nil {

@@ -76,6 +76,7 @@ const (
 	BadRequest          Reason = "bad_request"
 	HeaderTooLarge      Reason = "header_too_large"
 	Draining            Reason = "draining"
+	AuditUnavailable    Reason = "audit_unavailable"
 	NotWebSocket        Reason = "not_websocket"
 	MethodNotAllowed    Reason = "method_not_allowed"
 	UnsupportedVersion  Reason = "unsupported_version"
@@ -155,7 +156,7 @@ func limitRefusals(reason Reason) (Answer, bool) {
 		return Answer{Status: http.StatusTooManyRequests, Text: "too many handshakes", RetryAfter: true}, true
 	case TooManyFailures:
 		return Answer{Status: http.StatusTooManyRequests, Text: "too many failed attempts", RetryAfter: true}, true
-	case RateOfPod:
+	case RateOfPod, AuditUnavailable:
 		return Answer{Status: http.StatusServiceUnavailable, Text: "too busy", RetryAfter: true}, true
 	default:
 		return Answer{}, false
@@ -220,7 +221,7 @@ func Refusals() []Reason {
 	return []Reason{
 		TooManyConnections, UntrustedProxy, BadProxyHeader, RateOfAddress, TooManyOfAddress, TLSHandshakeFailed, UnknownServerName, NoCertificate,
 		ClientCertificateRequired, ClientCertificateInvalid, ClientCAUnavailable,
-		HandshakeTimeout, HeaderTooLarge, BadRequest, Draining, RateOfPod,
+		HandshakeTimeout, HeaderTooLarge, BadRequest, Draining, AuditUnavailable, RateOfPod,
 		MethodNotAllowed, NotWebSocket, UnsupportedVersion, Misdirected, AddressRevoked, NoRoute, RouteUnavailable,
 		PolicyUnavailable, AddressNotAllowed, OriginNotAllowed, TooManyFailures, NoCredential, BadCredential, AuthUnavailable, IdentityRevoked,
 		AccessDenied, TooManyOfIdentity, SubprotocolMismatch, UpstreamUnreachable, UpstreamRefused, UpstreamTimeout,

@@ -41,7 +41,7 @@ func TestTracingThatIsOffCostsNothingAndChangesNothing(t *testing.T) {
 	var off *tracing.Tracer
 	off.Move(contract.Endpoints{})
 	off.Close(t.Context())
-	if !off.Is(nil) || off.Is(&contract.Tracing{}) {
+	if !off.Is(nil, nil) || off.Is(&contract.Tracing{}, nil) {
 		t.Error("what is off is not what is asked for when nothing is")
 	}
 }

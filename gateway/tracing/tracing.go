@@ -32,6 +32,8 @@ const scope = "github.com/wsgateway/websocket-gateway-operator/gateway"
 // Options configure New. All are required.
 type Options struct {
 	Config *contract.Tracing
+	// Headers that the collector asks for; nil for none.
+	Headers otlp.Headers
 	// Origin says whose spans these are.
 	Origin Origin
 	// Dial connects to an address of endpoints.json.
@@ -50,6 +52,7 @@ type Origin struct {
 // Tracer makes spans by one configuration. It is safe for concurrent use.
 type Tracer struct {
 	config   contract.Tracing
+	headers  otlp.Headers
 	client   *otlp.Client
 	provider *sdk.TracerProvider
 	tracer   trace.Tracer
@@ -60,7 +63,7 @@ type Tracer struct {
 // New starts a tracer; Close it. Its collector has no address before the first
 // Move.
 func New(o Options) (*Tracer, error) {
-	client, err := otlp.New(otlp.Options{Server: o.Config.OTLP, Dial: o.Dial})
+	client, err := otlp.New(otlp.Options{Server: o.Config.OTLP, Headers: o.Headers, Dial: o.Dial})
 	if err != nil {
 		return nil, fmt.Errorf("tracing: %w", err)
 	}
@@ -72,7 +75,7 @@ func New(o Options) (*Tracer, error) {
 		sdk.WithSpanProcessor(newQueue(otlptrace.NewUnstarted(export), o.Counted)),
 	)
 	return &Tracer{
-		config: *o.Config, client: client, provider: provider, giveUp: giveUp, tracer: provider.Tracer(scope, trace.WithInstrumentationVersion(o.Origin.Version)),
+		config: *o.Config, headers: o.Headers, client: client, provider: provider, giveUp: giveUp, tracer: provider.Tracer(scope, trace.WithInstrumentationVersion(o.Origin.Version)),
 	}, nil
 }
 
@@ -91,12 +94,12 @@ func (o *Origin) resource() *resource.Resource {
 	return resource.NewWithAttributes(semconv.SchemaURL, attributes...)
 }
 
-// Is tells whether the tracer works by this very configuration.
-func (t *Tracer) Is(config *contract.Tracing) bool {
+// Is tells whether the tracer works by this very configuration, with these headers.
+func (t *Tracer) Is(config *contract.Tracing, headers otlp.Headers) bool {
 	if t == nil || config == nil {
 		return t == nil && config == nil
 	}
-	return t.config.OTLP == config.OTLP && t.config.SamplingRatio() == config.SamplingRatio() &&
+	return t.config.OTLP == config.OTLP && t.headers.Equal(headers) && t.config.SamplingRatio() == config.SamplingRatio() &&
 		t.config.ContinueClients == config.ContinueClients
 }
 

@@ -72,8 +72,23 @@ spec:
     replicas: 3
     resources: {limits: {memory: 64Mi}}
     service: {type: NodePort, annotations: {a: b}, externalTrafficPolicy: Cluster}
-  audit: {progressInterval: 1m, signing: {secretRef: {name: audit-key, key: k}}}
-  tracing: {otlp: {grpc: {backendRef: {name: otel-collector, port: 4317}}}, samplingRatio: "0.5", clientContext: Continue}
+  audit:
+    progressInterval: 1m
+    onOverflow: RefuseNewConnections
+    signing: {secretRef: {name: audit-key, key: k}}
+    sinks:
+      stdout: Disabled
+      file: {maxSizeMiB: 10, maxFiles: 3}
+      otlp:
+        grpc: {backendRef: {name: collector, port: 4317}, uri: "https://otlp.example.com", caRef: {name: otlp-ca, key: ca.pem}, headersSecretRef: {name: otlp-headers}}
+        http: {backendRef: {name: collector, port: 4318}, uri: "https://otlp.example.com", caRef: {name: otlp-ca, key: ca.pem}, headersSecretRef: {name: http-headers}}
+    privacy: {addresses: Truncated, identities: {hashKeyRef: {name: audit, key: hash.pem}}}
+  tracing:
+    otlp:
+      grpc: {backendRef: {name: otel-collector, port: 4317}, uri: "https://otlp.example.com", caRef: {name: otlp-ca, key: ca.pem}, headersSecretRef: {name: trace-headers}}
+      http: {backendRef: {name: otel-collector, port: 4318}, uri: "https://otlp.example.com", caRef: {name: otlp-ca, key: ca.pem}, headersSecretRef: {name: trace-http-headers}}
+    samplingRatio: "0.5"
+    clientContext: Continue
 `
 
 func TestEveryFieldHasAnApplyClass(t *testing.T) {

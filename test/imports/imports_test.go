@@ -150,6 +150,8 @@ var parts = map[string][]string{
 	"gateway":                {"gateway/..."},
 	"gateway/admin":          nil,
 	"gateway/audit":          nil,
+	"gateway/audit/otlplog":  {"gateway/otlp"}, // lines of a stream, sent as logs
+	"gateway/audit/rotated":  nil,
 	"gateway/audit/verify":   {"gateway/audit"},
 	"gateway/authn":          {"gateway/authn/external", "gateway/clientcert"}, // the server that is asked; who a certificate names
 	"gateway/authn/external": nil,

@@ -55,18 +55,69 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Audit
   map:
     fields:
+    - name: onOverflow
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditOverflow
+    - name: privacy
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditPrivacy
     - name: progressInterval
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: signing
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditSigning
+    - name: sinks
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditSinks
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditAddresses
+  scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditFile
+  map:
+    fields:
+    - name: maxFiles
+      type:
+        scalar: numeric
+    - name: maxSizeMiB
+      type:
+        scalar: numeric
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditIdentities
+  map:
+    fields:
+    - name: hashKeyRef
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalKeyReference
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditOverflow
+  scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditPrivacy
+  map:
+    fields:
+    - name: addresses
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditAddresses
+    - name: identities
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditIdentities
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditSigning
   map:
     fields:
     - name: secretRef
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalKeyReference
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditSinks
+  map:
+    fields:
+    - name: file
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditFile
+    - name: otlp
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OTLP
+    - name: stdout
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditStdout
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuditStdout
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuthMethod
   map:
     fields:
@@ -586,12 +637,24 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: grpc
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OTLPServer
+    - name: http
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OTLPServer
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OTLPServer
   map:
     fields:
     - name: backendRef
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ServiceReference
+    - name: caRef
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalKeyReference
+    - name: headersSecretRef
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalReference
+    - name: uri
+      type:
+        scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OnExpiry
   map:
     fields:

@@ -42,6 +42,8 @@ type Options struct {
 	State string
 	// Admin is HOST:PORT of the admin port; empty means none.
 	Admin string
+	// AuditFolder is where the sink file of the gateway writes; empty means nowhere.
+	AuditFolder string
 
 	Stdin io.Reader
 	// Out receives the line that says ready, and the audit records.
@@ -164,6 +166,7 @@ func (r *runner) serve(ctx context.Context, first *plan) error {
 		Gateway:         first.config.Gateway,
 		PodName:         "wsgw",
 		Audit:           out,
+		AuditFolder:     r.options.AuditFolder,
 		Logger:          r.options.Logger,
 		OnReady:         func(addresses map[string]string) { out.ready(ctx, addresses, r.options.Logger) },
 	})

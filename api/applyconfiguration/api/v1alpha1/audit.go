@@ -6,20 +6,31 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // AuditApplyConfiguration represents a declarative configuration of the Audit type for use
 // with apply.
 //
-// Audit tunes the audit records that each gateway pod writes.
+// Audit says what each gateway pod records, and where the records go.
 type AuditApplyConfiguration struct {
 	// progressInterval is the time between two progress records of a live
 	// connection. Default 5m, 10s to 24h.
 	ProgressInterval *v1.Duration `json:"progressInterval,omitempty"`
+	// sinks are where the records go. Default: standard output.
+	Sinks *AuditSinksApplyConfiguration `json:"sinks,omitempty"`
+	// onOverflow says what happens when a sink cannot take records as fast as they
+	// come, or fails. CountAndDrop, the default, counts those that find no place and
+	// says so in the sink; RefuseNewConnections answers new handshakes with 503
+	// until there is room again. Open connections never wait in either case.
+	OnOverflow *apiv1alpha1.AuditOverflow `json:"onOverflow,omitempty"`
 	// signing lets the checkpoints of the records prove that they are whole.
 	// Default: they are not signed.
 	Signing *AuditSigningApplyConfiguration `json:"signing,omitempty"`
+	// privacy leaves things out of the records, in all sinks. It has no influence on
+	// what the gateway decides.
+	Privacy *AuditPrivacyApplyConfiguration `json:"privacy,omitempty"`
 }
 
 // AuditApplyConfiguration constructs a declarative configuration of the Audit type for use with
@@ -36,10 +47,34 @@ func (b *AuditApplyConfiguration) WithProgressInterval(value v1.Duration) *Audit
 	return b
 }
 
+// WithSinks sets the Sinks field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Sinks field is set to the value of the last call.
+func (b *AuditApplyConfiguration) WithSinks(value *AuditSinksApplyConfiguration) *AuditApplyConfiguration {
+	b.Sinks = value
+	return b
+}
+
+// WithOnOverflow sets the OnOverflow field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnOverflow field is set to the value of the last call.
+func (b *AuditApplyConfiguration) WithOnOverflow(value apiv1alpha1.AuditOverflow) *AuditApplyConfiguration {
+	b.OnOverflow = &value
+	return b
+}
+
 // WithSigning sets the Signing field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Signing field is set to the value of the last call.
 func (b *AuditApplyConfiguration) WithSigning(value *AuditSigningApplyConfiguration) *AuditApplyConfiguration {
 	b.Signing = value
+	return b
+}
+
+// WithPrivacy sets the Privacy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Privacy field is set to the value of the last call.
+func (b *AuditApplyConfiguration) WithPrivacy(value *AuditPrivacyApplyConfiguration) *AuditApplyConfiguration {
+	b.Privacy = value
 	return b
 }

@@ -8,11 +8,14 @@ package v1alpha1
 // OTLPApplyConfiguration represents a declarative configuration of the OTLP type for use
 // with apply.
 //
-// OTLP says where an OpenTelemetry collector is.
+// OTLP says where an OpenTelemetry collector is, and which form of the protocol
+// it speaks.
 type OTLPApplyConfiguration struct {
-	// grpc is a collector that speaks OTLP over gRPC, usually at port 4317. What is
-	// sent is not encrypted: it stays within the network of the cluster.
+	// grpc is a collector that speaks OTLP over gRPC, usually at port 4317.
 	GRPC *OTLPServerApplyConfiguration `json:"grpc,omitempty"`
+	// http is a collector that speaks OTLP over HTTP with protobuf, usually at port
+	// 4318.
+	HTTP *OTLPServerApplyConfiguration `json:"http,omitempty"`
 }
 
 // OTLPApplyConfiguration constructs a declarative configuration of the OTLP type for use with
@@ -26,5 +29,13 @@ func OTLP() *OTLPApplyConfiguration {
 // If called multiple times, the GRPC field is set to the value of the last call.
 func (b *OTLPApplyConfiguration) WithGRPC(value *OTLPServerApplyConfiguration) *OTLPApplyConfiguration {
 	b.GRPC = value
+	return b
+}
+
+// WithHTTP sets the HTTP field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HTTP field is set to the value of the last call.
+func (b *OTLPApplyConfiguration) WithHTTP(value *OTLPServerApplyConfiguration) *OTLPApplyConfiguration {
+	b.HTTP = value
 	return b
 }

@@ -8,10 +8,22 @@ package v1alpha1
 // OTLPServerApplyConfiguration represents a declarative configuration of the OTLPServer type for use
 // with apply.
 //
-// OTLPServer says where a collector is.
+// OTLPServer says where a collector is, how it is trusted, and what it asks for.
 type OTLPServerApplyConfiguration struct {
-	// backendRef names a port of a Service in the gateway's namespace.
+	// backendRef names a port of a Service in the gateway's namespace. Without
+	// caRef, what is sent there is not encrypted: it stays within the network of the
+	// cluster.
 	BackendRef *ServiceReferenceApplyConfiguration `json:"backendRef,omitempty"`
+	// uri is the https address of a collector anywhere. With http it may have a path,
+	// which /v1/logs or /v1/traces is appended to.
+	URI *string `json:"uri,omitempty"`
+	// caRef is a ConfigMap with the CA bundle that the server's certificate is
+	// checked against. Default: the public CAs for uri; no TLS for backendRef. The
+	// name in the certificate of a backendRef has to be NAME.NAMESPACE.svc.
+	CARef *LocalKeyReferenceApplyConfiguration `json:"caRef,omitempty"`
+	// headersSecretRef names a Secret whose keys are names of headers that are sent
+	// with each request, such as a token in Authorization.
+	HeadersSecretRef *LocalReferenceApplyConfiguration `json:"headersSecretRef,omitempty"`
 }
 
 // OTLPServerApplyConfiguration constructs a declarative configuration of the OTLPServer type for use with
@@ -25,5 +37,29 @@ func OTLPServer() *OTLPServerApplyConfiguration {
 // If called multiple times, the BackendRef field is set to the value of the last call.
 func (b *OTLPServerApplyConfiguration) WithBackendRef(value *ServiceReferenceApplyConfiguration) *OTLPServerApplyConfiguration {
 	b.BackendRef = value
+	return b
+}
+
+// WithURI sets the URI field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the URI field is set to the value of the last call.
+func (b *OTLPServerApplyConfiguration) WithURI(value string) *OTLPServerApplyConfiguration {
+	b.URI = &value
+	return b
+}
+
+// WithCARef sets the CARef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CARef field is set to the value of the last call.
+func (b *OTLPServerApplyConfiguration) WithCARef(value *LocalKeyReferenceApplyConfiguration) *OTLPServerApplyConfiguration {
+	b.CARef = value
+	return b
+}
+
+// WithHeadersSecretRef sets the HeadersSecretRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HeadersSecretRef field is set to the value of the last call.
+func (b *OTLPServerApplyConfiguration) WithHeadersSecretRef(value *LocalReferenceApplyConfiguration) *OTLPServerApplyConfiguration {
+	b.HeadersSecretRef = value
 	return b
 }

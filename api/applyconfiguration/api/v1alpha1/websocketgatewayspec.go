@@ -25,7 +25,7 @@ type WebSocketGatewaySpecApplyConfiguration struct {
 	Lifecycle *LifecycleApplyConfiguration `json:"lifecycle,omitempty"`
 	// infrastructure describes the gateway's Deployment and Service.
 	Infrastructure *InfrastructureApplyConfiguration `json:"infrastructure,omitempty"`
-	// audit tunes the audit records.
+	// audit says what is recorded of connections, and where the records go.
 	Audit *AuditApplyConfiguration `json:"audit,omitempty"`
 	// tracing sends spans to an OpenTelemetry collector. Absent means no traces.
 	Tracing *TracingApplyConfiguration `json:"tracing,omitempty"`
