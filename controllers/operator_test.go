@@ -24,6 +24,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/wsgateway/websocket-gateway-operator/controllers"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
 )
 
@@ -37,7 +38,9 @@ type bench struct {
 	namespace string
 	pods      *simulatedPods
 	requests  *requests
-	stop      func()
+	// metrics are those of the operator that runs now.
+	metrics *metrics.Set
+	stop    func()
 }
 
 // newBench makes a namespace and starts an operator for it.
@@ -83,6 +86,7 @@ func (b *bench) start() {
 		Controller:             config.Controller{SkipNameValidation: new(true)},
 	})
 	b.g.Expect(err).NotTo(HaveOccurred())
+	b.metrics = metrics.New()
 	b.g.Expect(controllers.Setup(b.ctx, mgr, controllers.Options{
 		Render: render.Options{
 			GatewayImage:      "example.com/gateway:1",
@@ -90,7 +94,7 @@ func (b *bench) start() {
 			OperatorPodLabels: map[string]string{"app.kubernetes.io/name": "websocket-gateway-operator"},
 			MetricsFrom:       []*networkingv1ac.NetworkPolicyPeerApplyConfiguration{},
 		},
-		Namespaces: []string{b.namespace}, Reporter: b.pods,
+		Namespaces: []string{b.namespace}, Reporter: b.pods, Metrics: b.metrics,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 		LookForCertManager: 100 * time.Millisecond,
 	})).To(Succeed())

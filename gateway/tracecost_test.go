@@ -5,6 +5,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -19,7 +20,7 @@ const maxTracingRatio = 1.03
 // none: as in BenchmarkHandshakeWithToken, in processes of their own that take
 // turns. It fails when the first costs more than maxTracingRatio.
 func BenchmarkHandshakeTraced(b *testing.B) {
-	const rounds, each = 21, 300
+	const rounds, each = 31, 200
 	ca, echo, collector := wstest.NewCA(b), wstest.Echo(b), wstest.Collect(b)
 	gateways := map[string]*alone{}
 	for name, tracing := range map[string]*contract.Tracing{
@@ -45,15 +46,21 @@ func BenchmarkHandshakeTraced(b *testing.B) {
 			}
 		}
 	}
-	off := median(costs["off"])
-	b.ReportMetric(off, "off-µs")
+	b.ReportMetric(median(slices.Clone(costs["off"])), "off-µs")
+	// The machine may be slower in some rounds: each is compared with itself.
+	ratios := map[string]float64{}
 	for _, name := range []string{"default", "all"} {
-		b.ReportMetric(median(costs[name])/off, fmt.Sprint(name, "-ratio"))
+		var each []float64
+		for round, off := range costs["off"] {
+			each = append(each, costs[name][round]/off)
+		}
+		ratios[name] = median(each)
+		b.ReportMetric(ratios[name], fmt.Sprint(name, "-ratio"))
 	}
 	if len(collector.Spans()["GET /chat"]) == 0 {
 		b.Error("nothing was traced")
 	}
-	if ratio := median(costs["default"]) / off; ratio > maxTracingRatio {
-		b.Errorf("a connection costs %.3f of one where nothing is traced, more than %.2f", ratio, maxTracingRatio)
+	if ratios["default"] > maxTracingRatio {
+		b.Errorf("a connection costs %.3f of one where nothing is traced, more than %.2f", ratios["default"], maxTracingRatio)
 	}
 }
