@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package alerts_test holds the chart's alerts against series that must and must
-// not fire them, against the metrics that the programs have, and against their
-// runbooks.
+// not fire them and against their runbooks, and the queries of alerts and
+// dashboards against the metrics that the programs have.
 package alerts_test
 
 import (
