@@ -16,6 +16,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/certs"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/explanation"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
@@ -52,25 +53,10 @@ type Enquiry struct {
 	Now func() time.Time
 }
 
-// Explanation is what a gateway would decide, and why.
-type Explanation struct {
-	handshake.Explanation
-	// Listener is nil where none serves the name.
-	Listener *contract.Listener
-	// Client is the address that the decision goes by: that of the Enquiry, or
-	// what a trusted proxy there tells in a header.
-	Client netip.Addr
-	// Certificate is what is wrong with the listener's; nil for nothing.
-	Certificate *contract.ReportProblem
-	// Limits of the gateway. They depend on who else is connected and are not
-	// part of the decision here.
-	Limits contract.EffectiveLimits
-}
-
 // Explain decides about a handshake as a gateway with these files does, by the
 // same code, and says how. Nothing is opened, sent or written but what FetchKeys
 // allows. The error says why the configuration cannot be used.
-func Explain(ctx context.Context, e Enquiry) (*Explanation, error) {
+func Explain(ctx context.Context, e Enquiry) (*explanation.Decision, error) {
 	config, err := contract.ParseConfig(e.Config)
 	if err != nil {
 		return nil, err
@@ -90,36 +76,60 @@ func Explain(ctx context.Context, e Enquiry) (*Explanation, error) {
 		keySets.Close()
 	}
 	s := build(config, source{files: e.Files, keySets: keySets, lockout: locked, now: o.Now, ports: o.portsOf})
-	found := &Explanation{Limits: s.limits, Client: e.Client}
-	front, refusal := s.meet(found, &e)
+	return s.explain(ctx, &e, inquiry{now: o.Now}), nil
+}
+
+// inquiry is what a decision that is only explained depends on beside the files.
+type inquiry struct {
+	now func() time.Time
+	// draining tells whether newcomers are refused, and waits whether those of an
+	// address have to wait after failures, as an *outcome.Refusal. nil is neither.
+	draining func() bool
+	waits    func(client netip.Addr) error
+	// askNobody keeps authorization servers from being asked.
+	askNobody bool
+}
+
+// explain decides about a handshake that nobody makes. No seat is taken, nothing
+// is counted, and no backend is asked.
+func (s *snapshot) explain(ctx context.Context, e *Enquiry, by inquiry) *explanation.Decision {
+	found := &explanation.Decision{Limits: s.limits, Client: e.Client}
+	front, refusal := s.meet(found, e)
 	if refusal != nil {
 		found.Refusal = refusal
-		return found, nil
+		return found
 	}
-	certificate, err := clientcert.Show(e.ClientCertificates, s.clients[found.Listener.Name], o.Now())
+	certificate, err := clientcert.Show(e.ClientCertificates, s.clients[found.Listener.Name], by.now())
 	if err != nil {
 		found.Refusal = asRefusal(err)
-		return found, nil
+		return found
 	}
-	request, err := s.read(found, &e)
+	request, err := s.read(found, e)
+	if err == nil && by.draining != nil && by.draining() {
+		err = outcome.Refuse(outcome.Draining, "")
+	}
 	if err != nil {
 		found.Refusal = asRefusal(err)
-		return found, nil
+		return found
+	}
+	caller := &handshake.Caller{
+		Request: request, Listener: found.Listener.Name, ServedBy: front.ServedBy, Client: found.Client,
+		Certificate: certificate, AskNobody: by.askNobody,
+	}
+	if by.waits != nil {
+		caller.Waits = func() error { return by.waits(found.Client) }
 	}
 	door := &handshake.Door{
-		Now: o.Now, Took: func(metrics.Phase, time.Duration) {},
+		Now: by.now, Took: func(metrics.Phase, time.Duration) {},
 		AuthenticateTimeout: handshake.DefaultAuthenticateTimeout, UpstreamTimeout: handshake.DefaultUpstreamTimeout,
 	}
-	found.Explanation = *door.Explain(ctx, s.rules, &handshake.Caller{
-		Request: request, Listener: found.Listener.Name, ServedBy: front.ServedBy, Client: found.Client,
-		Certificate: certificate,
-	})
+	found.Explanation = *door.Explain(ctx, s.rules, caller)
 	found.Attempt.Certificate = told(certificate.Leaf())
-	return found, nil
+	return found
 }
 
 // meet finds the listener of a client, as TLS does.
-func (s *snapshot) meet(found *Explanation, e *Enquiry) (*listener.Front, *outcome.Refusal) {
+func (s *snapshot) meet(found *explanation.Decision, e *Enquiry) (*listener.Front, *outcome.Refusal) {
 	front := s.frontAt(e.Port)
 	if front == nil {
 		return nil, outcome.Refuse(outcome.UnknownServerName, "no listener has port %d", e.Port)
@@ -155,7 +165,7 @@ func (s *snapshot) frontAt(port int32) *listener.Front {
 }
 
 // read finds out what is asked, and by whom if a header tells.
-func (s *snapshot) read(found *Explanation, e *Enquiry) (*http.Request, error) {
+func (s *snapshot) read(found *explanation.Decision, e *Enquiry) (*http.Request, error) {
 	if most := int(s.limits.RequestHeaderBytes); len(e.Head) > most {
 		return nil, outcome.Refuse(outcome.HeaderTooLarge, "no end of the request head within %d bytes", most)
 	}

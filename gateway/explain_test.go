@@ -16,6 +16,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/explanation"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
@@ -42,7 +43,7 @@ func (s secretsInMemory) List(secret string) ([]string, error) {
 }
 
 // enquire asks about a request for /chat.
-func enquire(t *testing.T, config contract.Config, change func(*gateway.Enquiry), fields ...string) *gateway.Explanation {
+func enquire(t *testing.T, config contract.Config, change func(*gateway.Enquiry), fields ...string) *explanation.Decision {
 	t.Helper()
 	data, err := contract.Encode(config)
 	if err != nil {

@@ -32,15 +32,17 @@ func (v *visit) paced() error {
 
 // waits refuses a client that failed too often. Only where addresses are told
 // apart at all: otherwise one bad client would lock out everybody behind its NAT.
-func (v *visit) waits() error {
-	if v.snapshot.limits.HandshakesPerSecondPerAddress == 0 {
+func (v *visit) waits() error { return v.mustWait(v.snapshot, v.network) }
+
+func (s *server) mustWait(by *snapshot, network netip.Prefix) error {
+	if by.limits.HandshakesPerSecondPerAddress == 0 {
 		return nil
 	}
-	wait := v.failures.Wait(v.network, v.options.Now())
+	wait := s.failures.Wait(network, s.options.Now())
 	if wait == 0 {
 		return nil
 	}
-	refusal := outcome.Refuse(outcome.TooManyFailures, "bad credentials again and again from %s", v.network)
+	refusal := outcome.Refuse(outcome.TooManyFailures, "bad credentials again and again from %s", network)
 	refusal.Wait = wait
 	return refusal
 }

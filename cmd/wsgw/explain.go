@@ -14,11 +14,11 @@ import (
 	"github.com/spf13/cobra"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
-	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/explanation"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/manifest"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/request"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/explanation"
 )
 
 // assumedClient is an address of RFC 5737 that nobody has.
@@ -135,7 +135,9 @@ func decide(ctx context.Context, s streams, flags *explainFlags) (*explanation.R
 	if err != nil {
 		return nil, err
 	}
-	question.Missing = found.missing
+	for _, missing := range found.missing {
+		question.Missing = append(question.Missing, explanation.Missing{Field: missing.Field, Message: missing.Message})
+	}
 	decision, err := gateway.Explain(ctx, gateway.Enquiry{
 		Config: found.config, Revocations: found.revocations, Files: found.set.Volumes(found.gateway.Namespace), FetchKeys: flags.fetch,
 		Port: asked.Port, ServerName: asked.ServerName, Head: asked.Head, Client: client.Unmap(), ClientCertificates: certificates, Now: time.Now,

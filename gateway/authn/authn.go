@@ -99,6 +99,9 @@ type Request struct {
 	// Asked, if not nil, is told what each method of a policy has answered: its
 	// place among those of the policy, anonymous not counted, and its error.
 	Asked func(method int, err error)
+	// AskNobody refuses with auth_unavailable where an authorization server would
+	// have to be asked.
+	AskNobody bool
 }
 
 // ErrNoCredential means that the request carries nothing that the asked method

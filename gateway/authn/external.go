@@ -45,6 +45,9 @@ func (b *builder) external(c *contract.External) {
 // Authenticate implements Authenticator. It never returns ErrNoCredential: what
 // is a credential is the server's to say.
 func (m *externalMethod) Authenticate(ctx context.Context, r *Request) (Identity, error) {
+	if r.AskNobody {
+		return Identity{}, outcome.Refuse(outcome.AuthUnavailable, "authorization server %s was not asked", m.backend)
+	}
 	answer, err := m.ask(ctx, &external.Question{
 		Policy: m.policy, Listener: r.Listener, Route: r.Route, ServerName: r.ServerName,
 		Host: r.Host, Target: r.Target, Client: r.Client, Principal: principalOf(r.Certificate), Header: r.Header,

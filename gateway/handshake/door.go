@@ -133,6 +133,9 @@ type Caller struct {
 	Certificate *clientcert.Certificate
 	// Trace is the span of the handshake; nil for none.
 	Trace *tracing.Handshake
+	// AskNobody keeps authorization servers from being asked about somebody who is
+	// not there: see authn.Request.
+	AskNobody bool
 }
 
 // Admission is a caller who is let in.

@@ -205,6 +205,7 @@ func (d *Door) authenticate(ctx context.Context, v *verdict) error {
 		Target: c.Request.RequestURI, ServerName: c.ServerName, Route: v.Route.Name,
 		Listener: c.Listener, Host: v.Host, Path: v.Path, Client: c.Client,
 		Certificate: v.shown.certificate.Leaf(), CertificateExpires: v.shown.until, Asked: v.asked,
+		AskNobody: c.AskNobody,
 	})
 	end := d.Now()
 	d.Took(metrics.PhaseAuthenticate, end.Sub(begin))

@@ -9,8 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/explanation"
-	"github.com/wsgateway/websocket-gateway-operator/gateway"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/explanation"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
@@ -36,7 +35,7 @@ func FuzzNothingThatIsSentInAHeaderIsShown(f *testing.F) {
 		if strings.Contains(name, ":") {
 			return // the name ends there
 		}
-		decision := &gateway.Explanation{}
+		decision := &explanation.Decision{}
 		decision.Refusal = outcome.Refuse(outcome.UnknownServerName, "")
 		report := explanation.New(&explanation.Question{
 			URL: "wss://ws.example.com/?" + marked, Client: "192.0.2.1",
@@ -57,7 +56,7 @@ func FuzzNothingThatIsSentInAHeaderIsShown(f *testing.F) {
 
 func TestTextHasNoControlCharacters(t *testing.T) {
 	t.Parallel()
-	decision := &gateway.Explanation{}
+	decision := &explanation.Decision{}
 	decision.Refusal = outcome.Refuse(outcome.UnknownServerName, "\x1b[2J\u202e")
 	report := explanation.New(&explanation.Question{URL: "wss://ws.example.com/\x1b", Client: "192.0.2.1"}, decision)
 	var text bytes.Buffer

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/manifest"
-	"github.com/wsgateway/websocket-gateway-operator/gateway"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
@@ -98,11 +98,37 @@ type Backend struct {
 	Answered string `json:"answered,omitempty"`
 }
 
-// Question is what was asked, beside the manifests.
+// Decision is what a gateway would decide, and why.
+type Decision struct {
+	handshake.Explanation
+	// Listener is nil where none serves the name.
+	Listener *contract.Listener
+	// Client is the address that the decision goes by: the one that was asked
+	// about, or what a trusted proxy there tells in a header.
+	Client netip.Addr
+	// Certificate is what is wrong with the listener's; nil for nothing.
+	Certificate *contract.ReportProblem
+	// Limits of the gateway. They depend on who else is connected and are not
+	// part of the decision.
+	Limits contract.EffectiveLimits
+}
+
+// Missing is a reference of the spec that leads to nothing at hand.
+type Missing struct {
+	// Field is its path, Message what is missing.
+	Field, Message string
+}
+
+// Question is what was asked, beside the configuration.
 type Question struct {
 	secret.Sealed
 
 	URL string
+	// Live is true where a pod has answered by all that it knows, and not a
+	// program by manifests alone.
+	Live bool
+	// AskServers tells whether an authorization server could be asked.
+	AskServers bool
 	// Client is the address, Assumed true where nobody said it.
 	Client  string
 	Assumed bool
@@ -111,11 +137,13 @@ type Question struct {
 	// FetchKeys tells whether key sets could be fetched.
 	FetchKeys bool
 	// Missing are the references that lead to no document.
-	Missing []manifest.Problem
+	Missing []Missing
+	// Notes of whoever has answered.
+	Notes []string
 }
 
 // New puts a decision into words.
-func New(q *Question, e *gateway.Explanation) *Report {
+func New(q *Question, e *Decision) *Report {
 	w := &writer{question: q, decision: e, report: &Report{
 		URL: withoutQuery(q.URL), Client: q.Client, Verdict: Admitted, HTTPStatus: 101,
 		Limits: limits(&e.Limits),
@@ -134,7 +162,7 @@ func New(q *Question, e *gateway.Explanation) *Report {
 // writer is one report in the making.
 type writer struct {
 	question *Question
-	decision *gateway.Explanation
+	decision *Decision
 	report   *Report
 }
 
@@ -181,7 +209,7 @@ func (w *writer) verdict() {
 func (w *writer) cannotTell(refusal *outcome.Refusal) string {
 	switch {
 	case refusal.Reason == outcome.AuthUnavailable && w.asksOthers():
-		return "the method asks a server that only pods of the gateway can ask: look at their audit records"
+		return w.cannotAsk()
 	case refusal.Reason == outcome.AuthUnavailable && !w.question.FetchKeys:
 		return "the key set is at an address and was not fetched: say --fetch-keys to fetch it from here"
 	case refusal.Reason != outcome.PolicyUnavailable || w.decision.Route == nil:
@@ -192,6 +220,18 @@ func (w *writer) cannotTell(refusal *outcome.Refusal) string {
 		if strings.HasPrefix(missing.Field, prefix) {
 			return missing.Field + ": " + missing.Message
 		}
+	}
+	return ""
+}
+
+// cannotAsk says why an authorization server has not decided; empty where it was
+// asked.
+func (w *writer) cannotAsk() string {
+	switch {
+	case !w.question.Live:
+		return "the method asks a server that only pods of the gateway can ask: `kubectl wsgw explain --live` asks a pod"
+	case !w.question.AskServers:
+		return "the method asks an authorization server, which was not asked: say --ask-servers to ask it"
 	}
 	return ""
 }
@@ -208,6 +248,7 @@ func (w *writer) asksOthers() bool {
 }
 
 func (w *writer) notes() {
+	w.report.Notes = append(w.report.Notes, w.question.Notes...)
 	asked, _ := netip.ParseAddr(w.report.Client)
 	if told := w.decision.Client; told.IsValid() && told != asked.Unmap() {
 		w.note("the client's address is " + told.String() + ": a trusted proxy at " + w.report.Client + " tells so in X-Forwarded-For")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
@@ -58,6 +59,10 @@ func (w *writer) nextPlace(refusal *outcome.Refusal) string {
 		return fmt.Sprintf("spec.routes[%s] cannot be served: `wsgw validate` says what is wrong with it", w.report.Route)
 	case outcome.SubprotocolMismatch:
 		return fmt.Sprintf("offer one of spec.routes[%s].subprotocols (%s), or add yours there", w.report.Route, strings.Join(w.subprotocols(), ", "))
+	case outcome.Draining:
+		return "another pod answers the next attempt; where this one was drained by hand, `kubectl wsgw drain --undo` takes it back"
+	case outcome.TooManyFailures:
+		return "wait " + refusal.Wait.Round(time.Second).String() + ", and find out which client at this address shows bad credentials"
 	case outcome.NotWebSocket, outcome.MethodNotAllowed, outcome.UnsupportedVersion, outcome.BadRequest, outcome.HeaderTooLarge:
 		return "repair the request: a proxy on the way may have changed it"
 	default:

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/explanation"
-	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/explanation"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
@@ -27,7 +26,7 @@ func TestWhatOnlyPodsCanFindOutIsNotGuessed(t *testing.T) {
 		"a key set that cannot be fetched": {contract.Method{JWT: &contract.JWT{}}, true, explanation.Refused, "key server"},
 		"a server of the cluster":          {contract.Method{}, true, explanation.Unknown, "only pods"},
 	} {
-		decision := &gateway.Explanation{Listener: &contract.Listener{Name: "public"}}
+		decision := &explanation.Decision{Listener: &contract.Listener{Name: "public"}}
 		decision.Route, decision.Policy, decision.Refusal = &contract.Route{Name: "chat", Policy: "users"}, &contract.Policy{Name: "users"}, refusal
 		decision.Asked = []handshake.Asked{{Method: &tt.method, Err: refusal}}
 		decision.Taken = []handshake.Taken{{Step: handshake.StepAuthenticate, Refusal: refusal}}

@@ -80,10 +80,8 @@ func (w *writer) stood(step handshake.Step) string {
 		return text
 	case handshake.StepCertificate, handshake.StepOrigin:
 		return w.shown(step)
-	case handshake.StepNetwork, handshake.StepRevocation:
-		return "revocations of a cluster are not known here"
-	case handshake.StepWait:
-		return "failed attempts of this address before would count, and are not known here"
+	case handshake.StepNetwork, handshake.StepRevocation, handshake.StepWait:
+		return w.remembered(step)
 	case handshake.StepAuthenticate:
 		return who(&d.Admission.Identity)
 	case handshake.StepSubprotocol:
@@ -94,6 +92,21 @@ func (w *writer) stood(step handshake.Step) string {
 	default:
 		return w.restriction(step)
 	}
+}
+
+// remembered is about what a pod knows beside its configuration.
+func (w *writer) remembered(step handshake.Step) string {
+	switch {
+	case w.question.Live && step == handshake.StepNetwork:
+		return "no revocation locks the network out"
+	case w.question.Live && step == handshake.StepRevocation:
+		return "no revocation locks the caller or the credential out"
+	case w.question.Live:
+		return "the address need not wait after failed attempts at this pod"
+	case step == handshake.StepWait:
+		return "failed attempts of this address before would count, and are not known here"
+	}
+	return "revocations of a cluster are not known here"
 }
 
 // restriction is about what a policy need not have.
