@@ -98,6 +98,11 @@ test-browser: ## Test with a real browser, Chromium without a window.
 	@hack/need.sh chromium
 	go test -tags e2e -count=1 -timeout=10m ./test/browser
 
+.PHONY: picture
+picture: ## Draw the picture of the status page in docs/images, with Chromium.
+	@hack/need.sh chromium
+	WSGW_PICTURE=docs/images/status-page.png go test -tags e2e -count=1 -run=TestTheStatusPage ./test/browser
+
 .PHONY: bench
 bench: ## Measure what tokens and traces add to the cost of a connection; it has bounds.
 	@go test ./gateway -run='^$$' -bench='HandshakeWithToken|HandshakeTraced' -benchtime=1x -count=3

@@ -24,12 +24,22 @@ const longestTick = 5 * time.Second
 type accounts struct {
 	mu   sync.Mutex
 	live map[*session.Session]*account
+	// ticked is when tick was called last, and rates what it saw.
+	ticked time.Time
+	rates  rates
 }
+
+// rates are what all connections together relay in a second.
+type rates struct{ messages, bytes uint64 }
 
 type account struct {
 	standing handshake.Standing
 	counted  audit.Traffic
 	reported time.Time
+	// active is when traffic was last seen, in nanoseconds since 1970; 0 for never.
+	// rate is its payload in bytes per second between the last two ticks.
+	active int64
+	rate   uint64
 	// wouldEnd is when a policy in dry run would end the connection, zero for
 	// never; spared is true once it would have, or would not have let it in.
 	wouldEnd time.Time
@@ -110,11 +120,36 @@ func (a *accounts) settle(one *session.Session, set *metrics.Set) {
 	}
 }
 
-func (a *account) count(one *session.Session, set *metrics.Set) {
+// count counts what has been relayed since the last time, and returns it.
+func (a *account) count(one *session.Session, set *metrics.Set) rates {
 	now := one.Traffic()
 	set.Traffic(metrics.FromClient, now.MessagesFromClient-a.counted.MessagesFromClient, now.BytesFromClient-a.counted.BytesFromClient)
 	set.Traffic(metrics.ToClient, now.MessagesToClient-a.counted.MessagesToClient, now.BytesToClient-a.counted.BytesToClient)
+	seen := rates{
+		messages: now.MessagesFromClient + now.MessagesToClient - a.counted.MessagesFromClient - a.counted.MessagesToClient,
+		bytes:    now.BytesFromClient + now.BytesToClient - a.counted.BytesFromClient - a.counted.BytesToClient,
+	}
 	a.counted = now
+	return seen
+}
+
+// activity of a connection: when traffic was last seen, the zero time for never,
+// and its bytes per second.
+func (a *accounts) activity(one *session.Session) (seen time.Time, rate uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	account := a.live[one]
+	if account == nil || account.active == 0 {
+		return time.Time{}, 0
+	}
+	return time.Unix(0, account.active), account.rate
+}
+
+// all are the rates of all connections together.
+func (a *accounts) all() rates {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.rates
 }
 
 // tick counts traffic, and calls progress, which must not block, for the
@@ -123,8 +158,16 @@ func (a *account) count(one *session.Session, set *metrics.Set) {
 func (a *accounts) tick(now time.Time, every time.Duration, set *metrics.Set, progress func(*session.Session)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	elapsed := now.Sub(a.ticked)
+	a.ticked = now
+	var sum rates
 	for one, account := range a.live {
-		account.count(one, set)
+		seen := account.count(one, set)
+		if seen.messages > 0 || seen.bytes > 0 {
+			account.active = now.UnixNano()
+		}
+		account.rate = perSecond(seen.bytes, elapsed)
+		sum.messages, sum.bytes = sum.messages+seen.messages, sum.bytes+seen.bytes
 		if !account.wouldEnd.IsZero() && !now.Before(account.wouldEnd) {
 			account.spare(outcome.CredentialExpired, set)
 		}
@@ -133,6 +176,15 @@ func (a *accounts) tick(now time.Time, every time.Duration, set *metrics.Set, pr
 			progress(one)
 		}
 	}
+	a.rates = rates{messages: perSecond(sum.messages, elapsed), bytes: perSecond(sum.bytes, elapsed)}
+}
+
+// perSecond is 0 where no time has passed: a clock may be set.
+func perSecond(n uint64, elapsed time.Duration) uint64 {
+	if elapsed <= 0 {
+		return 0
+	}
+	return uint64(float64(n) / elapsed.Seconds())
 }
 
 // follow writes progress records and counts traffic until ctx is done.

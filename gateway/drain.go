@@ -19,27 +19,43 @@ const (
 	afterAbortion = time.Second
 )
 
-// drain lets the connections go: for a moment newcomers are still served, since
-// those who send them do not know yet; then what is open is closed evenly over
-// the window; then handshakes that were under way are finished. Without
-// connections it does not wait for the window.
+// drain lets the connections go before the pod ends. A drain that an
+// administrator asked for ends here: this one goes on where it was.
 func (s *server) drain(ctx context.Context) {
 	s.stopping.Store(true)
+	s.retreat.giveWay()
 	s.metrics.Draining(s.sessions.Len(), s.options.Now().Add(max(s.options.AcceptAfterStop, 0)+s.options.DrainWindow))
 	s.options.Logger.Info("stopping", "connections", s.sessions.Len(),
 		"accept_after_stop", s.options.AcceptAfterStop, "drain_window", s.options.DrainWindow)
-	if pause := s.options.AcceptAfterStop; pause > 0 {
+	_ = s.letGo(ctx, s.options.DrainWindow, func() {}, s.sockets.Stop)
+}
+
+// letGo lets the connections go: for a moment newcomers are still served, since
+// those who send them do not know yet; then what is open is closed evenly over
+// the window; then handshakes that were under way are finished. Without
+// connections it does not wait for the window. closing is called when newcomers
+// begin to be refused, closed when the window is over. It returns ctx's error
+// when ctx is done.
+func (s *server) letGo(ctx context.Context, window time.Duration, closing, closed func()) error {
+	if pause := s.options.AcceptAfterStop; pause > 0 && !s.draining.Load() {
 		timer := time.NewTimer(pause)
-		<-timer.C
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	s.draining.Store(true)
-	limited, cancel := context.WithTimeout(ctx, s.options.DrainWindow+lastAnswers)
+	closing()
+	limited, cancel := context.WithTimeout(ctx, window+lastAnswers)
 	defer cancel()
-	if err := s.sessions.Drain(limited, s.options.DrainWindow); err != nil {
+	if err := s.sessions.Drain(limited, window); err != nil && ctx.Err() == nil {
 		s.options.Logger.Warn("not every connection answered its close", "error", err)
 	}
-	s.sockets.Stop()
+	closed()
 	s.finishHandshakes(limited)
+	return ctx.Err()
 }
 
 // finishHandshakes gives those who asked in time their answer, be it only to be

@@ -119,7 +119,7 @@ func start(t *testing.T, root *wstest.Root, ca *wstest.CA, change func(*gateway.
 		Root: root.Path, BindHost: "127.0.0.1", BindPorts: map[string]int32{"public": 0, "modern": 0, "other": 0},
 		AdminAddress: "127.0.0.1:0", ControlAddress: "127.0.0.1:0", AllowLoopback: true,
 		DrainWindow: time.Second, AcceptAfterStop: -1, PollInterval: time.Hour,
-		Gateway: contract.GatewayRef{Namespace: "default", Name: "edge"}, PodName: "edge-0", PodUID: "uid-0",
+		Gateway: contract.GatewayRef{Namespace: "default", Name: "edge"}, PodName: "edge-0", PodUID: "uid-0", Version: "v0-test",
 		Audit: r.audit, Logger: slog.New(slog.NewJSONHandler(r.logs, nil)),
 		OnReady: func(addresses map[string]string) { ready <- addresses },
 	}

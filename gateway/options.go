@@ -56,7 +56,7 @@ type Options struct {
 	Gateway contract.GatewayRef
 	PodName string
 	PodUID  string
-	// Version is the release that metrics and traces name.
+	// Version is the release that metrics, traces and the control port name.
 	Version string
 
 	// Audit receives the audit records, one JSON line each. Required.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/wsgateway/websocket-gateway-operator/gateway/admin"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
 
@@ -18,6 +17,8 @@ func (s *server) checkReady() error {
 	switch {
 	case s.stopping.Load():
 		return errors.New("stopping")
+	case s.retreat.underWay():
+		return errors.New("draining, as an administrator has asked")
 	case current == nil:
 		return errors.New("no configuration in force yet")
 	case len(current.config.Listeners) == 0:
@@ -43,7 +44,7 @@ func (s *server) report() contract.Report {
 	r := contract.Report{
 		Version: contract.Version, Gateway: s.options.Gateway, PodUID: s.options.PodUID, BootID: s.bootID,
 		Files: s.files.snapshot(), MaxConnections: s.slots.Max(), Problems: s.problems(),
-		Ready: s.checkReady() == nil, Draining: s.stopping.Load(), Connections: int64(s.sessions.Len()),
+		Ready: s.checkReady() == nil, Draining: s.stopping.Load() || s.retreat.underWay(), Connections: int64(s.sessions.Len()),
 		Revoked: s.lockouts.counts(),
 	}
 	current := s.current.Load()
@@ -96,20 +97,4 @@ func (s *server) problems() []contract.ReportProblem {
 			cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Secret, b.Secret), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Message, b.Message))
 	})
 	return problems
-}
-
-// list is what the control port shows.
-func (s *server) list() []admin.Connection {
-	sessions := s.sessions.List()
-	connections := make([]admin.Connection, 0, len(sessions))
-	for _, one := range sessions {
-		c, t := one.Connection(), one.Traffic()
-		connections = append(connections, admin.Connection{
-			ID: c.ID, OpenedAt: c.OpenedAt, Listener: c.Listener, Route: c.Route, Policy: c.Policy,
-			Issuer: c.Issuer, Subject: c.Subject, ClientAddress: c.ClientAddress, Host: c.Host, Path: c.Path, Upstream: c.Backend + " " + c.BackendAddress,
-			MessagesFromClient: t.MessagesFromClient, MessagesToClient: t.MessagesToClient,
-			BytesFromClient: t.BytesFromClient, BytesToClient: t.BytesToClient,
-		})
-	}
-	return connections
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
-	"github.com/wsgateway/websocket-gateway-operator/gateway/admin"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/control"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
@@ -113,9 +113,7 @@ func TestTheControlPortListsConnectionsToLocalhostOnly(t *testing.T) {
 		t.Errorf("a web page: status %d", status)
 	}
 	var body string
-	var answer struct {
-		Connections []admin.Connection `json:"connections"`
-	}
+	var answer control.Connections
 	until(t, func() string {
 		_, _, body = fetch(t, "http://"+address+"/connections", nil)
 		if err := json.Unmarshal([]byte(body), &answer); err != nil || len(answer.Connections) != 1 {

@@ -62,9 +62,12 @@ func Run(ctx context.Context, o Options) error {
 	background.Go(func() { s.revalidateAll(watching) })
 	background.Go(func() { s.endOverdue(watching) })
 
+	s.errands.begin(watching)
+
 	<-ctx.Done()
 	s.drain(living)
 	stopWatching()
+	s.errands.end()
 	background.Wait()
 	return s.close(living, end)
 }
@@ -121,5 +124,5 @@ func (s *server) openControl(ctx context.Context, address string) (*admin.Server
 	if err := admin.CheckLoopback(address); err != nil {
 		return nil, err
 	}
-	return admin.Listen(ctx, address, admin.Control(s.list), s.options.Logger)
+	return admin.Listen(ctx, address, admin.Control(controls{s}, s.options.Now), s.options.Logger)
 }

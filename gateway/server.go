@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
@@ -58,6 +59,10 @@ type server struct {
 	sweeper  sweeper
 	review   review
 	lockouts lockouts
+	// retreat is the drain that an administrator asked for, errands what else
+	// they did.
+	retreat retreat
+	errands errands
 	// revalidations are the connections about which they are asked.
 	revalidations *revalidations
 	// ruling is held while an open connection is judged and that comes into force,
@@ -80,6 +85,7 @@ type server struct {
 	// runs in one goroutine, uses it.
 	lastTree [sha256.Size]byte
 
+	startedAt   time.Time
 	connections atomic.Uint64
 	// asking counts the callers whose request has no answer yet.
 	asking atomic.Int64
@@ -101,6 +107,9 @@ func newServer(o Options, own []netip.Addr) *server {
 	s := &server{
 		options: o,
 		bootID:  newBootID(),
+
+		startedAt: o.Now(),
+
 		metrics: metrics.New(),
 		slots:   limits.NewConnections(limits.MaxConnections(0)),
 		relay:   proxy.NewMessages(proxy.MessagesOptions{Now: o.Now, Random: random}),

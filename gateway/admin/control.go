@@ -4,58 +4,72 @@
 package admin
 
 import (
-	"net"
+	"context"
 	"net/http"
 	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/control"
 )
 
-// Connection is one open connection as the control port lists it.
-type Connection struct {
-	ID                 string    `json:"id"`
-	OpenedAt           time.Time `json:"opened_at"`
-	Listener           string    `json:"listener"`
-	Route              string    `json:"route"`
-	Policy             string    `json:"policy"`
-	Issuer             string    `json:"issuer,omitempty"`
-	Subject            string    `json:"subject,omitempty"`
-	ClientAddress      string    `json:"client_address"`
-	Host               string    `json:"host"`
-	Path               string    `json:"path"`
-	Upstream           string    `json:"upstream"`
-	MessagesFromClient uint64    `json:"messages_from_client"`
-	MessagesToClient   uint64    `json:"messages_to_client"`
-	BytesFromClient    uint64    `json:"bytes_from_client"`
-	BytesToClient      uint64    `json:"bytes_to_client"`
+// Pod is what the control port asks and orders. Its methods are safe for
+// concurrent use; their errors are a *RefusedError.
+type Pod interface {
+	State() *control.State
+	// Connections gets a listing that is valid, as the others get valid requests.
+	Connections(l *control.Listing) *control.Connections
+	CloseConnections(r *control.CloseRequest) (*control.CloseAnswer, error)
+	Drain(r *control.DrainRequest) (*control.Drain, error)
+	// Explain returns the report that gateway/explanation describes.
+	Explain(ctx context.Context, r *control.ExplainRequest) (any, error)
 }
 
-// Control serves GET /connections, the connections that list returns.
-func Control(list func() []Connection) http.Handler {
+// How many requests of a kind are served at once. What is asked again and again
+// costs something for each open connection.
+const (
+	readersAtOnce  = 4
+	writersAtOnce  = 2
+	explainsAtOnce = 2
+)
+
+// Control serves what gateway/control describes. Deadlines follow now, the clock.
+func Control(pod Pod, now func() time.Time) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /connections", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, struct {
-			Connections []Connection `json:"connections"`
-		}{list()})
+	handle := func(pattern string, most int, handler http.HandlerFunc) { mux.Handle(pattern, atMost(most, handler)) }
+	handle("GET "+control.PathPage+"{$}", readersAtOnce, newPage(pod).serve)
+	handle("GET "+control.PathState, readersAtOnce, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, pod.State()) })
+	handle("GET "+control.PathConnections, readersAtOnce, func(w http.ResponseWriter, r *http.Request) { connections(w, r, pod) })
+	handle("POST "+control.PathClose, writersAtOnce, func(w http.ResponseWriter, r *http.Request) {
+		order(w, r, &control.CloseRequest{}, pod.CloseConnections)
 	})
+	handle("POST "+control.PathDrain, writersAtOnce, func(w http.ResponseWriter, r *http.Request) {
+		order(w, r, &control.DrainRequest{}, pod.Drain)
+	})
+	handle("POST "+control.PathExplain, explainsAtOnce, func(w http.ResponseWriter, r *http.Request) {
+		order(w, r, &control.ExplainRequest{}, func(q *control.ExplainRequest) (any, error) { return pod.Explain(r.Context(), q) })
+	})
+	handle("GET "+control.PathProfiles+"{name}", 1, profiles{now}.serve)
 	return loopbackOnly(mux)
 }
 
-// loopbackOnly refuses requests that name another host. A web page in a browser
-// on this machine can make its own name resolve to 127.0.0.1 (DNS rebinding) and
-// would read the answer; it cannot send another Host than its own.
-func loopbackOnly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		if host != "localhost" && host != "127.0.0.1" && host != "::1" && host != "[::1]" {
-			say(w, http.StatusForbidden, "the control port answers to localhost only")
-			return
-		}
-		if r.Header.Get("Origin") != "" {
-			say(w, http.StatusForbidden, "the control port does not answer to web pages")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+func connections(w http.ResponseWriter, r *http.Request, pod Pod) {
+	listing, err := control.ParseListing(r.URL.Query())
+	if err != nil {
+		fail(w, &RefusedError{http.StatusBadRequest, err.Error()})
+		return
+	}
+	writeJSON(w, pod.Connections(listing))
+}
+
+// order answers a POST.
+func order[Q question, A any](w http.ResponseWriter, r *http.Request, asked Q, carryOut func(Q) (A, error)) {
+	if err := decode(w, r, asked); err != nil {
+		fail(w, err)
+		return
+	}
+	answer, err := carryOut(asked)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, answer)
 }

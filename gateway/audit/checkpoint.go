@@ -26,7 +26,7 @@ func (t *tally) count(e *entry) {
 		t.closed++
 	case EventDenied:
 		t.denied += e.weight
-	case EventProgress, EventViolation, EventRevoked, EventApplied, EventRotated, EventGap, EventCheckpoint:
+	case EventProgress, EventViolation, EventRevoked, EventApplied, EventRotated, EventAdministered, EventGap, EventCheckpoint:
 	}
 }
 
@@ -37,7 +37,7 @@ func opens(event Event) int64 {
 		return 1
 	case EventClosed:
 		return -1
-	case EventProgress, EventViolation, EventDenied, EventRevoked, EventApplied, EventRotated, EventGap, EventCheckpoint:
+	case EventProgress, EventViolation, EventDenied, EventRevoked, EventApplied, EventRotated, EventAdministered, EventGap, EventCheckpoint:
 	}
 	return 0
 }

@@ -116,6 +116,12 @@ func exampleAttempt() *audit.Attempt {
 	}
 }
 
+func exampleOrder() *audit.Administration {
+	return &audit.Administration{
+		Action: audit.ActionClose, ClaimedBy: "bob@example.com", Note: "ticket 4711", Selection: "issuer=https://id.example.com subject=alice", Connections: 2,
+	}
+}
+
 // story makes a log write one record of each event, in the order of the page.
 func story(t *testing.T) []string {
 	t.Helper()
@@ -135,6 +141,7 @@ func story(t *testing.T) []string {
 	log.Revoked("stolen-laptop", 3)
 	log.Applied(exampleChange())
 	log.Rotated(exampleRotation())
+	log.Administered(exampleOrder())
 	synctest.Wait()
 
 	// A sink that fails for 17 records.
@@ -209,6 +216,9 @@ func everything(t *testing.T) []string {
 			log.Denied(attempt, outcome.Refuse(outcome.BadCredential, "why"))
 		}
 	}
+	order := exampleOrder()
+	order.Action, order.Selection = audit.ActionExplain, long.Path
+	log.Administered(order)
 	log.SetPrivacy(audit.NewPrivacy(true, secret.New(hashKey), true))
 	log.Opened(long)
 	log.Progress(long, audit.Traffic{})
@@ -242,6 +252,7 @@ func beginnings(t *testing.T) []string {
 		func(_ *sink, log *audit.Log) { log.Revoked("stolen-laptop", 3) },
 		func(_ *sink, log *audit.Log) { log.Applied(exampleChange()) },
 		func(_ *sink, log *audit.Log) { log.Rotated(exampleRotation()) },
+		func(_ *sink, log *audit.Log) { log.Administered(exampleOrder()) },
 		func(out *sink, log *audit.Log) {
 			out.Fail(1)
 			log.Opened(exampleConnection())
@@ -346,6 +357,7 @@ func TestFieldsThatAreAlwaysThere(t *testing.T) {
 		log.Violated(&audit.Connection{}, exampleViolation())
 		log.Revoked("r", 0)
 		log.Applied(&audit.Change{File: "config.json", Refused: "why"})
+		log.Administered(&audit.Administration{})
 		log.Rotated(&audit.Rotation{Serial: "1", SHA256: "0", NotBefore: noon, NotAfter: noon})
 		synctest.Wait()
 		out.Fail(1)

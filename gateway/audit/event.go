@@ -28,12 +28,15 @@ const (
 	EventRotated    Event = "certificate.rotated"
 	EventGap        Event = "gap"
 	EventCheckpoint Event = "checkpoint"
+
+	EventAdministered Event = "administered"
 )
 
 // Events returns all of them, in the order of the documentation.
 func Events() []Event {
 	return []Event{
-		EventOpened, EventProgress, EventViolation, EventClosed, EventDenied, EventRevoked, EventApplied, EventRotated, EventGap, EventCheckpoint,
+		EventOpened, EventProgress, EventViolation, EventClosed, EventDenied, EventRevoked, EventApplied, EventRotated,
+		EventAdministered, EventGap, EventCheckpoint,
 	}
 }
 
@@ -58,6 +61,9 @@ func (e Event) classes() string {
 		return `,"event.category":["configuration"],"event.type":["change"]`
 	case EventRotated:
 		return `,"event.category":["configuration"],"event.type":["change"],"event.outcome":"success"`
+	case EventAdministered:
+		// Its type depends on what was ordered.
+		return `,"event.category":["configuration"]`
 	case EventGap, EventCheckpoint:
 		// They are about the log itself, for which there is no category.
 	}

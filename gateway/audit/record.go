@@ -112,6 +112,12 @@ type Record struct {
 	Revocation  string `json:"wsgateway.revocation.name"`
 	Connections int    `json:"wsgateway.revocation.connections"`
 
+	Action    Action `json:"wsgateway.administration.action"`
+	ClaimedBy string `json:"wsgateway.administration.claimed_by"`
+	Note      string `json:"wsgateway.administration.note"`
+	Selection string `json:"wsgateway.administration.selection"`
+	Concerned int    `json:"wsgateway.administration.connections"`
+
 	CheckpointOpened uint64 `json:"wsgateway.checkpoint.opened"`
 	CheckpointClosed uint64 `json:"wsgateway.checkpoint.closed"`
 	CheckpointDenied uint64 `json:"wsgateway.checkpoint.denied"`

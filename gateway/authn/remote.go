@@ -253,3 +253,35 @@ func (s *remoteSet) state() (admits bool, failure error) {
 	defer s.mu.Unlock()
 	return s.fresh(), s.failure
 }
+
+// KeySetState is what is known of a key set that is fetched.
+type KeySetState struct {
+	// Address without anything that may be a credential.
+	Address string
+	// Fetched is when the keys in force were asked for; zero when there are none.
+	Fetched time.Time
+	Keys    int
+	// Admits is false where there are no keys, or they are too old.
+	Admits bool
+	// Failure of the last fetch; nil for none.
+	Failure error
+}
+
+// KeySets returns the key sets of the policy that are fetched from addresses.
+func (p *Policy) KeySets() []KeySetState {
+	states := make([]KeySetState, 0, len(p.remotes))
+	for _, remote := range p.remotes {
+		states = append(states, remote.tell())
+	}
+	return states
+}
+
+func (s *remoteSet) tell() KeySetState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := KeySetState{Address: publicAddress(s.address), Fetched: s.fetched, Admits: s.fresh(), Failure: s.failure}
+	if s.current != nil {
+		state.Keys = len(s.current.keys)
+	}
+	return state
+}

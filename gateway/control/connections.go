@@ -4,7 +4,10 @@
 package control
 
 import (
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
@@ -29,8 +32,8 @@ type Connections struct {
 	Next string `json:"next,omitempty"`
 }
 
-// Connection is one open connection. Its texts are printable and cut as those of
-// audit records; what is in them was partly chosen by the client.
+// Connection is one open connection. What is in its texts was partly chosen by
+// the client.
 type Connection struct {
 	ID       string    `json:"id"`
 	OpenedAt time.Time `json:"openedAt"`
@@ -78,6 +81,32 @@ func (c *Connection) Bytes() uint64 { return c.BytesFromClient + c.BytesToClient
 
 // Messages of both directions.
 func (c *Connection) Messages() uint64 { return c.MessagesFromClient + c.MessagesToClient }
+
+// MakePrintable replaces what is not printable by U+FFFD: an escape sequence, or
+// a change of the direction of writing, could make a terminal or a page show
+// another connection than there is. Long texts are cut. A text that was changed
+// fits no Selector: connections are chosen by what they are.
+func (c *Connection) MakePrintable() {
+	for _, text := range []*string{
+		&c.ID, &c.Listener, &c.Route, &c.Policy, &c.Issuer, &c.Subject, &c.Method, &c.KeyID, &c.ClientAddress, &c.PeerAddress,
+		&c.Host, &c.Path, &c.Origin, &c.Subprotocol, &c.TLSVersion, &c.Upstream, &c.WouldRefuse, &c.Closing,
+	} {
+		*text = printable(*text)
+	}
+}
+
+// printable cuts first: a long text must not cost more than a short one.
+func printable(text string) string {
+	if len(text) > maxTextBytes {
+		text = text[:maxTextBytes]
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
+}
 
 // Selector chooses connections. All of its fields that are set must fit; the
 // empty one fits all, where that is allowed.

@@ -53,12 +53,13 @@ const (
 // Error is the answer of a request that was refused: its status tells the kind.
 //
 //	400  the request cannot be understood; Message says what to change
-//	403  the request comes from a web page, or for another host
+//	403  the request comes from a web page, is for another host, or lacks Header
 //	409  the state of the pod, or the number of connections, is not what was
 //	     expected; nothing was done
-//	415, 428  not JSON; no Header
+//	413  more than MaxBodyBytes
+//	415  a POST that is not JSON
 //	429  enough of these are under way: try again
-//	503  no configuration is in force yet
+//	503  no configuration is in force yet, or the pod is about to end
 type Error struct {
 	Message string `json:"message"`
 }

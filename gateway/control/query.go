@@ -116,6 +116,13 @@ func Cursor(openedAt time.Time, id string) string {
 	return openedAt.UTC().Format(stampLayout) + "," + id
 }
 
+// Start is where a valid listing begins: behind the connection that was opened
+// then and has this id. The zero time is the beginning.
+func (l *Listing) Start() (openedAt time.Time, id string) {
+	openedAt, id, _ = parseCursor(l.After)
+	return openedAt, id
+}
+
 // parseCursor reads a Cursor; the empty text is the beginning.
 func parseCursor(text string) (openedAt time.Time, id string, err error) {
 	if text == "" {

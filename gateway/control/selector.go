@@ -89,8 +89,7 @@ func (s *Selector) Matcher(now time.Time) *Matcher {
 	return m
 }
 
-// Fits tells whether a connection is chosen. Issuers and subjects are compared
-// with what the connection shows, which may have been cut.
+// Fits tells whether a connection is chosen, which nobody has made printable.
 func (m *Matcher) Fits(c *Connection) bool {
 	s := &m.selector
 	for _, text := range [...]struct{ want, is string }{

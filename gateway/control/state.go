@@ -36,7 +36,8 @@ type State struct {
 
 // Problem is something that is not served as configured, and what to do.
 type Problem struct {
-	// Kind and Name say where: listener, policy, route or file.
+	// Kind and Name say where: listener, policy, route, file, audit (and which part
+	// of spec.audit) or tracing.
 	Kind   string `json:"kind"`
 	Name   string `json:"name"`
 	Reason string `json:"reason"`
@@ -75,7 +76,18 @@ type Limits struct {
 
 // AuditState is how the audit log fares.
 type AuditState struct {
-	// Queued records wait for the sink; Written and Lost count since the start.
+	// Queued records wait for a sink; Written and Lost count since the start. These
+	// are the sums of all sinks: each gets every record.
+	Queued  int    `json:"queued"`
+	Written uint64 `json:"written"`
+	Lost    uint64 `json:"lost"`
+	// Sinks are those that there are, or were.
+	Sinks []SinkState `json:"sinks,omitempty"`
+}
+
+// SinkState is how one sink of the audit log fares.
+type SinkState struct {
+	Name    string `json:"name"`
 	Queued  int    `json:"queued"`
 	Written uint64 `json:"written"`
 	Lost    uint64 `json:"lost"`

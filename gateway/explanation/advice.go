@@ -59,12 +59,20 @@ func (w *writer) nextPlace(refusal *outcome.Refusal) string {
 		return fmt.Sprintf("spec.routes[%s] cannot be served: `wsgw validate` says what is wrong with it", w.report.Route)
 	case outcome.SubprotocolMismatch:
 		return fmt.Sprintf("offer one of spec.routes[%s].subprotocols (%s), or add yours there", w.report.Route, strings.Join(w.subprotocols(), ", "))
+	case outcome.NotWebSocket, outcome.MethodNotAllowed, outcome.UnsupportedVersion, outcome.BadRequest, outcome.HeaderTooLarge:
+		return "repair the request: a proxy on the way may have changed it"
+	default:
+		return nextTime(refusal)
+	}
+}
+
+// nextTime is about what passes.
+func nextTime(refusal *outcome.Refusal) string {
+	switch refusal.Reason {
 	case outcome.Draining:
 		return "another pod answers the next attempt; where this one was drained by hand, `kubectl wsgw drain --undo` takes it back"
 	case outcome.TooManyFailures:
 		return "wait " + refusal.Wait.Round(time.Second).String() + ", and find out which client at this address shows bad credentials"
-	case outcome.NotWebSocket, outcome.MethodNotAllowed, outcome.UnsupportedVersion, outcome.BadRequest, outcome.HeaderTooLarge:
-		return "repair the request: a proxy on the way may have changed it"
 	default:
 		return seeTable
 	}

@@ -104,7 +104,14 @@ func (s *Set) Problems(n int) { s.problems.Set(float64(n)) }
 // Build names the release that runs. Call it once.
 func (s *Set) Build(version string) { s.build.WithLabelValues(version).Set(1) }
 
-// Draining says that the gateway is on its way out: how many connections are open,
+// Accepting says that the gateway does not drain any more.
+func (s *Set) Accepting() {
+	s.draining.Set(0)
+	s.drainConnections.Set(0)
+	s.drainEnd.Set(0)
+}
+
+// Draining says that the gateway is on its way out, or is emptied by an administrator: how many connections are open,
 // and when the last of them is told to go.
 func (s *Set) Draining(connections int, end time.Time) {
 	s.draining.Set(1)

@@ -176,7 +176,7 @@ func (s *Set) describeOthers(b *book) {
 }
 
 func (s *Set) describeDrain(b *book) {
-	s.draining = b.gauge(Metric{Name: "draining", Help: "1 while the pod ends its connections before it stops"})
+	s.draining = b.gauge(Metric{Name: "draining", Help: "1 while the pod lets its connections go, before it stops or because an administrator drains it"})
 	s.drainConnections = b.gauge(Metric{
 		Name: "drain_initial_connections",
 		Help: "Connections that were open when draining began; connections_active are those that are left",

@@ -31,6 +31,7 @@ const (
 	CredentialRevoked Reason = "credential_revoked"
 	AccessRevoked     Reason = "access_revoked"
 	DrainingClosure   Reason = "draining"
+	ByAdministrator   Reason = "closed_by_administrator"
 	Shutdown          Reason = "shutdown"
 	RelayFailed       Reason = "relay_failed"
 )
@@ -102,7 +103,7 @@ func closeCode(reason Reason) (int, bool) {
 		return CodeAbnormal, true
 	case UpstreamLost, RelayFailed:
 		return CodeInternalError, true
-	case IdleTimeout, RouteRemoved, Shutdown:
+	case IdleTimeout, RouteRemoved, Shutdown, ByAdministrator:
 		return CodeGoingAway, true
 	case MessageTooBig:
 		return CodeTooBig, true
@@ -135,6 +136,7 @@ func (c *Closure) Violation() bool {
 func Closures() []Reason {
 	return []Reason{
 		ClientClosed, ClientLost, UpstreamClosed, UpstreamLost, IdleTimeout, PongTimeout, MessageTooBig,
-		ProtocolError, InvalidUTF8, RouteRemoved, CredentialExpired, CredentialRevoked, AccessRevoked, DrainingClosure, Shutdown, RelayFailed,
+		ProtocolError, InvalidUTF8, RouteRemoved, CredentialExpired, CredentialRevoked, AccessRevoked, DrainingClosure, ByAdministrator, Shutdown,
+		RelayFailed,
 	}
 }

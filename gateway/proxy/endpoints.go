@@ -4,6 +4,8 @@
 package proxy
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -77,6 +79,41 @@ func (p *Pool) Endpoints() (available, failing int) {
 		}
 	}
 	return available, failing
+}
+
+// BackendState is a backend as the pool sees it.
+type BackendState struct {
+	Name string
+	// Service is its address that is dialled when each endpoint fails.
+	Service   string
+	Endpoints []EndpointState
+}
+
+// EndpointState is an address of a backend.
+type EndpointState struct {
+	Address string
+	// Open counts connections and dials under way.
+	Open int
+	// AvoidedUntil is when an address that has failed is chosen again without
+	// need; zero for one that has not.
+	AvoidedUntil time.Time
+}
+
+// State returns all backends, sorted by name.
+func (p *Pool) State() []BackendState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	states := make([]BackendState, 0, len(p.backends))
+	for _, name := range slices.Sorted(maps.Keys(p.backends)) {
+		backend := p.backends[name]
+		state := BackendState{Name: name, Service: backend.Service}
+		for _, address := range backend.Addresses {
+			l := p.load(address)
+			state.Endpoints = append(state.Endpoints, EndpointState{Address: address, Open: l.open, AvoidedUntil: l.coolUntil})
+		}
+		states = append(states, state)
+	}
+	return states
 }
 
 func (p *Pool) load(address string) *load {

@@ -221,7 +221,7 @@ func (c *chain) count(r *head, at place) {
 		c.sums.Lost += r.Lost
 	case audit.EventCheckpoint:
 		c.checkpoint(r, at)
-	case audit.EventProgress, audit.EventViolation, audit.EventRevoked, audit.EventApplied, audit.EventRotated:
+	case audit.EventProgress, audit.EventViolation, audit.EventRevoked, audit.EventApplied, audit.EventRotated, audit.EventAdministered:
 	}
 }
 
