@@ -117,6 +117,8 @@ e2e: ## Test the whole on a real node with real cert-manager; needs root on Linu
 .PHONY: build
 build: ## Build all binaries into bin/.
 	@CGO_ENABLED=0 go build -trimpath -ldflags='$(LDFLAGS)' -o bin/ ./cmd/...
+	ln -sf wsgw bin/kubectl-wsgw
+	ln -sf wsgw bin/kubectl_complete-wsgw
 
 .PHONY: images
 images: ## Write the container images as archives into bin/linux/images.

@@ -17,17 +17,23 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/exit"
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/plugin"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit/verify"
 )
 
-func newAudit(s streams) *cobra.Command {
+func newAudit(s streams, env *plugin.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Work with the audit log of gateways",
-		Args:  subcommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: `audit has the commands that read audit records: as they are written, by the pods of
+a gateway, and whether a log is whole.`,
+		Example: `  wsgw audit tail -n chat edge
+  wsgw audit verify audit.log`,
+		Args: subcommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAuditVerify(s))
+	cmd.AddCommand(newAuditVerify(s), plugin.NewTail(env))
 	return cmd
 }
 
@@ -61,7 +67,7 @@ Exit status: 0 all is well, 1 something was found, 2 the command line is wrong.`
   wsgw audit verify --public-key audit.pub -o json audit.log`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError{fmt.Errorf("no file: name one, or - for standard input; \"%s --help\" shows examples", cmd.CommandPath())}
+				return exit.UsageError{Err: fmt.Errorf("no file: name one, or - for standard input; \"%s --help\" shows examples", cmd.CommandPath())}
 			}
 			return nil
 		},
@@ -77,7 +83,7 @@ Exit status: 0 all is well, 1 something was found, 2 the command line is wrong.`
 
 func auditVerify(ctx context.Context, s streams, o *verification, files []string) error {
 	if o.output != "text" && o.output != "json" {
-		return usageError{fmt.Errorf("--output %q: use text or json", o.output)}
+		return exit.UsageError{Err: fmt.Errorf("--output %q: use text or json", o.output)}
 	}
 	options := verify.Options{Partial: o.partial, Ended: o.ended}
 	for _, file := range o.keys {
@@ -102,7 +108,7 @@ func auditVerify(ctx context.Context, s streams, o *verification, files []string
 	}
 	switch {
 	case len(report.Findings) > 0:
-		return errProblems
+		return exit.ErrProblems
 	case len(report.Streams) == 0:
 		return errors.New("there is no audit record in the files: name files with the standard output of gateway pods")
 	}

@@ -14,7 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/cluster"
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/exit"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/manifest"
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/plugin"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/request"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
@@ -33,11 +36,16 @@ type explainFlags struct {
 	certificate string
 	fetch       bool
 	output      string
+
+	// live asks the pods of a gateway; cluster says where they are.
+	live       bool
+	askServers bool
+	cluster    *cluster.Flags
 }
 
-func newExplain(s streams) *cobra.Command {
+func newExplain(s streams, env *plugin.Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "explain -f FILE... --url wss://HOST/PATH",
+		Use:   "explain {-f FILE... | --live [GATEWAY]} --url wss://HOST/PATH",
 		Short: "Say whether a handshake would be let in, and why",
 		Long: `explain compiles the manifests as the operator does and lets the gateway's own
 code decide about a handshake, without a cluster and without a connection. It
@@ -56,6 +64,12 @@ headers that may carry credentials is their length.
 Limits that depend on other connections, draining and the backend's own answer
 are not part of the decision.
 
+With --live the pods of a gateway in the cluster are asked instead (port-forward),
+who decide by what they have: their key sets, Secrets, revocations, and waits after
+failures. Nothing is counted and nobody has to wait because of it. The credential is
+sent to these pods, as the client would. An authorization server is only asked with
+--ask-servers. Where pods do not agree each opinion is shown.
+
 Exit status: 0 the handshake would be let in, also if only because the policy is
 in DryRun; 1 it would be refused; 2 the command line or a manifest is wrong; 3 it
 cannot be told, because a Secret, ConfigMap or key set is not at hand.`,
@@ -63,10 +77,38 @@ cannot be told, because a Secret, ConfigMap or key set is not at hand.`,
     --origin https://app.example.com --header 'Authorization: Bearer @token.txt'
   wsgw explain -f manifests/ --url 'wss://ws.example.com/chat?room=5' --subprotocol bearer --subprotocol @token.txt
   get-token | wsgw explain -f gateway.yaml --fetch-keys --url wss://ws.example.com/ --header 'Authorization: Bearer @-'
-  wsgw explain -f gateway.yaml --url wss://ws.example.com/chat --header-file headers.txt --source-ip 203.0.113.7 -o json`,
-		Args: noArguments,
+  wsgw explain -f gateway.yaml --url wss://ws.example.com/chat --header-file headers.txt --source-ip 203.0.113.7 -o json
+  wsgw explain --live -n chat edge --url wss://ws.example.com/chat --header 'Authorization: Bearer @token.txt'`,
+		Args: onlyLiveNames,
 	}
 	flags := &explainFlags{files: filesFlag(cmd)}
+	flags.bind(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return flags.run(cmd, s, env, args) }
+	return cmd
+}
+
+func (flags *explainFlags) run(cmd *cobra.Command, s streams, env *plugin.Env, args []string) error {
+	if flags.live && (len(*flags.files) > 0 || flags.fetch) {
+		return exit.Usagef("--live: the pods have their own configuration and keys; leave --filename and --fetch-keys out")
+	}
+	if flags.live {
+		return explainLive(cmd.Context(), s, env, flags, args)
+	}
+	if err := needFiles(cmd, *flags.files); err != nil {
+		return err
+	}
+	return explain(cmd.Context(), s, flags)
+}
+
+// onlyLiveNames lets a gateway be named where there is a cluster that has some.
+func onlyLiveNames(cmd *cobra.Command, args []string) error {
+	if live, err := cmd.Flags().GetBool("live"); err == nil && live && len(args) <= 1 {
+		return nil
+	}
+	return noArguments(cmd, args)
+}
+
+func (flags *explainFlags) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&flags.source.URL, "url", "", "address that the client connects to, wss://HOST[:PORT]/PATH")
 	f.StringArrayVar(&flags.source.Headers, "header", nil, "header of the request, 'NAME: VALUE'; may be given several times")
@@ -77,41 +119,46 @@ cannot be told, because a Secret, ConfigMap or key set is not at hand.`,
 	f.StringVar(&flags.certificate, "client-cert", "", "file with the certificate that the client shows in TLS, and those above it, in PEM; its key is not needed")
 	f.BoolVar(&flags.fetch, "fetch-keys", false, "fetch key sets from their addresses")
 	f.StringVarP(&flags.output, "output", "o", "text", "text or json")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := needFiles(cmd, *flags.files); err != nil {
-			return err
-		}
-		return explain(cmd.Context(), s, flags)
-	}
-	return cmd
+	f.BoolVar(&flags.live, "live", false, "ask the pods of a gateway in the cluster")
+	f.BoolVar(&flags.askServers, "ask-servers", false, "with --live: let the authorization server of the policy be asked")
+	flags.cluster = cluster.Bind(cmd)
 }
 
 // explain is one run. Everything but a verdict is a mistake of whoever asks.
 func explain(ctx context.Context, s streams, flags *explainFlags) error {
 	report, err := decide(ctx, s, flags)
 	if err != nil {
-		return usageError{err}
+		return exit.UsageError{Err: err}
 	}
-	write := report.Text
-	if flags.output == "json" {
-		write = report.JSON
-	}
-	if err := write(s.out); err != nil {
+	if err := printed(report, s, flags.output); err != nil {
 		return err
 	}
+	return verdict(report)
+}
+
+func printed(report *explanation.Report, s streams, form string) error {
+	if form == "json" {
+		return report.JSON(s.out)
+	}
+	return report.Text(s.out)
+}
+
+// verdict is how the program ends.
+func verdict(report *explanation.Report) error {
 	switch report.Verdict {
 	case explanation.Refused:
-		return errProblems
+		return exit.ErrProblems
 	case explanation.Unknown:
-		return errUnknown
+		return exit.ErrUnknown
 	case explanation.Admitted:
 	}
 	return nil
 }
 
-func decide(ctx context.Context, s streams, flags *explainFlags) (*explanation.Report, error) {
+// question is what the command line asks, without the request.
+func (flags *explainFlags) question() (*explanation.Question, netip.Addr, error) {
 	if flags.output != "text" && flags.output != "json" {
-		return nil, fmt.Errorf("--output %s: it is text or json", flags.output)
+		return nil, netip.Addr{}, fmt.Errorf("--output %s: it is text or json", flags.output)
 	}
 	question := &explanation.Question{URL: flags.source.URL, Client: flags.client, FetchKeys: flags.fetch}
 	if question.Client == "" {
@@ -119,7 +166,15 @@ func decide(ctx context.Context, s streams, flags *explainFlags) (*explanation.R
 	}
 	client, err := netip.ParseAddr(question.Client)
 	if err != nil {
-		return nil, fmt.Errorf("--source-ip %s: write an address such as 203.0.113.7", question.Client)
+		return nil, client, fmt.Errorf("--source-ip %s: write an address such as 203.0.113.7", question.Client)
+	}
+	return question, client, nil
+}
+
+func decide(ctx context.Context, s streams, flags *explainFlags) (*explanation.Report, error) {
+	question, client, err := flags.question()
+	if err != nil {
+		return nil, err
 	}
 	flags.source.StdinTaken = slices.Contains(*flags.files, manifest.Stdin)
 	asked, err := flags.source.Read(s.in)

@@ -36,7 +36,17 @@ func explanation(t *testing.T, stdin string, args ...string) (out, log string, e
 // finished is what the program says, and how it ends.
 func finished(t *testing.T, stdin string, args ...string) (out, log string, exit int) {
 	t.Helper()
-	cmd := exec.Command(program, args...)
+	return endedWith(t, exec.Command(program, args...), stdin)
+}
+
+// finishedAs starts the program by another name.
+func finishedAs(t *testing.T, name string, args ...string) (out, log string, exit int) {
+	t.Helper()
+	return endedWith(t, exec.Command(name, args...), "")
+}
+
+func endedWith(t *testing.T, cmd *exec.Cmd, stdin string) (out, log string, exit int) {
+	t.Helper()
 	cmd.Stdin = strings.NewReader(stdin)
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -1,49 +1,40 @@
 // SPDX-FileCopyrightText: The WebSocket Gateway Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command wsgw checks WebSocketGateway manifests, runs a gateway from them, and
-// explains its decisions, all without a cluster. As kubectl-wsgw it is a plugin of kubectl.
+// Command wsgw looks into the WebSocketGateways of a cluster; and it checks
+// manifests, runs a gateway from them, and explains its decisions without one. As
+// kubectl-wsgw it is a plugin of kubectl.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	_ "golang.org/x/crypto/x509roots/fallback" // key servers are checked where the machine has no CAs
+	"k8s.io/klog/v2"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/cluster"
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/exit"
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/live"
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/plugin"
 )
 
 // version is set by the linker.
 var version = "dev"
 
-// Exit codes, as --help says.
-const (
-	exitProblem = 1
-	exitUsage   = 2
-	exitUnknown = 3
-)
-
-// errProblems ends a command whose problems have been printed already.
-var errProblems = errors.New("there are problems")
-
-// errUnknown ends an explanation that depends on what is not in the files.
-var errUnknown = errors.New("it cannot be told")
-
-// usageError is a mistake on the command line.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
-	os.Exit(execute(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+	os.Exit(execute(ctx, os.Args, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
 // streams are standard input, output and error.
@@ -52,34 +43,47 @@ type streams struct {
 	out, err io.Writer
 }
 
-func execute(ctx context.Context, args []string, s streams) int {
-	root := newRoot(s)
-	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	switch {
-	case err == nil:
-		return 0
-	case errors.Is(err, errProblems):
-		return exitProblem
-	case errors.Is(err, errUnknown):
-		return exitUnknown
+// env is the world of the commands that need a cluster.
+func (s streams) env() *plugin.Env {
+	env := &plugin.Env{In: s.in, Out: s.out, Err: s.err, Open: cluster.Open, Now: time.Now, Version: version}
+	in, fromFile := s.in.(*os.File)
+	if out, toFile := s.out.(*os.File); fromFile && toFile {
+		env.Terminal, env.Interactive = live.NewTerminal(in, out), live.IsTerminal(in)
 	}
-	fmt.Fprintf(s.err, "wsgw: %v\n", err)
-	if _, wrong := errors.AsType[usageError](err); wrong {
-		return exitUsage
-	}
-	return exitProblem
+	return env
 }
 
-func newRoot(s streams) *cobra.Command {
+func execute(ctx context.Context, args []string, s streams) int {
+	name, args := called(args)
+	// client-go's own words are for those who write programs.
+	klog.SetLogger(logr.Discard())
+	ctrllog.SetLogger(logr.Discard())
+	root := newRoot(s, name)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !exit.Silent(err) {
+		fmt.Fprintf(s.err, "%s: %v\n", name, err)
+	}
+	return exit.Code(err)
+}
+
+func newRoot(s streams, name string) *cobra.Command {
+	env := s.env()
 	root := &cobra.Command{
 		Use:   "wsgw",
-		Short: "Check WebSocketGateway manifests, run a gateway from them, explain its decisions",
-		Long: `wsgw checks WebSocketGateway manifests, runs a gateway from them, and explains its
-decisions, without a cluster.
+		Short: "Look into WebSocketGateways and their connections; check and run manifests without a cluster",
+		Long: `wsgw shows WebSocketGateways of a cluster with all that belongs to them, lists and
+closes their connections, and collects what is needed when something is wrong. It
+also checks manifests, runs a gateway from them, and explains its decisions, all
+without a cluster.
+
+Installed as kubectl-wsgw it is a plugin of kubectl.
 
 Exit status: 0 all is well, 1 a problem was found, 2 the command line is wrong;
 explain has more, which "wsgw explain --help" lists.`,
+		Example: `  wsgw status -A
+  wsgw top -n chat edge
+  wsgw validate -f gateway.yaml`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -89,15 +93,18 @@ explain has more, which "wsgw explain --help" lists.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; \"%s --help\" lists the flags", err, cmd.CommandPath())}
+		return exit.UsageError{Err: fmt.Errorf("%w; \"%s --help\" lists the flags", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newValidate(s), newRun(s), newExplain(s), newAudit(s))
+	root.AddCommand(newValidate(s), newRun(s), newExplain(s, env), newAudit(s, env))
+	root.AddCommand(plugin.Commands(env)...)
+	root.InitDefaultCompletionCmd()
+	rename(root, name)
 	return root
 }
 
-func subcommand(_ *cobra.Command, args []string) error {
+func subcommand(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("unknown command %q; \"wsgw --help\" lists the commands", args[0])}
+		return exit.UsageError{Err: fmt.Errorf("unknown command %q; \"%s --help\" lists the commands", args[0], cmd.CommandPath())}
 	}
 	return nil
 }
@@ -105,7 +112,7 @@ func subcommand(_ *cobra.Command, args []string) error {
 // noArguments is for commands that take flags only.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("unexpected %q: name files with -f; \"%s --help\" shows examples", args[0], cmd.CommandPath())}
+		return exit.UsageError{Err: fmt.Errorf("unexpected %q: name files with -f; \"%s --help\" shows examples", args[0], cmd.CommandPath())}
 	}
 	return nil
 }
@@ -117,7 +124,7 @@ func filesFlag(cmd *cobra.Command) *[]string {
 
 func needFiles(cmd *cobra.Command, files []string) error {
 	if len(files) == 0 {
-		return usageError{fmt.Errorf("no file: name one with -f; \"%s --help\" shows examples", cmd.CommandPath())}
+		return exit.UsageError{Err: fmt.Errorf("no file: name one with -f; \"%s --help\" shows examples", cmd.CommandPath())}
 	}
 	return nil
 }

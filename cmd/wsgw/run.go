@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/exit"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/standalone"
 )
 
@@ -22,9 +23,9 @@ func newRun(s streams) *cobra.Command {
 		Short: "Run a gateway from manifests, without a cluster",
 		Long: `run serves one WebSocketGateway on this machine: the same compilation and the same
 data plane as in a cluster. The files hold the WebSocketGateway, the Secrets and
-ConfigMaps that it refers to, and any WebSocketRevocations that name it. Listeners bind 127.0.0.1, at the port that they
-have in a pod (the listener's, plus 10000 below 1024) or at the one that --port
-says.
+ConfigMaps that it refers to, and any WebSocketRevocations that name it. Listeners
+bind 127.0.0.1, at the port that they have in a pod (the listener's, plus 10000
+below 1024) or at the one that --port says.
 
 A listener with an issuerRef gets a certificate from a throw-away CA in the state
 folder; ca.crt there is for clients. A route whose Service has no --backend, or
@@ -56,7 +57,7 @@ ends at once.`,
 			Stdin: s.in, Out: s.out, Logger: newLogger(s, *verbose), Now: time.Now,
 		}
 		if err := parseRun(&o, *ports, *backends); err != nil {
-			return usageError{err}
+			return exit.UsageError{Err: err}
 		}
 		return run(cmd.Context(), o)
 	}
@@ -66,7 +67,7 @@ ends at once.`,
 func run(ctx context.Context, o standalone.Options) error {
 	err := standalone.Run(ctx, o)
 	if _, ok := errors.AsType[*standalone.UnknownListenerError](err); ok {
-		return usageError{err}
+		return exit.UsageError{Err: err}
 	}
 	return err
 }

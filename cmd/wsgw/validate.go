@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/exit"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/manifest"
 )
 
@@ -66,7 +67,7 @@ func validate(ctx context.Context, s streams, files []string, strict bool) error
 	}
 	switch {
 	case v.failed:
-		return errProblems
+		return exit.ErrProblems
 	case len(v.set.Gateways)+len(v.set.Revocations) == 0:
 		return errors.New("there is no WebSocketGateway or WebSocketRevocation in the files: name a file that holds one")
 	}

@@ -1,0 +1,154 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/streaming/pkg/httpstream"
+	"k8s.io/streaming/pkg/httpstream/spdy"
+
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/cluster"
+)
+
+// kubelet is an API server with a kubelet behind it, as far as a port-forward by
+// SPDY sees them. Each connection is given to serve; what it answers is said on
+// the other stream.
+type kubelet struct {
+	serve func(data io.ReadWriter, port string) (complaint string)
+	paths atomic.Value
+	ended atomic.Int32
+}
+
+func (k *kubelet) start(t *testing.T) cluster.Dialer {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		k.paths.Store(r.URL.Path)
+		if _, err := httpstream.Handshake(r, w, []string{portforward.PortForwardProtocolV1Name}); err != nil {
+			return
+		}
+		streams := make(chan httpstream.Stream, 2)
+		conn := spdy.NewResponseUpgrader().UpgradeResponse(w, r, func(stream httpstream.Stream, _ <-chan struct{}) error {
+			streams <- stream
+			return nil
+		})
+		if conn == nil {
+			return
+		}
+		defer conn.Close()
+		complaints, data := <-streams, <-streams
+		if complaints.Headers().Get(corev1.StreamType) != corev1.StreamTypeError {
+			complaints, data = data, complaints
+		}
+		said := k.serve(data, data.Headers().Get(corev1.PortHeader))
+		_, _ = io.WriteString(complaints, said)
+		complaints.Close()
+		data.Close()
+		<-conn.CloseChan()
+		k.ended.Add(1)
+	}))
+	t.Cleanup(server.Close)
+	c, err := cluster.New(&rest.Config{Host: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Dialer
+}
+
+var podName = types.NamespacedName{Namespace: "chat", Name: "wsgw-edge-1"}
+
+// An API server without WebSocket for port-forwards is asked by SPDY.
+func TestAPortForwardCarriesAConnection(t *testing.T) {
+	t.Parallel()
+	k := &kubelet{serve: func(data io.ReadWriter, port string) string {
+		line, _ := bufio.NewReader(data).ReadString('\n')
+		_, _ = io.WriteString(data, port+" "+line)
+		return ""
+	}}
+	conn, err := k.start(t).Dial(t.Context(), podName, 19001)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "hello\n"); err != nil {
+		t.Fatal(err)
+	}
+	said, err := io.ReadAll(conn)
+	if err != nil || string(said) != "19001 hello\n" {
+		t.Errorf("%q, %v", said, err)
+	}
+	if path := k.paths.Load(); path != "/api/v1/namespaces/chat/pods/wsgw-edge-1/portforward" {
+		t.Errorf("path %v", path)
+	}
+	if conn.RemoteAddr().String() != "chat/wsgw-edge-1:19001" {
+		t.Errorf("address %s", conn.RemoteAddr())
+	}
+	if err := conn.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); k.ended.Load() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the session goes on after its connection")
+		}
+	}
+}
+
+// What the kubelet says is more than an end of the stream.
+func TestAPortThatNobodyListensAtIsTold(t *testing.T) {
+	t.Parallel()
+	k := &kubelet{serve: func(io.ReadWriter, string) string { return "connect: connection refused\x1b[2J" }}
+	conn, err := k.start(t).Dial(t.Context(), podName, 19001)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.ReadAll(conn); err == nil || !strings.Contains(err.Error(), "connection refused") || strings.Contains(err.Error(), "\x1b") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestARefusedPortForwardIsTold(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"you may not","reason":"Forbidden","code":403}`)
+	}))
+	t.Cleanup(server.Close)
+	c, err := cluster.New(&rest.Config{Host: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Dialer.Dial(t.Context(), podName, 19001); err == nil || !strings.Contains(err.Error(), "chat/wsgw-edge-1") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAnAPIServerThatHangsKeepsNobodyWaitingForEver(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(hang) })
+	c, err := cluster.New(&rest.Config{Host: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer stop()
+	began := time.Now()
+	if _, err := c.Dialer.Dial(ctx, podName, 19001); err == nil || time.Since(began) > 10*time.Second {
+		t.Errorf("%v after %s", err, time.Since(began))
+	}
+}
