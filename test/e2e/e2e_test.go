@@ -10,6 +10,8 @@ package e2e_test
 import (
 	"context"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -29,6 +31,7 @@ func TestOnARealNode(t *testing.T) {
 	run(t, "A renewed certificate is served by every pod at once", world.RenewOften)
 	run(t, "A changed spec is in force in every pod at once", world.ChangeOften)
 	tell(t, world.DoorSteps())
+	tell(t, pluginSteps(t, world))
 	run(t, "The operator writes nothing while nothing changes", func(ctx context.Context) (string, error) {
 		return world.Quiet(ctx, auditLog(t), quiet(t))
 	})
@@ -37,6 +40,20 @@ func TestOnARealNode(t *testing.T) {
 // TestWhoMayConnect is a chapter of that story, for those who work on it: it
 // needs the cluster and nothing of what comes before. "make e2e" leaves it out.
 func TestWhoMayConnect(t *testing.T) { tell(t, open(t).DoorSteps()) }
+
+// TestPlugin is the chapter about kubectl wsgw, which needs the quick start only.
+func TestPlugin(t *testing.T) { tell(t, pluginSteps(t, open(t))) }
+
+// pluginSteps builds the program under test.
+func pluginSteps(t *testing.T, world *story.World) []story.Step {
+	t.Helper()
+	folder := t.TempDir()
+	program := filepath.Join(folder, "kubectl-wsgw")
+	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/wsgw").CombinedOutput(); err != nil {
+		t.Fatalf("build wsgw: %v\n%s", err, out)
+	}
+	return world.PluginSteps(program, need(t, "KUBECONFIG"), folder)
+}
 
 func tell(t *testing.T, steps []story.Step) {
 	t.Helper()
