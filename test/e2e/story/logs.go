@@ -143,7 +143,8 @@ func newLedger(found []*audit.Record) ledger {
 			sums.denied++
 		case audit.EventGap:
 			sums.gaps++
-		case audit.EventProgress, audit.EventViolation, audit.EventRevoked, audit.EventApplied, audit.EventRotated, audit.EventCheckpoint:
+		case audit.EventProgress, audit.EventViolation, audit.EventRevoked, audit.EventApplied, audit.EventRotated, audit.EventCheckpoint,
+			audit.EventAdministered:
 		}
 	}
 	return sums
