@@ -68,7 +68,8 @@ func (r *running) listed(t *testing.T, l control.Listing) control.Connections {
 	return answered[control.Connections](t, r, control.PathConnections+"?"+l.Query().Encode())
 }
 
-// openAs opens connections with headers and waits until they are listed.
+// openAs opens connections with headers, one after the other: a client has its
+// answer before its connection is listed, and the next could be listed first.
 func (r *running) openAs(t *testing.T, headers ...http.Header) []*websocket.Conn {
 	t.Helper()
 	before := r.listed(t, control.Listing{}).Open
@@ -77,13 +78,13 @@ func (r *running) openAs(t *testing.T, headers ...http.Header) []*websocket.Conn
 		dialer := r.dialer("public")
 		dialer.Header = header
 		open = append(open, dialer.MustDial(t, chatURL+"/room?secret=1"))
+		until(t, func() string {
+			if now := r.listed(t, control.Listing{}).Open; now != before+len(open) {
+				return fmt.Sprintf("%d are open", now)
+			}
+			return ""
+		})
 	}
-	until(t, func() string {
-		if now := r.listed(t, control.Listing{}).Open; now != before+len(headers) {
-			return fmt.Sprintf("%d are open", now)
-		}
-		return ""
-	})
 	return open
 }
 
