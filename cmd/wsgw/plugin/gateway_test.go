@@ -26,6 +26,7 @@ import (
 // podGateway is a gateway on loopback that stands for a pod.
 type podGateway struct {
 	ca        *wstest.CA
+	root      *wstest.Root
 	addresses map[string]string
 	audit     *buffer
 }
@@ -56,6 +57,7 @@ func (b *bench) serve(name string) *podGateway {
 	b.t.Helper()
 	p := &podGateway{ca: wstest.NewCA(b.t), audit: &buffer{}}
 	root := wstest.NewRoot(b.t)
+	p.root = root
 	root.TLSSecret(b.t, "public-tls", p.ca.Issue(b.t, "ws.example.com"))
 	root.Secret(b.t, "keys", map[string][]byte{"sensor-1": []byte(deviceKeys)})
 	root.Config(b.t, contractOf(b.space), contract.Endpoints{
