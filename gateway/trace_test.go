@@ -4,15 +4,21 @@
 package gateway_test
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/gorilla/websocket"
+	collectorv1 "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
@@ -214,4 +220,41 @@ func TestACollectorThatIsAwayHoldsUpNobody(t *testing.T) {
 		t.Errorf("it is not logged once:\n%s", text)
 	}
 	g.clean(t)
+}
+
+// A collector that asks for a token gets it by TLS; without the Secret it refuses,
+// and the report says why.
+func TestACollectorOfTracesGetsItsHeadersByTLS(t *testing.T) {
+	ca := wstest.NewCA(t)
+	pair := ca.Issue(t, "collector.default.svc")
+	config := traced(1)
+	config.Tracing.OTLP.CABundle, config.Tracing.OTLP.ServerName = string(ca.PEM), "collector.default.svc"
+	config.Tracing.OTLP.HeadersSecret = "trace-headers"
+	g := startTraced(t, config)
+	g.collector.Stop()
+	g.collector.Answer(func(ctx context.Context) (*collectorv1.ExportTraceServiceResponse, error) {
+		fields, _ := metadata.FromIncomingContext(ctx)
+		if !slices.Equal(fields.Get("authorization"), []string{"Bearer traces"}) {
+			return nil, status.Error(codes.Unauthenticated, "who are you?")
+		}
+		return &collectorv1.ExportTraceServiceResponse{}, nil
+	})
+	g.collector.Start(t, keyPair(t, pair))
+	if problems := g.report(t).Problems; !slices.ContainsFunc(problems, func(p contract.ReportProblem) bool {
+		return p.Tracing && p.Reason == contract.ProblemSecretNotFound && p.Secret == "trace-headers"
+	}) {
+		t.Errorf("problems %+v, want that the Secret is not there", problems)
+	}
+	g.root.Secret(t, "trace-headers", map[string][]byte{"authorization": []byte("Bearer traces\n")})
+	until(t, func() string {
+		if problems := g.report(t).Problems; slices.ContainsFunc(problems, func(p contract.ReportProblem) bool { return p.Tracing }) {
+			return fmt.Sprintf("no problem, not %+v", problems)
+		}
+		return ""
+	})
+	_ = g.dialer("public").MustDial(t, "wss://ws.example.com/chat").Close()
+	g.awaited(t, "GET /chat", 1)
+	if strings.Contains(g.logs.String(), "Bearer") {
+		t.Error("the token is written down")
+	}
 }

@@ -49,11 +49,11 @@ func Collect(tb testing.TB) *Collector {
 }
 
 // Start listens again after Stop, on the same port.
-func (c *Collector) Start(tb testing.TB) {
+func (c *Collector) Start(tb testing.TB, options ...grpc.ServerOption) {
 	tb.Helper()
 	listener, err := net.Listen("tcp", c.Address) //nolint:noctx // listens for as long as the test lasts
 	must(tb, err)
-	c.Address, c.server = listener.Addr().String(), grpc.NewServer()
+	c.Address, c.server = listener.Addr().String(), grpc.NewServer(options...)
 	collector.RegisterTraceServiceServer(c.server, c)
 	server := c.server
 	c.serving.Go(func() { _ = server.Serve(listener) })
