@@ -93,8 +93,8 @@ func (c *CAs) Verify(shown *Certificate, now time.Time) (time.Time, error) {
 }
 
 func (c *CAs) verify(shown *Certificate, now time.Time) (*verdict, error) {
-	if len(shown.above) >= MaxShown {
-		return nil, outcome.Refuse(outcome.ClientCertificateInvalid, "more than %d certificates were sent", MaxShown)
+	if err := Inspect(append([]*x509.Certificate{shown.leaf}, shown.above...)); err != nil {
+		return nil, err
 	}
 	above := x509.NewCertPool()
 	for _, one := range shown.above {

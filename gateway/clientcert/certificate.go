@@ -4,10 +4,13 @@
 package clientcert
 
 import (
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"sync/atomic"
 	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
 // Certificate is a certificate that a caller showed in TLS, proved to have the
@@ -55,6 +58,26 @@ func Show(certificates []*x509.Certificate, cas *CAs, now time.Time) (*Certifica
 	c.last.Store(fresh)
 	return c, nil
 }
+
+// Inspect looks at what a client sent, its own certificate first, apart from who
+// has signed it: how many there are, and whether their keys can be relied on.
+// crypto/x509 counts a chain as good whose keys others may have worked out. The
+// error is an *outcome.Refusal.
+func Inspect(sent []*x509.Certificate) error {
+	if len(sent) > MaxShown {
+		return outcome.Refuse(outcome.ClientCertificateInvalid, "more than %d certificates were sent", MaxShown)
+	}
+	for _, one := range sent {
+		if public, ok := one.PublicKey.(*rsa.PublicKey); ok && public.N.BitLen() < minRSABits {
+			return outcome.Refuse(outcome.ClientCertificateInvalid,
+				"the certificate, or one sent with it, has an RSA key of fewer than %d bits", minRSABits)
+		}
+	}
+	return nil
+}
+
+// minRSABits is what CAs of clients and certificates of listeners need, too.
+const minRSABits = 2048
 
 // Leaf is the certificate itself.
 func (c *Certificate) Leaf() *x509.Certificate {

@@ -14,10 +14,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
-var (
-	errNoClientCAs = errors.New("no CA of clients is known")
-	errTooMany     = errors.New("too many client certificates")
-)
+var errNoClientCAs = errors.New("no CA of clients is known")
 
 // ask puts the terms into a configuration. Both ways verify what is shown: a
 // certificate that nobody has checked must never be seen by anybody.
@@ -31,10 +28,7 @@ func (c *ClientCertificates) ask(config *tls.Config) {
 	}
 	config.ClientCAs = c.CAs.Pool()
 	config.VerifyConnection = func(state tls.ConnectionState) error {
-		if len(state.PeerCertificates) > clientcert.MaxShown {
-			return errTooMany
-		}
-		return nil
+		return clientcert.Inspect(state.PeerCertificates)
 	}
 }
 
@@ -48,7 +42,8 @@ func ofClientCertificate(err error) bool {
 	if _, remote := errors.AsType[*net.OpError](err); remote {
 		return false
 	}
-	return unverified(err) != nil || errors.Is(err, errNoClientCAs) || errors.Is(err, errTooMany) ||
+	_, inspected := errors.AsType[*outcome.Refusal](err)
+	return inspected || unverified(err) != nil || errors.Is(err, errNoClientCAs) ||
 		noneShown(err) || strings.Contains(err.Error(), "client certificate") || strings.Contains(err.Error(), "client sent certificate")
 }
 
@@ -65,15 +60,16 @@ func unverified(err error) *x509.Certificate {
 
 func (c *ClientCertificates) refusal(err error) *outcome.Refusal {
 	failed, judged := errors.AsType[*tls.CertificateVerificationError](err)
+	inspected, ok := errors.AsType[*outcome.Refusal](err)
 	switch {
+	case ok:
+		return inspected
 	case errors.Is(err, errNoClientCAs):
 		return outcome.Refuse(outcome.ClientCAUnavailable, "none of the CAs of clients that the listener names is there")
 	case judged:
 		return c.CAs.Refuse(failed.Err)
 	case noneShown(err):
 		return outcome.Refuse(outcome.ClientCertificateRequired, "the client showed no certificate")
-	case errors.Is(err, errTooMany):
-		return outcome.Refuse(outcome.ClientCertificateInvalid, "the client sent more than %d certificates", clientcert.MaxShown)
 	}
 	return outcome.Refuse(outcome.ClientCertificateInvalid,
 		"the certificate cannot be read, has a key that is not supported, or the client has not proved to have the key")
