@@ -7,8 +7,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
@@ -47,6 +50,12 @@ const (
 	retryJitter = 0.2
 	dialTimeout = 2 * time.Second
 
+	// gRPC waits after a dial that fails, and not after a connection that a server
+	// ends as soon as it has said hello: an address is dialled a few times in a row,
+	// then in this interval.
+	dialsInARow  = 5
+	dialInterval = 500 * time.Millisecond
+
 	// sendTimeout is after how long a connection counts as broken whose server
 	// acknowledges nothing (TCP_USER_TIMEOUT): its node is gone. pingAfter is
 	// longer than any question takes, since servers close connections of clients
@@ -69,6 +78,8 @@ type client struct {
 	// mu guards the fields below.
 	mu      sync.Mutex
 	nowhere bool
+	// paces are those of the addresses.
+	paces map[string]*rate.Limiter
 	// undialled is why the last dial failed; nil if it did not.
 	undialled error
 	// troubled is true while the last question had no answer.
@@ -79,6 +90,7 @@ func newClient(backend string, o Options) (*client, error) {
 	c := &client{
 		backend: backend, resolver: manual.NewBuilderWithScheme("endpoints"), nowhere: true,
 		slots: make(chan struct{}, maxQuestions), seed: maphash.MakeSeed(), logger: o.Logger,
+		paces: map[string]*rate.Limiter{},
 	}
 	// An endpoint that fails is left out; the others take turns.
 	const balance = `{"loadBalancingConfig":[{"round_robin":{}}]}`
@@ -110,6 +122,9 @@ func (c *client) close() { _ = c.conn.Close() }
 
 func (c *client) dialer(dial func(context.Context, string) (net.Conn, error)) func(context.Context, string) (net.Conn, error) {
 	return func(ctx context.Context, address string) (net.Conn, error) {
+		if err := c.paceOf(address).Wait(ctx); err != nil {
+			return nil, fmt.Errorf("dial %s again: %w", address, err)
+		}
 		conn, err := dial(ctx, address)
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -118,6 +133,17 @@ func (c *client) dialer(dial func(context.Context, string) (net.Conn, error)) fu
 		}
 		return conn, err
 	}
+}
+
+func (c *client) paceOf(address string) *rate.Limiter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	pace := c.paces[address]
+	if pace == nil {
+		pace = rate.NewLimiter(rate.Every(dialInterval), dialsInARow)
+		c.paces[address] = pace
+	}
+	return pace
 }
 
 // move makes the client use other addresses. The Service's own is one of them:
@@ -137,6 +163,7 @@ func (c *client) move(to contract.BackendEndpoints) {
 	}
 	c.mu.Lock()
 	c.nowhere = len(chosen) == 0
+	maps.DeleteFunc(c.paces, func(address string, _ *rate.Limiter) bool { return !slices.Contains(chosen, address) })
 	c.mu.Unlock()
 	c.resolver.UpdateState(state)
 }

@@ -122,8 +122,10 @@ func headers(client http.Header) map[string]string {
 }
 
 // withheld tells the headers that are about one hop, and those by which proxies
-// tell servers things: a server may believe that we have written them.
+// tell servers things: a server may believe that we have written them, also where
+// it takes an underscore or a dot for a hyphen, as CGI and its heirs do.
 func withheld(lower string) bool {
+	lower = strings.NewReplacer("_", "-", ".", "-").Replace(lower)
 	for _, prefix := range []string{"x-forwarded-", "x-envoy-", "proxy-"} {
 		if strings.HasPrefix(lower, prefix) {
 			return true
