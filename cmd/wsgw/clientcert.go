@@ -7,7 +7,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"os"
+
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/request"
 )
 
 const maxCertificateFile = 1 << 20
@@ -25,14 +26,7 @@ func readPEM(file string) (found []*x509.Certificate, only []byte, err error) {
 	if file == "" {
 		return nil, nil, nil
 	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, nil, fmt.Errorf("--client-cert: %w", err)
-	}
-	if info.Size() > maxCertificateFile {
-		return nil, nil, fmt.Errorf("--client-cert %s: larger than %d bytes: give the certificate in PEM", file, maxCertificateFile)
-	}
-	data, err := os.ReadFile(file)
+	data, err := request.ReadFile(file, maxCertificateFile)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--client-cert: %w", err)
 	}
@@ -42,7 +36,8 @@ func readPEM(file string) (found []*x509.Certificate, only []byte, err error) {
 		}
 		one, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, nil, fmt.Errorf("--client-cert %s: certificate %d cannot be read: %w: export it again", file, len(found)+1, err)
+			// crypto/x509 quotes what it cannot read.
+			return nil, nil, fmt.Errorf("--client-cert %s: certificate %d cannot be read: export it again", file, len(found)+1)
 		}
 		found, only = append(found, one), append(only, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
 	}

@@ -48,6 +48,12 @@ func finishedAs(t *testing.T, name string, args ...string) (out, log string, exi
 func endedWith(t *testing.T, cmd *exec.Cmd, stdin string) (out, log string, exit int) {
 	t.Helper()
 	cmd.Stdin = strings.NewReader(stdin)
+	return ran(t, cmd)
+}
+
+// ran runs a program to its end.
+func ran(t *testing.T, cmd *exec.Cmd) (out, log string, exit int) {
+	t.Helper()
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

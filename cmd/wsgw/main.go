@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -93,13 +94,23 @@ explain has more, which "wsgw explain --help" lists.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return exit.UsageError{Err: fmt.Errorf("%w; \"%s --help\" lists the flags", err, cmd.CommandPath())}
+		return exit.UsageError{Err: fmt.Errorf("%s; \"%s --help\" lists the flags", flagProblem(err), cmd.CommandPath())}
 	})
 	root.AddCommand(newValidate(s), newRun(s), newExplain(s, env), newAudit(s, env))
 	root.AddCommand(plugin.Commands(env)...)
 	root.InitDefaultCompletionCmd()
 	rename(root, name)
 	return root
+}
+
+// flagProblem leaves out what follows an unknown flag of one letter: where somebody
+// took it for a header, as other programs do, it is the header.
+func flagProblem(err error) string {
+	text := err.Error()
+	if strings.HasPrefix(text, "unknown shorthand flag") {
+		text, _, _ = strings.Cut(text, " in -")
+	}
+	return text
 }
 
 func subcommand(cmd *cobra.Command, args []string) error {
@@ -112,7 +123,8 @@ func subcommand(cmd *cobra.Command, args []string) error {
 // noArguments is for commands that take flags only.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return exit.UsageError{Err: fmt.Errorf("unexpected %q: name files with -f; \"%s --help\" shows examples", args[0], cmd.CommandPath())}
+		// It is not repeated: it may be the value of a header without quotes around it.
+		return exit.UsageError{Err: fmt.Errorf("unexpected argument: name files with -f, put quotes around values that have blanks; \"%s --help\" shows examples", cmd.CommandPath())}
 	}
 	return nil
 }

@@ -4,7 +4,6 @@
 package main_test
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,14 +20,7 @@ func validated(t *testing.T, text string, args ...string) (out, log string, exit
 	write(t, filepath.Join(folder, "gw.yaml"), text)
 	cmd := exec.Command(plainProgram, append([]string{"validate", "-f", "gw.yaml"}, args...)...)
 	cmd.Dir = folder
-	var stdout, stderr strings.Builder
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	var failed *exec.ExitError
-	if err != nil && !errors.As(err, &failed) {
-		t.Fatal(err)
-	}
-	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
+	return ran(t, cmd)
 }
 
 const (

@@ -4,6 +4,7 @@
 package explanation
 
 import (
+	"net/url"
 	"strings"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 )
 
 // Certificate is a client certificate as rules read it, field by field. Like all
-// that is shown in TLS it is public.
+// that is shown in TLS it is public, but for what somebody may have taken for a
+// place of a password.
 type Certificate struct {
 	Subject     string    `json:"subject,omitempty"`
 	Issuer      string    `json:"issuer,omitempty"`
@@ -31,8 +33,21 @@ func presented(c *policy.Certificate) *Certificate {
 	}
 	return &Certificate{
 		Subject: c.Subject, Issuer: c.Issuer, Serial: c.Serial, Fingerprint: c.Fingerprint,
-		NotBefore: c.NotBefore, NotAfter: c.NotAfter, URIs: c.URIs, DNSNames: c.DNSNames, Emails: c.Emails,
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter, URIs: withoutUsers(c.URIs), DNSNames: c.DNSNames, Emails: c.Emails,
 	}
+}
+
+// withoutUsers leaves out what is in front of the host: such a URI is nobody's
+// identity, and a password could be there.
+func withoutUsers(uris []string) []string {
+	list := make([]string, 0, len(uris))
+	for _, uri := range uris {
+		if parsed, err := url.Parse(uri); err != nil || parsed.User != nil {
+			uri = redacted(uri)
+		}
+		list = append(list, uri)
+	}
+	return list
 }
 
 // lines are for people, under the names that a rule has to use.

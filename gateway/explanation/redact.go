@@ -25,8 +25,8 @@ func redacted(value string) string { return fmt.Sprintf("<redacted, %d bytes>", 
 // what somebody may be looking for.
 func speaking() []string {
 	return []string{
-		"Host", "Origin", "Upgrade", "Connection", "Sec-Websocket-Version", "User-Agent", "Accept-Language",
-		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+		"Host", "Origin", "Upgrade", "Connection", "Sec-Websocket-Version", "X-Forwarded-For",
+		"X-Forwarded-Host", "X-Forwarded-Proto",
 	}
 }
 
@@ -49,7 +49,7 @@ func redactedHead(head []byte, known []string) []string {
 func redactedField(name, value string, known []string) string {
 	canonical := textproto.CanonicalMIMEHeaderKey(name)
 	switch {
-	case slices.Contains(speaking(), canonical):
+	case slices.Contains(speaking(), canonical) && !strings.Contains(value, "@"): // in front of it could be a password
 		return name + ": " + value
 	case canonical == "Authorization":
 		// The scheme is no secret if it looks like one and something follows.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"slices"
@@ -189,26 +190,41 @@ func (in *input) expand(value string) (string, error) {
 }
 
 func (in *input) read(name string) (string, error) {
-	from := in.stdin
-	if name == "-" {
-		if in.used {
-			return "", errors.New("standard input can be read only once: use files")
-		}
-		in.used = true
-	} else {
-		file, err := os.Open(name)
-		if err != nil {
-			return "", fmt.Errorf("read a value: %w", err)
-		}
-		defer func() { _ = file.Close() }()
-		from = file
+	if name != "-" {
+		content, err := ReadFile(name, maxFileBytes)
+		return string(content), err
 	}
-	content, err := io.ReadAll(io.LimitReader(from, maxFileBytes+1))
+	if in.used {
+		return "", errors.New("standard input can be read only once: use files")
+	}
+	in.used = true
+	content, err := readAll(in.stdin, maxFileBytes)
+	return string(content), err
+}
+
+// ReadFile returns the content of a file that a command line names, at most so
+// many bytes. The error does not repeat the name: a credential may begin with the
+// @ that stands for a file, and a shell may have put a file's content where its
+// name belongs.
+func ReadFile(name string, most int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			err = failed.Err
+		}
+		return nil, fmt.Errorf("open the file: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	return readAll(file, most)
+}
+
+func readAll(from io.Reader, most int64) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(from, most+1))
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("read a value: %w", err)
-	case len(content) > maxFileBytes:
-		return "", fmt.Errorf("read a value: more than %d bytes", maxFileBytes)
+		return nil, fmt.Errorf("read a value: %w", err)
+	case int64(len(content)) > most:
+		return nil, fmt.Errorf("read a value: more than %d bytes", most)
 	}
-	return string(content), nil
+	return content, nil
 }
