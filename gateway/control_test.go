@@ -339,7 +339,7 @@ func TestAPodThatEndsTakesADrainOver(t *testing.T) {
 
 func TestAPodThatEndsIsNotDrainedByHand(t *testing.T) {
 	r := startDraining(t, 10*time.Second, time.Second)
-	r.stop()
+	r.Stop()
 	until(t, func() string {
 		if !answered[control.State](t, r, control.PathState).Drain.Stopping {
 			return "it does not stop"

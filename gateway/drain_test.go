@@ -133,7 +133,7 @@ func TestDrainClosesEverythingWith1012EvenlyOverTheWindow(t *testing.T) {
 func TestAStoppingGatewayIsUnreadyAtOnceAndAcceptsForAMoment(t *testing.T) {
 	r := startDraining(t, time.Second, 2*time.Second)
 	keep := r.dialer("public").MustDial(t, chatURL)
-	r.stop()
+	r.Stop()
 	until(t, func() string {
 		if status, _, _ := r.get(t, "/readyz"); status != http.StatusServiceUnavailable {
 			return "still ready"

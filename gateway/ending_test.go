@@ -92,7 +92,7 @@ func TestACallerWhoWaitsForABackendWhenTheGatewayStopsGetsAnAnswer(t *testing.T)
 		t.Fatal(err)
 	}
 	<-asked
-	r.stop()
+	r.Stop()
 	time.AfterFunc(500*time.Millisecond, agree)
 	reader := bufio.NewReader(conn)
 	response, err := http.ReadResponse(reader, nil)

@@ -4,7 +4,6 @@
 package gateway_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,6 +23,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/test/auditschema"
+	"github.com/wsgateway/websocket-gateway-operator/test/edge"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
@@ -38,23 +38,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// journal keeps what is written to it, for audit records and logs.
-type journal struct {
-	mu   sync.Mutex
-	data bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.data.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.data.String()
-}
+// journal keeps audit records and logs.
+type journal struct{ wstest.Journal }
 
 // records returns the audit records of one event.
 func (j *journal) records(t *testing.T, event audit.Event) []*audit.Record {
@@ -98,64 +83,41 @@ func (j *journal) fits(t *testing.T) {
 
 // running is a gateway that runs on loopback.
 type running struct {
+	*edge.Edge
+
 	root      *wstest.Root
 	ca        *wstest.CA
 	addresses map[string]string
 	audit     *journal
 	logs      *journal
-	stop      context.CancelFunc
-	// done gets the error of Run.
-	done  chan error
-	ended sync.Once
+	// looked is done once the audit records have been held against their schema.
+	looked sync.Once
 }
 
 // start runs a gateway and waits until it listens. Files must be there.
 func start(t *testing.T, root *wstest.Root, ca *wstest.CA, change func(*gateway.Options)) *running {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	r := &running{root: root, ca: ca, audit: &journal{}, logs: &journal{}, stop: stop, done: make(chan error, 1)}
-	ready := make(chan map[string]string, 1)
+	r := &running{root: root, ca: ca, audit: &journal{}, logs: &journal{}}
 	options := gateway.Options{
-		Root: root.Path, BindHost: "127.0.0.1", BindPorts: map[string]int32{"public": 0, "modern": 0, "other": 0},
-		AdminAddress: "127.0.0.1:0", ControlAddress: "127.0.0.1:0", AllowLoopback: true,
-		DrainWindow: time.Second, AcceptAfterStop: -1, PollInterval: time.Hour,
+		Root: root.Path, BindPorts: map[string]int32{"public": 0, "modern": 0, "other": 0},
+		AdminAddress: "127.0.0.1:0", ControlAddress: "127.0.0.1:0", PollInterval: time.Hour,
 		Gateway: contract.GatewayRef{Namespace: "default", Name: "edge"}, PodName: "edge-0", PodUID: "uid-0", Version: "v0-test",
 		Audit: r.audit, Logger: slog.New(slog.NewJSONHandler(r.logs, nil)),
-		OnReady: func(addresses map[string]string) { ready <- addresses },
 	}
 	if change != nil {
 		change(&options)
 	}
-	go func() { r.done <- gateway.Run(ctx, options) }()
+	r.Edge = edge.Start(t, r.logs, options)
+	r.addresses = r.Addresses
 	t.Cleanup(func() { r.end(t) })
-	select {
-	case r.addresses = <-ready:
-	case err := <-r.done:
-		t.Fatalf("gateway ended at once: %v", err)
-	case <-time.After(10 * time.Second):
-		t.Fatalf("gateway is not ready\n%s", r.logs)
-	}
 	return r
 }
 
 // end stops the gateway and waits for it; more than once is allowed.
 func (r *running) end(t *testing.T) {
 	t.Helper()
-	r.ended.Do(func() {
-		r.stop()
-		select {
-		case err := <-r.done:
-			if err != nil {
-				t.Errorf("Run: %v", err)
-			}
-		case <-time.After(30 * time.Second):
-			t.Fatalf("gateway does not end\n%s", r.logs)
-		}
-		r.audit.fits(t)
-		if t.Failed() {
-			t.Logf("logs:\n%s", r.logs)
-		}
-	})
+	r.End(t)
+	r.looked.Do(func() { r.audit.fits(t) })
 }
 
 // dialer opens connections at a listener.

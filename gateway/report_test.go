@@ -149,22 +149,29 @@ func TestTheAdminPortChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAPortThatIsTakenIsReportedAndOpenedWhenItIsFree(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+// taken is a listener of a port that somebody else holds.
+func taken(t *testing.T) (holder net.Listener, listener contract.Listener) {
+	t.Helper()
+	holder, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = taken.Close() }()
-	_, text, _ := net.SplitHostPort(taken.Addr().String())
+	t.Cleanup(func() { _ = holder.Close() })
+	_, text, _ := net.SplitHostPort(holder.Addr().String())
 	number, err := strconv.ParseInt(text, 10, 32)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return holder, contract.Listener{
+		Name: "taken", Port: 9443, BindPort: int32(number), Hostnames: []string{"ws.example.com"}, MinTLSVersion: "1.2", CertificateSecret: "public-tls",
+	}
+}
+
+func TestAPortThatIsTakenIsReportedAndOpenedWhenItIsFree(t *testing.T) {
+	holder, listener := taken(t)
 	r, echo := startBase(t, nil)
 	config := baseConfig()
-	config.Listeners = append(config.Listeners, contract.Listener{
-		Name: "taken", Port: 9443, BindPort: int32(number), Hostnames: []string{"ws.example.com"}, MinTLSVersion: "1.2", CertificateSecret: "public-tls",
-	})
+	config.Listeners = append(config.Listeners, listener)
 	r.root.Config(t, config, endpoints(echo.Address))
 	r.served(t, config)
 	until(t, func() string {
@@ -182,7 +189,7 @@ func TestAPortThatIsTakenIsReportedAndOpenedWhenItIsFree(t *testing.T) {
 	if err := echoOnce(r.dialer("public").MustDial(t, chatURL)); err != nil {
 		t.Errorf("the other listener: %v", err)
 	}
-	_ = taken.Close()
+	_ = holder.Close()
 	// Any change of the files makes it look again, as the poll would.
 	r.root.Secret(t, "other", map[string][]byte{"x": nil})
 	until(t, func() string {

@@ -5,9 +5,7 @@ package gateway_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -110,23 +108,12 @@ func TestAListenerThatIsPointedToAnotherSecretServesItsLastGoodCertificateUntilT
 }
 
 func TestAPodIsReadyAsSoonAsOneListenerServes(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = taken.Close() }()
-	_, text, _ := net.SplitHostPort(taken.Addr().String())
-	number, err := strconv.ParseInt(text, 10, 32)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, listener := taken(t)
 	r, echo := startBase(t, nil)
 	ready := func(what string, want bool, change func(*contract.Config)) {
 		t.Helper()
 		config := baseConfig()
-		config.Listeners = append(config.Listeners, contract.Listener{
-			Name: "taken", Port: 9443, BindPort: int32(number), Hostnames: []string{"ws.example.com"}, MinTLSVersion: "1.2", CertificateSecret: "public-tls",
-		})
+		config.Listeners = append(config.Listeners, listener)
 		change(&config)
 		r.root.Config(t, config, endpoints(echo.Address))
 		r.served(t, config)

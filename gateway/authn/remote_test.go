@@ -4,7 +4,6 @@
 package authn_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/pem"
 	"log/slog"
@@ -19,6 +18,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
 // issuerServer is the server of an issuer's keys.
@@ -66,30 +66,13 @@ type remote struct {
 
 	sets    *authn.KeySets
 	now     *clock
-	log     *lockedBuffer
+	log     *wstest.Journal
 	fetched chan error
-}
-
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(data []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(data)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
 }
 
 func newRemote(t *testing.T, method contract.Method, changes ...func(*authn.KeySetOptions)) remote {
 	t.Helper()
-	r := remote{now: newClock(), log: &lockedBuffer{}, fetched: make(chan error, 100)}
+	r := remote{now: newClock(), log: &wstest.Journal{}, fetched: make(chan error, 100)}
 	options := authn.KeySetOptions{
 		Now: r.now.Now, Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 		Fetched: func(err error) { r.fetched <- err },

@@ -67,7 +67,7 @@ func TestPagesOfListedOriginsConnectAndNoOthers(t *testing.T) {
 	if got := s.echo.Accepted(); int(got) != open {
 		t.Errorf("the backend was reached %d times, want %d", got, open)
 	}
-	s.stop(t)
+	s.gateway.End(t)
 	s.checkRecords(t)
 }
 

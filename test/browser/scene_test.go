@@ -6,8 +6,6 @@
 package browser_test
 
 import (
-	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -23,7 +21,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +31,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/test/edge"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
@@ -55,7 +53,7 @@ type try struct {
 // scene is a gateway with a backend, and a server with the page for every name.
 type scene struct {
 	echo          *wstest.Upstream
-	audit, logs   *journal
+	audit, logs   *wstest.Journal
 	token, forged string
 	// cookie is a good token, too, that the pages' server sets.
 	cookie  string
@@ -63,8 +61,7 @@ type scene struct {
 	tries   []try
 	flags   []string
 	reports chan report
-	end     func()
-	ended   chan error
+	gateway *edge.Edge
 }
 
 // report is what a page tells of itself, or of its frame.
@@ -74,29 +71,11 @@ type report struct {
 	Results map[string]result `json:"results"`
 }
 
-// journal keeps what is written to it.
-type journal struct {
-	mu   sync.Mutex
-	data bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.data.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.data.String()
-}
-
 func base64url(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
 func startScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{echo: wstest.Echo(t, "chat.v2"), audit: &journal{}, logs: &journal{}, reports: make(chan report, 16), next: map[string]string{}, ended: make(chan error, 1)}
+	s := &scene{echo: wstest.Echo(t, "chat.v2"), audit: &wstest.Journal{}, logs: &wstest.Journal{}, reports: make(chan report, 16), next: map[string]string{}}
 	key, document := signingKey(t)
 	other, _ := signingKey(t)
 	s.token, s.cookie, s.forged = sign(t, key), sign(t, key), sign(t, other)
@@ -105,7 +84,10 @@ func startScene(t *testing.T) *scene {
 	served := ca.Issue(t, "ws.example.com", "app.example.com")
 	root.TLSSecret(t, "public-tls", served)
 	root.Config(t, config(document), contract.Endpoints{Backends: map[string]contract.BackendEndpoints{"echo": {Addresses: []string{s.echo.Address}}}})
-	address := s.run(t, root.Path)
+	s.gateway = edge.Start(t, s.logs, gateway.Options{
+		Root: root.Path, BindPorts: map[string]int32{"public": 0}, Audit: s.audit, Logger: slog.New(slog.NewJSONHandler(s.logs, nil)),
+	})
+	address := s.gateway.Addresses["public"]
 	pages := s.pages(t, served)
 	trusted := sha256.Sum256(served.Leaf.RawSubjectPublicKeyInfo)
 	s.flags = []string{
@@ -142,39 +124,6 @@ func config(document string) contract.Config {
 		})
 	}
 	return config
-}
-
-// run starts the gateway and returns its address.
-func (s *scene) run(t *testing.T, root string) string {
-	t.Helper()
-	ctx, end := context.WithCancel(context.Background())
-	s.end = end
-	t.Cleanup(end)
-	ready := make(chan string, 1)
-	go func() {
-		s.ended <- gateway.Run(ctx, gateway.Options{
-			Root: root, BindHost: "127.0.0.1", BindPorts: map[string]int32{"public": 0}, AllowLoopback: true,
-			AcceptAfterStop: -1, DrainWindow: time.Second, Audit: s.audit, Logger: slog.New(slog.NewJSONHandler(s.logs, nil)),
-			OnReady: func(addresses map[string]string) { ready <- addresses["public"] },
-		})
-	}()
-	select {
-	case address := <-ready:
-		return address
-	case err := <-s.ended:
-		t.Fatalf("gateway ended: %v", err)
-	case <-time.After(visitTime):
-		t.Fatalf("gateway is not ready: %s", s.logs)
-	}
-	return ""
-}
-
-func (s *scene) stop(t *testing.T) {
-	t.Helper()
-	s.end()
-	if err := <-s.ended; err != nil {
-		t.Errorf("gateway: %v", err)
-	}
 }
 
 // seen is what the backend was sent. The cookie is a credential for one route
@@ -249,9 +198,9 @@ func (s *scene) visit(t *testing.T, origins []string) map[string]map[string]map[
 }
 
 // browse runs a browser until the test ends, and returns what it says.
-func (s *scene) browse(t *testing.T, address string) *journal {
+func (s *scene) browse(t *testing.T, address string) *wstest.Journal {
 	t.Helper()
-	output := &journal{}
+	output := &wstest.Journal{}
 	home := t.TempDir()
 	command := exec.Command("chromium", append(s.flags, "--user-data-dir="+home, address)...)
 	command.Stdout, command.Stderr, command.WaitDelay = output, output, time.Second

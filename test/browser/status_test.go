@@ -32,6 +32,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/control"
+	"github.com/wsgateway/websocket-gateway-operator/test/edge"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
@@ -40,7 +41,7 @@ const pictureFile = "WSGW_PICTURE"
 
 // watched is a gateway with connections, and its status page.
 type watched struct {
-	audit *journal
+	audit *wstest.Journal
 	page  string
 	ca    *wstest.CA
 	// public is where clients connect.
@@ -52,7 +53,7 @@ type watched struct {
 func watch(t *testing.T) *watched {
 	t.Helper()
 	echo, root := wstest.Echo(t), wstest.NewRoot(t)
-	w := &watched{audit: &journal{}, ca: wstest.NewCA(t)}
+	w := &watched{audit: &wstest.Journal{}, ca: wstest.NewCA(t)}
 	root.TLSSecret(t, "public-tls", w.ca.Issue(t, "ws.example.com"))
 	keys := map[string][]byte{}
 	for i := range 8 {
@@ -60,27 +61,12 @@ func watch(t *testing.T) *watched {
 	}
 	root.Secret(t, "device-keys", keys)
 	root.Config(t, watchedConfig(), contract.Endpoints{Backends: map[string]contract.BackendEndpoints{"echo:8080": {Addresses: []string{echo.Address}}}})
-	ctx, end := context.WithCancel(context.Background())
-	ready, ended := make(chan map[string]string, 1), make(chan error, 1)
-	go func() {
-		ended <- gateway.Run(ctx, gateway.Options{
-			Root: root.Path, BindHost: "127.0.0.1", BindPorts: map[string]int32{"public": 0, "partners": 0}, ControlAddress: "127.0.0.1:0", AllowLoopback: true,
-			PodName: "wsgw-edge-7d9c5b6f4-x2x8v", Version: "v0.1.0", AcceptAfterStop: -1, DrainWindow: time.Second, Audit: w.audit,
-			Logger: slog.New(slog.DiscardHandler), OnReady: func(addresses map[string]string) { ready <- addresses },
-		})
-	}()
-	t.Cleanup(func() {
-		end()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
+	logs := &wstest.Journal{}
+	e := edge.Start(t, logs, gateway.Options{
+		Root: root.Path, BindPorts: map[string]int32{"public": 0, "partners": 0}, ControlAddress: "127.0.0.1:0",
+		PodName: "wsgw-edge-7d9c5b6f4-x2x8v", Version: "v0.1.0", Audit: w.audit, Logger: slog.New(slog.NewJSONHandler(logs, nil)),
 	})
-	select {
-	case addresses := <-ready:
-		w.page, w.public = "http://"+addresses[gateway.ControlName], addresses["public"]
-	case <-time.After(visitTime):
-		t.Fatal("gateway is not ready")
-	}
+	w.page, w.public = "http://"+e.Addresses[gateway.ControlName], e.Addresses["public"]
 	return w
 }
 
