@@ -372,6 +372,7 @@ func TestASinkThatIsTakenAwayMayBlock(t *testing.T) {
 			t.Errorf("the new sink has %d records", got)
 		}
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if !c.closed {
 			t.Error("the old one was not closed")
 		}
