@@ -103,7 +103,8 @@ func (s *server) endOverdue(ctx context.Context) {
 			continue
 		case late.dryRun:
 			s.accounts.sparing(late.session, outcome.CredentialExpired, s.metrics)
-			s.revalidations.confirm(late.session, false)
+			// As after a denial: once the policy is in force it is asked at once.
+			s.revalidations.confirm(late.session, true)
 		default:
 			late.session.End(outcome.Close(outcome.CredentialExpired, outcome.ByGateway,
 				fmt.Sprintf("not revalidated for %v: %v", late.since.Round(time.Millisecond), late.why)))

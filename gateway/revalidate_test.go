@@ -6,6 +6,7 @@ package gateway_test
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -162,6 +163,33 @@ func TestWhomOnlyADryRunHasKeptGoesWhenThePolicyComesIntoForce(t *testing.T) {
 	// The next regular question would come in an hour.
 	config.Policies[0].DryRun = false
 	config.Policies[0].Methods[0].External.RevalidateEvery = contract.Duration(time.Hour)
+	g.put(t, config)
+	ended(t, ann, outcome.CodeForbidden)
+	if err := echoOnce(bob); err != nil {
+		t.Errorf("bob should have stayed: %v", err)
+	}
+}
+
+// A dry run also keeps those about whom nobody has answered for too long. That is
+// no answer: whoever forgets it lets them stay for another whole interval.
+func TestWhomADryRunHasKeptWithoutAnAnswerIsAskedAboutWhenThePolicyComesIntoForce(t *testing.T) {
+	// Long enough to change the policy before the next regular question.
+	config := guarded(contract.Duration(2 * time.Second))
+	config.Policies[0].DryRun = true
+	g := startGuarded(t, doorkeeper(t), config)
+	ann, bob := g.enter(t, "ann"), g.enter(t, "bob")
+	g.server.Judge(func(context.Context, *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+		return nil, errors.New("not today")
+	})
+	until(t, func() string {
+		if g.sample(t, `wsgateway_connections_would_close_total{reason="credential_expired"}`) != "2" {
+			return "they were not overdue yet"
+		}
+		return ""
+	})
+	config.Policies[0].DryRun = false
+	config.Policies[0].Methods[0].External.RevalidateEvery = contract.Duration(time.Hour)
+	g.server.Judge(doorkeeper(t, "ann"))
 	g.put(t, config)
 	ended(t, ann, outcome.CodeForbidden)
 	if err := echoOnce(bob); err != nil {

@@ -130,6 +130,7 @@ func TestAnAuthorizationKnowsWhetherItReadsTheCertificate(t *testing.T) {
 		"[1].all(x, request.path == '' || certificate.serial == '7f')":     true,
 		"'a' in certificate.dnsNames || identity.claims.org == 'acme'":     true,
 		"true || certificate.presented":                                    true,
+		"[1].exists(certificate, !.certificate.presented)":                 true,
 		"identity.claims.list.exists(c, c.certificate == identity.policy)": false,
 	} {
 		a := compiled(t, deny("false"), allow(expression))

@@ -6,6 +6,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/checker"
@@ -109,20 +110,24 @@ func (fieldsOnly) Name() string { return "wsgateway.dev/fields-only" }
 func (fieldsOnly) Validate(_ *cel.Env, _ cel.ValidatorConfig, tree *ast.AST, issues *cel.Issues) {
 	for _, variable := range ast.MatchDescendants(ast.NavigateAST(tree), isVariable) {
 		if parent, ok := variable.Parent(); !ok || parent.Kind() != ast.SelectKind {
-			issues.ReportErrorAtID(variable.ID(), "%s must be read by field; known are %s", variable.AsIdent(), vocabulary())
+			issues.ReportErrorAtID(variable.ID(), "%s must be read by field; known are %s", nameOf(variable), vocabulary())
 		}
 	}
 }
 
 func isVariable(e ast.NavigableExpr) bool {
-	return e.Kind() == ast.IdentKind && variables()[e.AsIdent()] != ""
+	return e.Kind() == ast.IdentKind && variables()[nameOf(e)] != ""
 }
+
+// nameOf returns the name of an identifier without the dot that tells a variable
+// of ours from one of the same name in a comprehension.
+func nameOf(e ast.Expr) string { return strings.TrimPrefix(e.AsIdent(), ".") }
 
 // readsCertificate tells whether an expression looks at the certificate, if only
 // to see whether there is one.
 func readsCertificate(tree *cel.Ast) bool {
 	identifiers := ast.MatchDescendants(ast.NavigateAST(tree.NativeRep()), ast.KindMatcher(ast.IdentKind))
-	return slices.ContainsFunc(identifiers, func(e ast.NavigableExpr) bool { return e.AsIdent() == certificateVariable })
+	return slices.ContainsFunc(identifiers, func(e ast.NavigableExpr) bool { return nameOf(e) == certificateVariable })
 }
 
 // readsClaims tells whether an expression looks at claims.
@@ -130,6 +135,6 @@ func readsClaims(tree *cel.Ast) bool {
 	fields := ast.MatchDescendants(ast.NavigateAST(tree.NativeRep()), ast.KindMatcher(ast.SelectKind))
 	return slices.ContainsFunc(fields, func(e ast.NavigableExpr) bool {
 		operand := e.AsSelect().Operand()
-		return operand.Kind() == ast.IdentKind && operand.AsIdent() == "identity" && e.AsSelect().FieldName() == "claims"
+		return operand.Kind() == ast.IdentKind && nameOf(operand) == "identity" && e.AsSelect().FieldName() == "claims"
 	})
 }

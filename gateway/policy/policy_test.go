@@ -258,6 +258,7 @@ func TestAnAuthorizationKnowsWhetherItReadsClaims(t *testing.T) {
 		"has(identity.claims.org)":                                    true,
 		"'org' in identity.claims":                                    true,
 		"[1].all(x, request.path == '' || size(identity.claims) > 0)": true,
+		"[1].exists(identity, .identity.claims.org == 'acme')":        true,
 	} {
 		if got := compiled(t, deny("false"), allow(expression)).ReadsClaims(); got != want {
 			t.Errorf("%s: %t", expression, got)
