@@ -130,7 +130,7 @@ The cluster is still there. Look around:
   export KUBECONFIG=%s
   kubectl get wsgw -A                                # or: go -C hack/cluster run . kubectl get wsgw -A
   kubectl describe wsgw edge -n quickstart
-  kubectl logs -n quickstart -l wsgateway.dev/gateway=edge --prefix | grep '"event"'
+  kubectl logs -n quickstart -l wsgateway.dev/gateway=edge --prefix | grep event.action
   go run ./hack/demo token                           # a token for your own client
 
 'make demo-down' removes it.
