@@ -25,7 +25,7 @@ import (
 const (
 	// marked is in every credential and session of these tests.
 	marked    = "marked-9c1f"
-	oftenAsks = contract.Duration(200 * time.Millisecond)
+	oftenAsks = contract.Duration(500 * time.Millisecond)
 )
 
 // doorkeeper admits whoever shows "Bearer marked-9c1f-NAME" as NAME.
@@ -227,7 +227,8 @@ func TestARevalidationThatIsDeniedEndsExactlyThatConnection(t *testing.T) {
 }
 
 func TestAServerThatIsAwayIsWaitedForAndNotForEver(t *testing.T) {
-	g := startGuarded(t, doorkeeper(t), guarded(contract.Duration(time.Second)))
+	// Long enough for gRPC to find a server again on a busy machine.
+	g := startGuarded(t, doorkeeper(t), guarded(contract.Duration(2*time.Second)))
 	ann := g.enter(t, "ann")
 	g.server.Stop()
 	until(t, func() string {
@@ -244,7 +245,7 @@ func TestAServerThatIsAwayIsWaitedForAndNotForEver(t *testing.T) {
 	g.server.Stop()
 	begin := time.Now()
 	ended(t, ann, outcome.CodeUnauthorized)
-	if took := time.Since(begin); took < 1500*time.Millisecond {
+	if took := time.Since(begin); took < 3*time.Second {
 		t.Errorf("ended after %v, before its three intervals were over", took)
 	}
 	g.unmarked(t)

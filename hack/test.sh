@@ -23,7 +23,7 @@ unit() {
 	others=$(needing_api_server)
 	packages=$(go list ./... | grep -vxF "$others")
 	# shellcheck disable=SC2086 # one argument per package
-	go test -race -timeout=10m $packages
+	go test -race -timeout=20m $packages
 	go -C hack/cluster test ./...
 }
 
