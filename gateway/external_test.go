@@ -353,11 +353,12 @@ func TestOpenConnectionsAreRevalidatedAsTheNewPolicySays(t *testing.T) {
 	ended(t, ann, outcome.CodeForbidden)
 }
 
-func TestAServerThatIsTriedInADryRunThrowsNobodyOut(t *testing.T) {
-	config := guarded(oftenAsks)
-	config.Policies[0].DryRun = true
-	g := startGuarded(t, doorkeeper(t), config)
-	ann, bob := g.enter(t, "ann"), g.enter(t, "bob")
+// startDenied has let in ann and bob, and the server has denied ann since. The
+// policy of config is one in dry run, or ann would be gone.
+func startDenied(t *testing.T, config contract.Config) (g *guardedGateway, ann, bob *websocket.Conn) {
+	t.Helper()
+	g = startGuarded(t, doorkeeper(t), config)
+	ann, bob = g.enter(t, "ann"), g.enter(t, "bob")
 	g.server.Judge(doorkeeper(t, "ann"))
 	until(t, func() string {
 		if g.sample(t, `wsgateway_authorization_questions_total{about="connection",result="refused"}`) == "0" {
@@ -365,6 +366,13 @@ func TestAServerThatIsTriedInADryRunThrowsNobodyOut(t *testing.T) {
 		}
 		return ""
 	})
+	return g, ann, bob
+}
+
+func TestAServerThatIsTriedInADryRunThrowsNobodyOut(t *testing.T) {
+	config := guarded(oftenAsks)
+	config.Policies[0].DryRun = true
+	g, ann, bob := startDenied(t, config)
 	g.server.Stop()
 	time.Sleep(5 * time.Duration(oftenAsks))
 	for name, conn := range map[string]*websocket.Conn{"ann": ann, "bob": bob} {

@@ -151,15 +151,7 @@ func TestWhoWasBoundToACertificateThatIsNotAskedForAnyMoreIsFree(t *testing.T) {
 func TestWhomOnlyADryRunHasKeptGoesWhenThePolicyComesIntoForce(t *testing.T) {
 	config := guarded(oftenAsks)
 	config.Policies[0].DryRun = true
-	g := startGuarded(t, doorkeeper(t), config)
-	ann, bob := g.enter(t, "ann"), g.enter(t, "bob")
-	g.server.Judge(doorkeeper(t, "ann"))
-	until(t, func() string {
-		if g.sample(t, `wsgateway_authorization_questions_total{about="connection",result="refused"}`) == "0" {
-			return "ann was not asked about yet"
-		}
-		return ""
-	})
+	g, ann, bob := startDenied(t, config)
 	// The next regular question would come in an hour.
 	config.Policies[0].DryRun = false
 	config.Policies[0].Methods[0].External.RevalidateEvery = contract.Duration(time.Hour)

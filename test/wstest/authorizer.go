@@ -5,7 +5,6 @@ package wstest
 
 import (
 	"context"
-	"net"
 	"sync"
 	"testing"
 
@@ -24,41 +23,25 @@ type Judgement func(context.Context, *authv3.CheckRequest) (*authv3.CheckRespons
 // Envoy's ext_authz filter. It ends with its test.
 type Authorizer struct {
 	authv3.UnimplementedAuthorizationServer
-
-	// Address is 127.0.0.1:PORT.
-	Address string
+	rpcServer
 
 	mu        sync.Mutex
 	judge     Judgement
 	questions []*authv3.CheckRequest
-	server    *grpc.Server
-	serving   sync.WaitGroup
 }
 
 // Authorize starts an Authorizer.
 func Authorize(tb testing.TB, judge Judgement) *Authorizer {
 	tb.Helper()
-	a := &Authorizer{Address: "127.0.0.1:0", judge: judge}
+	a := &Authorizer{judge: judge}
 	a.Start(tb)
-	tb.Cleanup(a.Stop)
 	return a
 }
 
 // Start listens again after Stop, on the same port.
 func (a *Authorizer) Start(tb testing.TB) {
 	tb.Helper()
-	listener, err := net.Listen("tcp", a.Address) //nolint:noctx // listens for as long as the test lasts
-	must(tb, err)
-	a.Address, a.server = listener.Addr().String(), grpc.NewServer()
-	authv3.RegisterAuthorizationServer(a.server, a)
-	server := a.server
-	a.serving.Go(func() { _ = server.Serve(listener) })
-}
-
-// Stop closes the port and all connections, and waits for what is being judged.
-func (a *Authorizer) Stop() {
-	a.server.Stop()
-	a.serving.Wait()
+	a.serve(tb, func(to grpc.ServiceRegistrar) { authv3.RegisterAuthorizationServer(to, a) })
 }
 
 // Judge replaces how questions are answered.

@@ -5,7 +5,6 @@ package wstest
 
 import (
 	"context"
-	"net"
 	"sync"
 	"testing"
 
@@ -18,15 +17,11 @@ import (
 // It ends with its test.
 type Collector struct {
 	collector.UnimplementedTraceServiceServer
+	rpcServer
 
-	// Address is 127.0.0.1:PORT.
-	Address string
-
-	mu      sync.Mutex
-	answer  func(ctx context.Context) (*collector.ExportTraceServiceResponse, error)
-	spans   []CollectedSpan
-	server  *grpc.Server
-	serving sync.WaitGroup
+	mu     sync.Mutex
+	answer func(ctx context.Context) (*collector.ExportTraceServiceResponse, error)
+	spans  []CollectedSpan
 }
 
 // CollectedSpan is a span with what it was sent in.
@@ -39,30 +34,18 @@ type CollectedSpan struct {
 // Collect starts a Collector that takes everything.
 func Collect(tb testing.TB) *Collector {
 	tb.Helper()
-	c := &Collector{Address: "127.0.0.1:0"}
+	c := &Collector{}
 	c.Answer(func(context.Context) (*collector.ExportTraceServiceResponse, error) {
 		return &collector.ExportTraceServiceResponse{}, nil
 	})
 	c.Start(tb)
-	tb.Cleanup(c.Stop)
 	return c
 }
 
 // Start listens again after Stop, on the same port.
 func (c *Collector) Start(tb testing.TB, options ...grpc.ServerOption) {
 	tb.Helper()
-	listener, err := net.Listen("tcp", c.Address) //nolint:noctx // listens for as long as the test lasts
-	must(tb, err)
-	c.Address, c.server = listener.Addr().String(), grpc.NewServer(options...)
-	collector.RegisterTraceServiceServer(c.server, c)
-	server := c.server
-	c.serving.Go(func() { _ = server.Serve(listener) })
-}
-
-// Stop closes the port and all connections.
-func (c *Collector) Stop() {
-	c.server.Stop()
-	c.serving.Wait()
+	c.serve(tb, func(to grpc.ServiceRegistrar) { collector.RegisterTraceServiceServer(to, c) }, options...)
 }
 
 // Answer replaces how requests are answered; spans count as collected where there

@@ -5,7 +5,6 @@ package wstest
 
 import (
 	"context"
-	"net"
 	"sync"
 	"testing"
 
@@ -19,42 +18,26 @@ import (
 // test.
 type LogCollector struct {
 	collectorv1.UnimplementedLogsServiceServer
+	rpcServer
 
-	// Address is 127.0.0.1:PORT.
-	Address string
-
-	mu      sync.Mutex
-	fail    func() error
-	taken   []*logsv1.ResourceLogs
-	tokens  []string
-	server  *grpc.Server
-	serving sync.WaitGroup
+	mu     sync.Mutex
+	fail   func() error
+	taken  []*logsv1.ResourceLogs
+	tokens []string
 }
 
 // CollectLogs starts a LogCollector.
 func CollectLogs(tb testing.TB, options ...grpc.ServerOption) *LogCollector {
 	tb.Helper()
-	c := &LogCollector{Address: "127.0.0.1:0"}
+	c := &LogCollector{}
 	c.Start(tb, options...)
-	tb.Cleanup(c.Stop)
 	return c
 }
 
 // Start listens again after Stop, on the same port.
 func (c *LogCollector) Start(tb testing.TB, options ...grpc.ServerOption) {
 	tb.Helper()
-	listener, err := net.Listen("tcp", c.Address) //nolint:noctx // listens for as long as the test lasts
-	must(tb, err)
-	c.Address, c.server = listener.Addr().String(), grpc.NewServer(options...)
-	collectorv1.RegisterLogsServiceServer(c.server, c)
-	server := c.server
-	c.serving.Go(func() { _ = server.Serve(listener) })
-}
-
-// Stop closes the port and all connections.
-func (c *LogCollector) Stop() {
-	c.server.Stop()
-	c.serving.Wait()
+	c.serve(tb, func(to grpc.ServiceRegistrar) { collectorv1.RegisterLogsServiceServer(to, c) }, options...)
 }
 
 // Fail makes it answer what fail returns, nil for good, from now on.
