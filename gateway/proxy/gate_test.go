@@ -132,7 +132,10 @@ func (g *gate) handle(conn net.Conn) {
 	s := session.New(&audit.Connection{ID: conn.RemoteAddr().String()})
 	g.sessions <- s
 	early, _ := reader.Peek(reader.Buffered())
-	g.closures <- g.relay.Relay(g.ctx, proxy.Replay(conn, slices.Clone(early)), upstream, s, g.limits)
+	closure := g.relay.Relay(g.ctx, proxy.Replay(conn, slices.Clone(early)), upstream, s, g.limits)
+	// First this: who has seen the closure may count what is open.
+	upstream.Release()
+	g.closures <- closure
 }
 
 // closure waits for the end of a connection.
