@@ -20,6 +20,7 @@ import (
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/apply"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
 )
 
@@ -33,6 +34,8 @@ type Revocations struct {
 	client client.Client
 	now    func() time.Time
 	board  *board
+	// metrics count what is pending.
+	metrics *metrics.Set
 
 	mu    sync.Mutex
 	wrote map[client.ObjectKey]written
@@ -81,6 +84,7 @@ func (r *Revocations) Reconcile(ctx context.Context, request reconcile.Request) 
 	if wait := r.patience(&object, complete, now); wait > 0 && now.Before(facts.End) {
 		return reconcile.Result{RequeueAfter: min(wait, facts.End.Sub(now))}, nil
 	}
+	r.metrics.Revoking(request.NamespacedName, pending(&facts, now)...)
 	computed, after := status.Revocation(&object, &facts, now)
 	if equality.Semantic.DeepEqual(object.Status, computed) {
 		return reconcile.Result{RequeueAfter: after}, nil
@@ -189,6 +193,21 @@ func (r *Revocations) forget(key client.ObjectKey) {
 	defer r.mu.Unlock()
 	delete(r.wrote, key)
 	delete(r.incomplete, key)
+	r.metrics.Revoking(key)
+}
+
+// pending lists the gateways that may still let in whom the revocation names.
+func pending(facts *status.RevocationFacts, now time.Time) []string {
+	if !now.Before(facts.End) {
+		return nil
+	}
+	var names []string
+	for name, at := range facts.Gateways {
+		if at.Pending() {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func sameConditions(before, after []metav1.Condition) bool {

@@ -194,9 +194,14 @@ func TestARevocationDoesNotTurnTheStatusOfAnother(t *testing.T) {
 	b.g.Eventually(func() string {
 		return b.says("second", wsv1alpha1.ConditionProgrammed, metav1.ConditionFalse, wsv1alpha1.ReasonStaleConfig).Message
 	}).Should(ContainSubstring("wsgw-edge-1-0"))
+	pending := func() float64 {
+		return b.sample("gateway_revocations_pending", "gateway=edge", "gateway_namespace="+b.namespace)
+	}
+	b.g.Eventually(pending).Should(Equal(1.0))
 	b.pods.set(func(s *simulatedPods) { s.blind = false })
 	b.says("second", wsv1alpha1.ConditionReady, metav1.ConditionTrue, wsv1alpha1.ReasonReady)
 	b.g.Expect(b.revocation("first").ResourceVersion).To(Equal(before))
+	b.g.Eventually(pending).Should(BeZero())
 }
 
 // A gateway that never got as far as to have files says so, and hides nothing of
@@ -222,4 +227,10 @@ func TestABrokenGatewayHidesNothingOfTheOthers(t *testing.T) {
 	}).Should(ContainSubstring(`gateway "broken"`))
 	b.quiet()
 	b.writesNothing(2 * time.Second)
+	pending := func() float64 {
+		return b.sample("gateway_revocations_pending", "gateway=broken", "gateway_namespace="+b.namespace)
+	}
+	b.g.Expect(pending()).To(Equal(1.0))
+	b.g.Expect(b.admin.Delete(b.ctx, b.revocation("incident"))).To(Succeed())
+	b.g.Eventually(pending).Should(BeZero())
 }

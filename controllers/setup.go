@@ -83,6 +83,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
+	options.Metrics = cmp.Or(options.Metrics, metrics.New())
 	wake, wakeRevocation := make(wakeups), make(wakeups)
 	posted := &board{}
 	certs := &certManager{
@@ -95,7 +96,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return fmt.Errorf("build controller: %w", err)
 	}
-	if err := buildRevocations(mgr, &Revocations{client: mgr.GetClient(), now: options.Now, board: posted}, wakeRevocation); err != nil {
+	if err := buildRevocations(mgr, newRevocations(mgr, options, posted), wakeRevocation); err != nil {
 		return fmt.Errorf("build controller of revocations: %w", err)
 	}
 	certs.appeared = func(ctx context.Context) error {
@@ -133,7 +134,7 @@ func newReconciler(
 		events:  mgr.GetEventRecorder(apply.FieldOwner),
 		now:     options.Now,
 		options: options.Render,
-		metrics: cmp.Or(options.Metrics, metrics.New()),
+		metrics: options.Metrics,
 		resolver: &resolve.Resolver{
 			Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Issuers: issuers, CertManager: certs.Present,
 		},
@@ -143,6 +144,10 @@ func newReconciler(
 		toucher:  &apply.Toucher{Client: mgr.GetClient(), Now: options.Now},
 		observer: &observe.Observer{Reader: mgr.GetClient(), Poller: poller, CertManager: certs.Present},
 	}
+}
+
+func newRevocations(mgr ctrl.Manager, options Options, posted *board) *Revocations {
+	return &Revocations{client: mgr.GetClient(), now: options.Now, board: posted, metrics: options.Metrics}
 }
 
 func index(ctx context.Context, indexer client.FieldIndexer) error {

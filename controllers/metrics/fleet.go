@@ -15,7 +15,7 @@ import (
 
 // fleet describes what is derived from all gateways at each scrape.
 type fleet struct {
-	gateways, unmet, certificates, uncertified, pods, podsBehind *prometheus.Desc
+	gateways, unmet, certificates, uncertified, pods, podsBehind, pending *prometheus.Desc
 }
 
 func newFleet(b *book) fleet {
@@ -54,11 +54,15 @@ func newFleet(b *book) fleet {
 			Name: "gateway_pods_behind", Labels: gateway,
 			Help: "Ready pods of a gateway that do not serve the wanted state, or do not say; absent when there are none",
 		}),
+		pending: b.desc(Metric{
+			Name: "gateway_revocations_pending", Labels: gateway,
+			Help: "Revocations that are not in force at every ready pod of a gateway; absent when there are none",
+		}),
 	}
 }
 
 func (f *fleet) describe(into chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{f.gateways, f.unmet, f.certificates, f.uncertified, f.pods, f.podsBehind} {
+	for _, desc := range []*prometheus.Desc{f.gateways, f.unmet, f.certificates, f.uncertified, f.pods, f.podsBehind, f.pending} {
 		into <- desc
 	}
 }
@@ -113,6 +117,19 @@ func (f *fleet) collect(into chan<- prometheus.Metric, gateways map[types.Namesp
 	gauge(into, f.pods, pods.Current, "current")
 	gauge(into, f.pods, pods.Behind, "behind")
 	gauge(into, f.pods, pods.Silent, "silent")
+}
+
+// collectPending counts by gateway; those that wait are keyed by their revocation.
+func (f *fleet) collectPending(into chan<- prometheus.Metric, waiting map[types.NamespacedName][]string) {
+	pending := map[types.NamespacedName]int{}
+	for revocation, gateways := range waiting {
+		for _, name := range gateways {
+			pending[types.NamespacedName{Namespace: revocation.Namespace, Name: name}]++
+		}
+	}
+	for gateway, revocations := range pending {
+		gauge(into, f.pending, revocations, gateway.Namespace, gateway.Name)
+	}
 }
 
 func conditions() []string {

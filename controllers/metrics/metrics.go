@@ -11,6 +11,7 @@
 package metrics
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -90,9 +91,11 @@ type Set struct {
 	build        *prometheus.GaugeVec
 	fleet        fleet
 
-	// mu guards the field below.
+	// mu guards the fields below.
 	mu       sync.Mutex
 	gateways map[types.NamespacedName]*remembered
+	// waiting has, by revocation, the gateways of its namespace where it is pending.
+	waiting map[types.NamespacedName][]string
 }
 
 // remembered is the last that was heard of a gateway.
@@ -106,7 +109,7 @@ type remembered struct {
 
 // New returns a Set that knows no gateway.
 func New() *Set {
-	s := &Set{gateways: map[types.NamespacedName]*remembered{}}
+	s := &Set{gateways: map[types.NamespacedName]*remembered{}, waiting: map[types.NamespacedName][]string{}}
 	b := &s.book
 	s.passes = b.counters(Metric{
 		Name: "reconciles_total", Labels: []Label{{
@@ -167,6 +170,24 @@ func (s *Set) Forget(key types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.gateways, key)
+	for revocation, names := range s.waiting {
+		if revocation.Namespace == key.Namespace {
+			s.waiting[revocation] = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == key.Name })
+		}
+	}
+}
+
+// Revoking notes the names of the gateways, in the revocation's namespace, where it
+// is not in force at every ready pod. None means that nothing is to be waited for:
+// it is in force, has ended, or is gone.
+func (s *Set) Revoking(revocation types.NamespacedName, pendingAt ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(pendingAt) == 0 {
+		delete(s.waiting, revocation)
+		return
+	}
+	s.waiting[revocation] = pendingAt
 }
 
 // programmed tells whether this very generation is in force.
@@ -196,4 +217,5 @@ func (s *Set) Collect(into chan<- prometheus.Metric) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fleet.collect(into, s.gateways)
+	s.fleet.collectPending(into, s.waiting)
 }

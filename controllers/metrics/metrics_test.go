@@ -130,6 +130,32 @@ func TestWhatIsWrongIsNamedUntilItIsRightOrGone(t *testing.T) {
 	}
 }
 
+func TestRevocationsThatAreNotInForceAreCountedUntilTheyAreOrAreGone(t *testing.T) {
+	t.Parallel()
+	set, now := metrics.New(), time.Unix(1_800_000_000, 0)
+	set.Seen(edge("one"), gateway(1, metav1.ConditionTrue, "Programmed"), now, now)
+	of := func(gateway string) string {
+		return series(scrape(t, set))[`gateway_revocations_pending{gateway="`+gateway+`",gateway_namespace="team"}`]
+	}
+	check := func(when, one, two string) {
+		t.Helper()
+		if gotOne, gotTwo := of("one"), of("two"); gotOne != one || gotTwo != two {
+			t.Errorf("%s: %q and %q are pending, want %q and %q", when, gotOne, gotTwo, one, two)
+		}
+	}
+	check("at first", "", "")
+	set.Revoking(edge("incident"), "one", "two")
+	set.Revoking(edge("leak"), "one")
+	set.Revoking(types.NamespacedName{Namespace: "other", Name: "incident"}, "one")
+	check("two are new", "2", "1")
+	set.Revoking(edge("incident"), "two")
+	check("one pod has acknowledged", "1", "1")
+	set.Revoking(edge("leak"))
+	check("all have", "", "1")
+	set.Forget(edge("two"))
+	check("the gateway is gone", "", "")
+}
+
 func TestTimeToProgrammedIsOfChangesThatThisOperatorHasSeen(t *testing.T) {
 	t.Parallel()
 	set, now := metrics.New(), time.Unix(1_800_000_000, 0)
@@ -165,6 +191,7 @@ func TestTheCatalogueIsWhatIsServed(t *testing.T) {
 	bad.Pods = &metrics.Pods{Behind: 1}
 	bad.Certificates = map[string]metrics.CertificateState{"public": metrics.CertificateStale}
 	set.Seen(edge("one"), bad, now, now)
+	set.Revoking(edge("incident"), "one")
 	text := scrape(t, set)
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	if err != nil || len(problems) > 0 {

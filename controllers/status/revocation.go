@@ -37,6 +37,12 @@ type RevocationAtGateway struct {
 	Closed int64
 }
 
+// Pending tells whether somebody whom it names may still be let in there. Where no
+// pod is ready nobody is; those that start begin with what is written.
+func (at *RevocationAtGateway) Pending() bool {
+	return at.LeftOut != "" || !at.Written || at.Waiting != ""
+}
+
 // Revocation turns what is known of a revocation into its status, as Compute does
 // for gateways. The second result says after which time it may give another
 // answer from the same facts; zero means never.

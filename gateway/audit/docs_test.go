@@ -424,7 +424,7 @@ func TestNumbersOnThePage(t *testing.T) {
 	for _, metric := range regexp.MustCompile("`(wsgateway_[a-z_]+)`").FindAllStringSubmatch(text, -1) {
 		if !slices.Contains([]string{
 			"wsgateway_handshakes_refused_total", "wsgateway_connections_closed_total",
-			"wsgateway_audit_queued_records", "wsgateway_audit_written_records_total", "wsgateway_audit_lost_events_total",
+			"wsgateway_audit_queued_records", "wsgateway_audit_queue_capacity_records", "wsgateway_audit_written_records_total", "wsgateway_audit_lost_events_total",
 		}, metric[1]) {
 			t.Errorf("the page names the unknown metric %s", metric[1])
 		}

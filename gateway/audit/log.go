@@ -130,8 +130,9 @@ func (l *Log) Denied(a *Attempt, refusal *outcome.Refusal) {
 type Stats struct {
 	// Sink is the name of the sink.
 	Sink string
-	// Queued records wait for it.
-	Queued int
+	// Queued records wait for it. Capacity is how many may; beyond, events are lost.
+	// Both are 0 for a sink that is no longer there.
+	Queued, Capacity int
 	// Written counts the records written since the start, Lost the events that
 	// are in none.
 	Written uint64
@@ -148,7 +149,7 @@ func (l *Log) Stats() []Stats {
 		stats := Stats{Sink: name, Written: of.written.Load(), Lost: of.lost.Load()}
 		for _, s := range l.streams {
 			if s.sink.Name == name {
-				stats.Queued = len(s.queue)
+				stats.Queued, stats.Capacity = len(s.queue), cap(s.queue)
 			}
 		}
 		all = append(all, stats)

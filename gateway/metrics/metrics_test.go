@@ -57,7 +57,7 @@ func series(text string) map[string]string {
 func watch(set *metrics.Set) *metrics.Set {
 	set.Watch(metrics.Sources{
 		Audit: func() []metrics.AuditStats {
-			return []metrics.AuditStats{{Sink: "stdout", Queued: 3, Written: 5, Lost: 7}}
+			return []metrics.AuditStats{{Sink: "stdout", Queued: 3, Capacity: 8, Written: 5, Lost: 7}}
 		},
 		Endpoints:      func() (available, failing int) { return 6, 1 },
 		MaxConnections: func() int32 { return 10_000 },
@@ -142,6 +142,7 @@ func TestMetricsOfALife(t *testing.T) {
 		`wsgateway_drain_initial_connections`:                                  "7",
 		`wsgateway_drain_end_timestamp_seconds`:                                "1.9e+09",
 		`wsgateway_audit_queued_records{sink="stdout"}`:                        "3",
+		`wsgateway_audit_queue_capacity_records{sink="stdout"}`:                "8",
 		`wsgateway_audit_written_records_total{sink="stdout"}`:                 "5",
 		`wsgateway_audit_lost_events_total{sink="stdout"}`:                     "7",
 	} {

@@ -23,17 +23,17 @@ type Sources struct {
 
 // AuditStats are the figures of one sink of the audit log, see audit.Stats.
 type AuditStats struct {
-	Sink          string
-	Queued        int
-	Written, Lost uint64
+	Sink             string
+	Queued, Capacity int
+	Written, Lost    uint64
 }
 
 // watched are the metrics that are asked for.
 type watched struct {
 	sources atomic.Pointer[Sources]
 
-	queued, written, lost *prometheus.Desc
-	endpoints, limit      *prometheus.Desc
+	queued, capacity, written, lost *prometheus.Desc
+	endpoints, limit                *prometheus.Desc
 }
 
 func newWatched(b *book) *watched {
@@ -41,6 +41,10 @@ func newWatched(b *book) *watched {
 	return &watched{
 		queued: b.desc(kindGauge, Metric{
 			Name: "audit_queued_records", Labels: sink, Help: "Audit records that wait for the sink",
+		}),
+		capacity: b.desc(kindGauge, Metric{
+			Name: "audit_queue_capacity_records", Labels: sink,
+			Help: "Audit records that may wait for the sink; beyond, events are lost, or newcomers refused where audit.onOverflow says so",
 		}),
 		written: b.desc(kindCounter, Metric{
 			Name: "audit_written_records_total", Labels: sink, Help: "Audit records written",
@@ -66,7 +70,7 @@ func (s *Set) Watch(sources Sources) { s.watched.sources.Store(&sources) }
 
 // Describe implements prometheus.Collector.
 func (w *watched) Describe(into chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{w.queued, w.written, w.lost, w.endpoints, w.limit} {
+	for _, desc := range []*prometheus.Desc{w.queued, w.capacity, w.written, w.lost, w.endpoints, w.limit} {
 		into <- desc
 	}
 }
@@ -79,6 +83,7 @@ func (w *watched) Collect(into chan<- prometheus.Metric) {
 	}
 	for _, stats := range sources.Audit() {
 		into <- prometheus.MustNewConstMetric(w.queued, prometheus.GaugeValue, float64(stats.Queued), stats.Sink)
+		into <- prometheus.MustNewConstMetric(w.capacity, prometheus.GaugeValue, float64(stats.Capacity), stats.Sink)
 		into <- prometheus.MustNewConstMetric(w.written, prometheus.CounterValue, float64(stats.Written), stats.Sink)
 		into <- prometheus.MustNewConstMetric(w.lost, prometheus.CounterValue, float64(stats.Lost), stats.Sink)
 	}
