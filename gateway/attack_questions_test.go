@@ -71,6 +71,10 @@ func TestWhatIsSmuggledInQuestionsToAServer(t *testing.T) {
 		{"what proxies say, in other spellings", request(
 			token, "X_Forwarded_For: 10.0.0.1", "X-Forwarded_Client-Cert: By=x", "X_ENVOY_INTERNAL: true", "X.Real.IP: 10.0.0.1", "x_forwarded-proto: https", "Proxy_Authorization: Basic eDp5",
 		), "", good},
+		{"a pretended certificate and address", request(
+			token, "Client-Cert: :MIIB:", "client_cert_chain: :MIIB:", "X-SSL-Client-Verify: SUCCESS", "SSL_CLIENT_S_DN: CN=root", "X-ARR-ClientCert: MIIB",
+			"X-Client-Cert: MIIB", "True-Client-IP: 10.0.0.1", "CF_Connecting_IP: 10.0.0.1", "X-Original-Forwarded-For: 10.0.0.1", "X.Cluster.Client.IP: 10.0.0.1",
+		), "", good},
 		{"what is about the connection", request(
 			token, "Connection: Upgrade, Authorization, X-A", "Keep-Alive: 5", "TE: trailers", "HTTP2-Settings: AAMAAABk", "Sec-WebSocket-Extensions: x",
 		), "", good},

@@ -103,6 +103,23 @@ func (g *guardedGateway) enter(t *testing.T, name string) *websocket.Conn {
 	return g.open(t, "Authorization", "Bearer "+marked+"-"+name)
 }
 
+// What trusted proxies say becomes the client's address, and is told as that only.
+func TestAnAuthorizationServerIsToldTheAddressThatATrustedProxyTold(t *testing.T) {
+	config := guarded(0)
+	behind(false, true, "127.0.0.0/8")(&config)
+	g := startGuarded(t, wstest.Always(wstest.Admit(t, nil)), config)
+	if status := g.via(t, "", "10.0.0.1, 203.0.113.7"); status != http.StatusSwitchingProtocols {
+		t.Fatalf("answered %d", status)
+	}
+	asked := g.server.Questions()[0].GetAttributes()
+	if got := asked.GetSource().GetAddress().GetSocketAddress().GetAddress(); got != "203.0.113.7" {
+		t.Errorf("the server was told that the client is %q", got)
+	}
+	if got, told := asked.GetRequest().GetHttp().GetHeaders()["x-forwarded-for"]; told {
+		t.Errorf("the server was told what the client has invented: %q", got)
+	}
+}
+
 // unmarked looks whether a credential or a session got where it must not be.
 func (g *guardedGateway) unmarked(t *testing.T) {
 	t.Helper()

@@ -180,6 +180,7 @@ func TestTheBackendSeesOnlyWhatIsOnTheList(t *testing.T) {
 	_, err := s.admit(t, "User-Agent: browser", "Accept-Language: de", "Origin-X: no", "Cookie: a=1", "Cookie: b=2",
 		"Authorization: Bearer token", "Proxy-Authorization: Basic x", "X-User: eve", "x_user: eve", "X.User: eve", "x-USER: eve",
 		"X-Forwarded-For: 1.2.3.4", "X-Forwarded-Host: evil", "Forwarded: for=1.2.3.4", "X-Real-IP: 1.2.3.4", "X-Request-Id: r1",
+		"Client-Cert: :MIIB:", "X-SSL-Client-Verify: SUCCESS", "X-Forwarded-Client-Cert: By=x", "True-Client-IP: 1.2.3.4", "CF-Connecting-IP: 1.2.3.4",
 		"Traceparent: 00-a-b-01", "Tracestate: a=1", "Tracestate: b=2", "Sec-WebSocket-Extensions: permessage-deflate", "X-Custom: y", "TE: trailers")
 	if err != nil {
 		t.Fatal(err)

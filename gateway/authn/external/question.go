@@ -6,7 +6,6 @@ package external
 import (
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -108,7 +107,7 @@ func headers(client http.Header) map[string]string {
 	sent := make(map[string]string, len(client))
 	for name, values := range client {
 		lower := strings.ToLower(name)
-		if withheld(lower) {
+		if withheld(name) {
 			continue
 		}
 		separator := ","
@@ -119,20 +118,4 @@ func headers(client http.Header) map[string]string {
 		sent[lower] = strings.ToValidUTF8(strings.Join(values, separator), "\uFFFD")
 	}
 	return sent
-}
-
-// withheld tells the headers that are about one hop, and those by which proxies
-// tell servers things: a server may believe that we have written them, also where
-// it takes an underscore or a dot for a hyphen, as CGI and its heirs do.
-func withheld(lower string) bool {
-	lower = strings.NewReplacer("_", "-", ".", "-").Replace(lower)
-	for _, prefix := range []string{"x-forwarded-", "x-envoy-", "proxy-"} {
-		if strings.HasPrefix(lower, prefix) {
-			return true
-		}
-	}
-	return slices.Contains([]string{
-		"connection", "content-length", "forwarded", "http2-settings", "keep-alive", "te", "trailer", "transfer-encoding",
-		"upgrade", "sec-websocket-extensions", "sec-websocket-key", "sec-websocket-version", "via", "x-real-ip",
-	}, lower)
 }
