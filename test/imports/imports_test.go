@@ -59,6 +59,14 @@ var rules = []rule{
 		reason: "the table of endings is documentation that compiles; it decides and fetches nothing",
 	},
 	{
+		packages: "gateway/frame", onlyStandard: true, allow: []string{"gateway/outcome"},
+		reason: "it sees every byte of every connection; whatever it imports could, too",
+	},
+	{
+		packages: "gateway/frame", direct: true, forbid: world,
+		reason: "it tells what passes by; nothing in it may wait",
+	},
+	{
 		packages: "gateway/secret", onlyStandard: true,
 		reason: "whoever holds a credential embeds it; it must bring nothing along",
 	},
@@ -166,6 +174,7 @@ var parts = map[string][]string{
 	"gateway/due":            nil,
 	"gateway/explanation":    {"gateway/authn", "gateway/handshake", "gateway/policy"}, // it puts the decision of these into words
 	"gateway/filewatch":      nil,
+	"gateway/frame":          nil,
 	"gateway/handshake":      {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/revocation", "gateway/tracing"}, // it is the order of the parts
 	"gateway/limits":         nil,
 	"gateway/listener":       {"gateway/clientcert", "gateway/match"}, // the server name selects the listener by the same rules as the Host
