@@ -20,7 +20,21 @@ type paper struct {
 	raw      int
 	refuse   error
 	restored error
+	// drawn, if not nil, runs when the first frame is on the paper.
+	drawn func()
 }
+
+func (p *paper) Write(text []byte) (int, error) {
+	n, err := p.Builder.Write(text)
+	if p.drawn != nil && strings.Contains(p.String(), "\x1b[J") {
+		p.drawn()
+		p.drawn = nil
+	}
+	return n, err
+}
+
+// WriteString hides the one of the Builder, which nothing would notice.
+func (p *paper) WriteString(text string) (int, error) { return p.Write([]byte(text)) }
 
 func (*paper) Size() (width, height int) { return 40, 3 }
 
@@ -48,19 +62,17 @@ func TestTheTerminalIsAsItWasHoweverTheShowEnds(t *testing.T) {
 		"by a key of a signal": {"\x03", func(func()) {}},
 	} {
 		ctx, stop := context.WithCancel(t.Context())
-		p := &paper{}
 		keys, typed := io.Pipe()
 		pressed := ""
-		frames := 0
+		p := &paper{drawn: func() {
+			go func() {
+				_, _ = io.WriteString(typed, tt.keys)
+				tt.end(stop)
+			}()
+		}}
 		err := live.Show(ctx, live.Options{
 			Out: p, Terminal: p, Keys: keys, Interval: time.Hour, Key: func(key byte) { pressed += string(key) },
 			Frame: func(context.Context, int, int) ([]string, error) {
-				if frames++; frames == 1 {
-					go func() {
-						_, _ = io.WriteString(typed, tt.keys)
-						tt.end(stop)
-					}()
-				}
 				return []string{"one", "two", "three", "four"}, nil
 			},
 		})
