@@ -180,6 +180,7 @@ var parts = map[string][]string{
 	"gateway/listener":       {"gateway/clientcert", "gateway/match"}, // the server name selects the listener by the same rules as the Host
 	"gateway/match":          nil,
 	"gateway/metrics":        nil,
+	"gateway/nowait":         nil,
 	"gateway/otlp":           nil,
 	"gateway/outcome":        nil,
 	"gateway/policy":         nil,
