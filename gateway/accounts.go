@@ -101,12 +101,19 @@ func (a *accounts) standing(one *session.Session) (handshake.Standing, bool) {
 	return account.standing, true
 }
 
-// extend notes that the credential of a connection expires at another time.
-func (a *accounts) extend(one *session.Session, expiresAt time.Time) {
+// answered notes what an authorization server has said of a connection: nil for
+// yes. expiresAt is zero where it has said nothing of that.
+func (a *accounts) answered(one *session.Session, expiresAt time.Time, denied *outcome.Refusal) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if account := a.live[one]; account != nil {
-		account.standing.Identity.ExpiresAt = expiresAt
+	account := a.live[one]
+	if account == nil {
+		return
+	}
+	identity := &account.standing.Identity
+	identity.Proof = identity.Proof.Answered(denied)
+	if !expiresAt.IsZero() {
+		identity.ExpiresAt = expiresAt
 	}
 }
 

@@ -151,3 +151,21 @@ func TestAFileThatWeCannotCopeWithLeavesWhatIsInForce(t *testing.T) {
 	g.put(t, config)
 	g.unmarked(t)
 }
+
+func TestAMistakeBehindAChangeOfTheRulesLeavesNobodyUnjudged(t *testing.T) {
+	made := &mistake{function: "gateway.(*server).lockOut"}
+	g := startGuardedWith(t, doorkeeper(t), guarded(0), made.plant)
+	ann := g.open(t, "Authorization", "Bearer "+marked+"-ann", "Origin", "https://app.example.com")
+	bob := g.enter(t, "bob")
+	made.armed.Store(true)
+	config := guarded(0)
+	config.Policies[0].Origins.Allow = []string{"https://b.example.com"}
+	g.root.Contract(t, config, g.endpoints(), revocations(func(r *contract.Revocation) {
+		r.Subjects = []contract.RevokedSubject{{Subject: "nobody", Issuer: "authz"}}
+	}))
+	made.happen(t)
+	ended(t, ann, outcome.CodeForbidden)
+	if err := echoOnce(bob); err != nil {
+		t.Errorf("bob should have stayed: %v", err)
+	}
+}

@@ -123,17 +123,7 @@ func (s *server) swap(ctx context.Context, config contract.Config, tree *filewat
 	next := build(config, source{
 		files: tree, keySets: s.keySets, lockout: s.lockout, now: s.options.Now, ports: s.options.portsOf, previous: previous,
 	})
-	s.current.Store(next)
-	var signingKey *contract.SecretKey
-	if config.Audit != nil {
-		signingKey = config.Audit.SigningKey
-	}
-	s.signing.apply(s.audit, signingKey, tree)
-	s.lockouts.keep(next.lockout.list.IDs())
-	if previous == nil || previous.lockout.digest != next.lockout.digest {
-		s.lockOut(next)
-	}
-	s.review.want()
+	s.exchange(previous, next, tree)
 	s.slots.SetMax(limits.MaxConnections(next.limits.MaxConnections))
 
 	inForce := make([]*authn.Policy, 0, len(next.policies))
@@ -148,6 +138,22 @@ func (s *server) swap(ctx context.Context, config contract.Config, tree *filewat
 	s.tell(previous, next)
 	if replaced {
 		s.sweeper.sweep(ctx, s, next)
+	}
+}
+
+// exchange puts a snapshot in the place of another. Whatever goes wrong behind
+// that, those who are within are judged by the rules that newcomers meet.
+func (s *server) exchange(previous, next *snapshot, tree *filewatch.Tree) {
+	s.current.Store(next)
+	defer s.review.want()
+	var signingKey *contract.SecretKey
+	if next.config.Audit != nil {
+		signingKey = next.config.Audit.SigningKey
+	}
+	s.signing.apply(s.audit, signingKey, tree)
+	s.lockouts.keep(next.lockout.list.IDs())
+	if previous == nil || previous.lockout.digest != next.lockout.digest {
+		s.lockOut(next)
 	}
 }
 

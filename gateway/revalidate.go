@@ -70,8 +70,9 @@ func (s *server) revalidate(ctx context.Context, one *session.Session) {
 func (s *server) heard(one *session.Session, expiresAt time.Time, err error) {
 	s.ruling.Lock()
 	defer s.ruling.Unlock()
-	if !expiresAt.IsZero() {
-		s.accounts.extend(one, expiresAt)
+	denied := denialIn(err)
+	if err == nil || denied != nil {
+		s.accounts.answered(one, expiresAt, denied)
 	}
 	current := s.current.Load()
 	standing, ok := s.standing(one, current)
@@ -82,8 +83,8 @@ func (s *server) heard(one *session.Session, expiresAt time.Time, err error) {
 	switch {
 	case err == nil:
 		s.rule(one, &ruling)
-		s.revalidations.confirm(one, ruling.WouldRefuse != nil)
-	case revokes(asRefusal(err)):
+		s.revalidations.confirm(one)
+	case denied != nil:
 		one.End(outcome.Close(outcome.AccessRevoked, outcome.ByGateway, err.Error()))
 		s.revalidations.forget(one)
 	default:
@@ -96,22 +97,42 @@ func (s *server) heard(one *session.Session, expiresAt time.Time, err error) {
 // would have everybody stay who waits for a turn.
 func (s *server) endOverdue(ctx context.Context) {
 	for ctx.Err() == nil {
-		late, wait := s.revalidations.takeOverdue()
-		switch {
-		case late == nil:
+		ended, wait := s.endOneOverdue()
+		if !ended {
 			s.revalidations.ends.Sleep(ctx, wait)
 			continue
-		case late.dryRun:
-			s.accounts.sparing(late.session, outcome.CredentialExpired, s.metrics)
-			// As after a denial: once the policy is in force it is asked at once.
-			s.revalidations.confirm(late.session, true)
-		default:
-			late.session.End(outcome.Close(outcome.CredentialExpired, outcome.ByGateway,
-				fmt.Sprintf("not revalidated for %v: %v", late.since.Round(time.Millisecond), late.why)))
-			s.revalidations.forget(late.session)
 		}
 		pause(ctx, session.SecurityPace)
 	}
+}
+
+// endOneOverdue ends the next one, or tells how long there is none. A yes comes
+// into force either before or after that, and so is never lost in between.
+func (s *server) endOneOverdue() (ended bool, wait time.Duration) {
+	s.ruling.Lock()
+	defer s.ruling.Unlock()
+	late, wait := s.revalidations.takeOverdue()
+	switch {
+	case late == nil:
+		return false, wait
+	case late.dryRun:
+		s.accounts.sparing(late.session, outcome.CredentialExpired, s.metrics)
+	default:
+		late.session.End(outcome.Close(outcome.CredentialExpired, outcome.ByGateway,
+			fmt.Sprintf("not revalidated for %v: %v", late.since.Round(time.Millisecond), late.why)))
+	}
+	return true, 0
+}
+
+// denialIn is what a server has said of a caller, if err is a no.
+func denialIn(err error) *outcome.Refusal {
+	if err == nil {
+		return nil
+	}
+	if refusal := asRefusal(err); revokes(refusal) {
+		return refusal
+	}
+	return nil
 }
 
 // revokes tells whether a refusal is about the caller.

@@ -148,17 +148,61 @@ func TestWhoWasBoundToACertificateThatIsNotAskedForAnyMoreIsFree(t *testing.T) {
 	}
 }
 
+// A denial was given: nobody has to be asked once more.
 func TestWhomOnlyADryRunHasKeptGoesWhenThePolicyComesIntoForce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		every      time.Duration
+		kept, away bool
+	}{
+		"the next regular question would come in an hour": {every: time.Hour},
+		"nobody is asked about any more":                  {},
+		"changes are for newcomers":                       {kept: true},
+		"the server is away":                              {every: time.Hour, away: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := guarded(oftenAsks)
+			config.Policies[0].DryRun = true
+			g, ann, bob := startDenied(t, config)
+			if tt.away {
+				g.server.Stop()
+			}
+			config.Policies[0].DryRun, config.KeepAdmitted = false, tt.kept
+			config.Policies[0].Methods[0].External.RevalidateEvery = contract.Duration(tt.every)
+			g.put(t, config)
+			ended(t, ann, outcome.CodeForbidden)
+			if err := echoOnce(bob); err != nil {
+				t.Errorf("bob should have stayed: %v", err)
+			}
+		})
+	}
+}
+
+func TestWhomAServerHasAdmittedAgainIsNotDeniedAnyMore(t *testing.T) {
 	config := guarded(oftenAsks)
 	config.Policies[0].DryRun = true
-	g, ann, bob := startDenied(t, config)
-	// The next regular question would come in an hour.
+	g, ann, _ := startDenied(t, config)
+	before := len(g.server.Questions())
+	g.server.Judge(doorkeeper(t))
+	until(t, func() string {
+		// When ann is asked about once more, the answer before that has counted.
+		asked := 0
+		for _, question := range g.server.Questions()[before:] {
+			if question.GetAttributes().GetContextExtensions()["subject"] == "ann" {
+				asked++
+			}
+		}
+		if asked < 3 {
+			return fmt.Sprintf("ann was asked about %d times", asked)
+		}
+		return ""
+	})
 	config.Policies[0].DryRun = false
-	config.Policies[0].Methods[0].External.RevalidateEvery = contract.Duration(time.Hour)
+	config.Policies[0].Methods[0].External.RevalidateEvery = 0
 	g.put(t, config)
-	ended(t, ann, outcome.CodeForbidden)
-	if err := echoOnce(bob); err != nil {
-		t.Errorf("bob should have stayed: %v", err)
+	time.Sleep(300 * time.Millisecond)
+	if err := echoOnce(ann); err != nil {
+		t.Errorf("ann should have stayed: %v", err)
 	}
 }
 

@@ -43,7 +43,7 @@ type revalidation struct {
 	// for neither.
 	lane   *lane
 	asking bool
-	// spared is true where the server has denied it and only a dry run keeps it.
+	// spared is true where only a dry run keeps it: its end has come without a yes.
 	spared bool
 	// missed is why there was no yes to the last question, nil if there was one.
 	missed error
@@ -99,8 +99,24 @@ func (r *revalidations) schedule(one *session.Session, wanted handshake.Revalida
 	case v.Every != wanted.Every:
 		r.ends.Set(v, newEnd(v, wanted.Every, now))
 	}
+	enforced := v.spared && v.DryRun && !wanted.DryRun
 	v.Revalidation = wanted
 	r.place(v)
+	if enforced {
+		r.hurry(v, now)
+	}
+}
+
+// hurry is for a connection that only a dry run has kept and that nothing keeps any
+// more: the server has had its three intervals, and is left the time of one answer.
+func (r *revalidations) hurry(v *revalidation, now time.Time) {
+	v.spared = false
+	if end := now.Add(min(v.Every, askAgain)); end.Before(v.end.At()) {
+		r.ends.Set(v, end)
+	}
+	if v.lane == nil {
+		r.questions.Set(v, now)
+	}
 }
 
 // newEnd is when a connection ends whose interval has changed. A shorter one does
@@ -131,11 +147,8 @@ func (r *revalidations) place(v *revalidation) {
 	}
 	r.unplace(v)
 	next := v.confirmed.Add(r.spread(v.Every))
-	switch {
-	case v.missed != nil:
+	if v.missed != nil {
 		next = r.now().Add(r.spread(min(v.Every, askAgain)))
-	case v.spared && !v.DryRun:
-		next = r.now() // the policy has just come into force
 	}
 	r.questions.Set(v, next)
 }
@@ -230,13 +243,13 @@ func (r *revalidations) asked(v *revalidation) {
 	r.questions.Wake() // for those who wait in the lane
 }
 
-// confirm notes that a connection may stay: the server has admitted it again or,
-// if spared, a dry run takes its denial for no more than advice.
-func (r *revalidations) confirm(one *session.Session, spared bool) {
+// confirm notes that a connection may stay: the server has admitted it again, or a
+// dry run takes its denial for no more than advice.
+func (r *revalidations) confirm(one *session.Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if v := r.known[one]; v != nil {
-		v.confirmed, v.missed, v.spared = r.now(), nil, spared
+		v.confirmed, v.missed, v.spared = r.now(), nil, false
 		r.ends.Set(v, v.confirmed.Add(patience*v.Every))
 		r.place(v)
 	}
@@ -259,7 +272,8 @@ type overdue struct {
 	dryRun  bool
 }
 
-// takeOverdue returns a connection that has to end, or how long there is none.
+// takeOverdue returns a connection that has to end and forgets it, or how long
+// there is none. One that a dry run keeps is asked about as before.
 func (r *revalidations) takeOverdue() (late *overdue, wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -272,5 +286,11 @@ func (r *revalidations) takeOverdue() (late *overdue, wait time.Duration) {
 	if late.why == nil {
 		late.why = errUnanswered
 	}
+	if v.DryRun {
+		v.spared = true
+		r.ends.Set(v, now.Add(patience*v.Every))
+		return late, 0
+	}
+	r.remove(v.session)
 	return late, 0
 }

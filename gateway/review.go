@@ -121,7 +121,8 @@ func (s *server) rule(one *session.Session, ruling *handshake.Ruling) {
 }
 
 // reconsider judges an open connection. Its end moves with the policy's grace.
-// A revocation counts whatever the gateway does about changed policies. Whom a
+// A revocation counts whatever the gateway does about changed policies, and so does
+// a denial that only a dry run has left without effect. Whom a
 // mistake of ours keeps from being judged does not stay, and takes nobody along.
 func (s *server) reconsider(one *session.Session) (found sentence) {
 	defer func() {
@@ -143,6 +144,9 @@ func (s *server) reconsider(one *session.Session) (found sentence) {
 	}
 	if match, ok := current.rules.RevokedBy(&standing); ok {
 		return sentence{closure: outcome.Close(outcome.CredentialRevoked, outcome.ByGateway, match.String()), revocation: match.ID}
+	}
+	if denied := current.rules.Denied(&standing); denied != nil {
+		return sentence{closure: outcome.Close(outcome.AccessRevoked, outcome.ByGateway, denied.Error())}
 	}
 	if current.config.KeepAdmitted {
 		return sentence{}

@@ -110,7 +110,8 @@ func anyPlace() contract.Source { return contract.Source{Header: "*"} }
 func (m *externalMethod) reads(source contract.Source) bool { return source == anyPlace() }
 
 // reconsider does not ask the server: it was asked when the caller came, and is
-// asked again when that is due.
+// asked again when that is due. What it has said last counts, also where a dry run
+// has left that without effect.
 func (m *externalMethod) reconsider(proof *Proof) (judged bool, err error) {
 	switch {
 	case proof.method != MethodExternal:
@@ -119,8 +120,20 @@ func (m *externalMethod) reconsider(proof *Proof) (judged bool, err error) {
 		return true, outcome.Refuse(outcome.BadCredential, "admitted by another authorization server than the policy asks now")
 	case m.every > 0 && proof.id == "":
 		return true, outcome.Refuse(outcome.BadCredential, "the authorization server gave no session that it could be asked about")
+	case proof.denied != nil:
+		return true, proof.denied
 	}
 	return true, nil
+}
+
+// Denied returns what the authorization server has said of somebody whom a version
+// of this policy has admitted, if that was no and the policy still asks that
+// server; else nil, also while the policy is unavailable.
+func (p *Policy) Denied(proof *Proof) *outcome.Refusal {
+	if p.unavailable != "" || p.external == nil || proof.Server() != p.external.backend || proof.denied == nil {
+		return nil
+	}
+	return proof.denied
 }
 
 // RevalidateEvery is how often Revalidate is due for somebody whom a version of

@@ -267,3 +267,34 @@ func TestARevalidationAsksByTheSessionAlone(t *testing.T) {
 		t.Error("a policy with a fault knows how often to ask")
 	}
 }
+
+func TestWhatAServerHasSaidLastCounts(t *testing.T) {
+	t.Parallel()
+	identity, err := askedPolicy(t, methods(externalOf("authz:9000", time.Minute)), ticketOffice).Authenticate(t.Context(), ticket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	denied := identity.Proof.Answered(outcome.Refuse(outcome.AccessDenied, "withdrawn"))
+	for name, tt := range map[string]struct {
+		methods []contract.Method
+		proof   *authn.Proof
+		denied  bool
+		wants   outcome.Reason
+	}{
+		"no":                            {[]contract.Method{externalOf("authz:9000", time.Minute)}, denied, true, outcome.AccessDenied},
+		"no, and it is not asked again": {[]contract.Method{externalOf("authz:9000", 0)}, denied, true, outcome.AccessDenied},
+		"no, and yes after that":        {[]contract.Method{externalOf("authz:9000", 0)}, denied.Answered(nil), false, ""},
+		"yes":                           {[]contract.Method{externalOf("authz:9000", 0)}, identity.Proof, false, ""},
+		"no, and another one is asked":  {[]contract.Method{externalOf("other:9000", 0)}, denied, false, outcome.BadCredential},
+		"no, and nobody is asked":       {[]contract.Method{{Anonymous: &contract.Anonymous{}}}, denied, false, ""},
+		"nothing, of nobody":            {[]contract.Method{externalOf("authz:9000", 0)}, nil, false, outcome.NoCredential},
+	} {
+		policy := askedPolicy(t, methods(tt.methods...), ticketOffice)
+		if got := policy.Denied(tt.proof); (got != nil) != tt.denied {
+			t.Errorf("%s: Denied() = %v", name, got)
+		}
+		if got := reason(t, policy.Reconsider(tt.proof)); got != tt.wants {
+			t.Errorf("%s: Reconsider() = %q, want %q", name, got, tt.wants)
+		}
+	}
+}

@@ -34,6 +34,20 @@ type Proof struct {
 	// Of a client certificate: the name in id, and the certificate itself, which is
 	// public and which the TLS connection holds anyway.
 	certificate *x509.Certificate
+	// denied is what an authorization server has said last if that was no; nil if
+	// it was yes.
+	denied *outcome.Refusal
+}
+
+// Answered returns the proof of a caller of whom the authorization server has said
+// yes (nil) or no since. It may be called on nil.
+func (p *Proof) Answered(denied *outcome.Refusal) *Proof {
+	if p == nil || p.denied == denied {
+		return p
+	}
+	answered := *p
+	answered.denied = denied
+	return &answered
 }
 
 // Server is the backend of the authorization server whose answer a proof is; empty

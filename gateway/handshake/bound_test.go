@@ -12,6 +12,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
 // prolonging is an authorization server that admits for longer each time.
@@ -28,6 +29,8 @@ func (p *prolonging) RevalidateEvery(*authn.Proof) (every time.Duration, known b
 func (p *prolonging) Revalidate(context.Context, *authn.Request, *authn.Identity, string) (time.Time, error) {
 	return p.until, nil
 }
+
+func (p *prolonging) Denied(*authn.Proof) *outcome.Refusal { return nil }
 
 // Neither a dry run nor an authorization server keeps a connection open for which
 // the listener requires a certificate that has expired.

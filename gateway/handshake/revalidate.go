@@ -20,6 +20,8 @@ type Revalidator interface {
 	// Revalidate returns an *outcome.Refusal: auth_unavailable where nobody could
 	// be asked.
 	Revalidate(ctx context.Context, r *authn.Request, identity *authn.Identity, connection string) (expiresAt time.Time, err error)
+	// Denied is nil unless the last answer was no.
+	Denied(proof *authn.Proof) *outcome.Refusal
 }
 
 var _ Revalidator = (*authn.Policy)(nil)
@@ -90,6 +92,22 @@ func (r *Rules) bound(s *Standing, policy *Policy) shown {
 		return shown{certificate: s.Certificate, until: s.Certificate.Until(), binds: r.Clients[s.Listener].Required}
 	}
 	return certified
+}
+
+// Denied returns the refusal of an authorization server whose last answer about an
+// admitted caller was no, where the policy is in force; else nil. Nobody is denied by a
+// change of the rules: it counts also where such changes are for newcomers only.
+func (r *Rules) Denied(s *Standing) *outcome.Refusal {
+	_, policy, served := r.serving(s)
+	asks, ok := policy.Authenticator.(Revalidator)
+	if !served || !ok {
+		return nil
+	}
+	denied := asks.Denied(s.Identity.Proof)
+	if denied != nil && policy.tolerated(denied) == nil {
+		return denied
+	}
+	return nil
 }
 
 // serving finds the route and the policy of an admitted caller; false where there

@@ -25,15 +25,17 @@ type Authorizer struct {
 	authv3.UnimplementedAuthorizationServer
 	rpcServer
 
+	options []grpc.ServerOption
+
 	mu        sync.Mutex
 	judge     Judgement
 	questions []*authv3.CheckRequest
 }
 
 // Authorize starts an Authorizer.
-func Authorize(tb testing.TB, judge Judgement) *Authorizer {
+func Authorize(tb testing.TB, judge Judgement, options ...grpc.ServerOption) *Authorizer {
 	tb.Helper()
-	a := &Authorizer{judge: judge}
+	a := &Authorizer{judge: judge, options: options}
 	a.Start(tb)
 	return a
 }
@@ -41,7 +43,7 @@ func Authorize(tb testing.TB, judge Judgement) *Authorizer {
 // Start listens again after Stop, on the same port.
 func (a *Authorizer) Start(tb testing.TB) {
 	tb.Helper()
-	a.serve(tb, func(to grpc.ServiceRegistrar) { authv3.RegisterAuthorizationServer(to, a) })
+	a.serve(tb, func(to grpc.ServiceRegistrar) { authv3.RegisterAuthorizationServer(to, a) }, a.options...)
 }
 
 // Judge replaces how questions are answered.

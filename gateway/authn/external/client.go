@@ -37,9 +37,11 @@ const (
 	maxAnswerBytes = 64 << 10
 	// maxAnswerHeaders bounds the headers around it, in bytes.
 	maxAnswerHeaders = 16 << 10
-	// maxQuestions is how many may be on their way to one server; the others wait
-	// within their own time.
+	// maxQuestions is how many about handshakes may be on their way to one server;
+	// the others wait within their own time.
 	maxQuestions = 256
+	// MaxOpenQuestions is the same for those about open connections.
+	MaxOpenQuestions = 128
 	// maxEndpoints of a server get a connection of their own from each pod.
 	maxEndpoints = 8
 
@@ -64,9 +66,34 @@ const (
 	pingAfter   = 10 * time.Minute
 )
 
+// line leads to a server. Handshakes and open connections have one each: neither
+// may use up the room of the other, which is bounded by us, and by each connection
+// to a server that takes only so many requests at once (RFC 9113 section 5.1.2).
+// Else whoever sends handshakes could end the connections of others.
+type line struct {
+	backend string
+	open    bool
+}
+
+func (l line) slots() int {
+	if l.open {
+		return MaxOpenQuestions
+	}
+	return maxQuestions
+}
+
+// effect is what it means that the server of a line does not answer.
+func (l line) effect() string {
+	if l.open {
+		return "open connections end after three intervals"
+	}
+	return "its policies admit nobody new"
+}
+
 // client asks one server, which may have several endpoints. Its methods are safe
 // for concurrent use.
 type client struct {
+	line     line
 	backend  string
 	conn     *grpc.ClientConn
 	resolver *manual.Resolver
@@ -86,10 +113,11 @@ type client struct {
 	troubled bool
 }
 
-func newClient(backend string, o Options) (*client, error) {
+func newClient(to line, o Options) (*client, error) {
+	backend := to.backend
 	c := &client{
-		backend: backend, resolver: manual.NewBuilderWithScheme("endpoints"), nowhere: true,
-		slots: make(chan struct{}, maxQuestions), seed: maphash.MakeSeed(), logger: o.Logger,
+		line: to, backend: backend, resolver: manual.NewBuilderWithScheme("endpoints"), nowhere: true,
+		slots: make(chan struct{}, to.slots()), seed: maphash.MakeSeed(), logger: o.Logger,
 		paces: map[string]*rate.Limiter{},
 	}
 	// An endpoint that fails is left out; the others take turns.
@@ -229,8 +257,8 @@ func (c *client) heard(err error) {
 	c.mu.Unlock()
 	switch {
 	case err != nil && !before:
-		c.logger.Warn("authorization server does not answer, its policies admit nobody new", "backend", c.backend, "problem", c.cause(err))
+		c.logger.Warn("authorization server does not answer", "backend", c.backend, "effect", c.line.effect(), "problem", c.cause(err))
 	case err == nil && before:
-		c.logger.Info("authorization server answers again", "backend", c.backend)
+		c.logger.Info("authorization server answers again", "backend", c.backend, "open_connections", c.line.open)
 	}
 }

@@ -32,8 +32,8 @@ type Options struct {
 	Asked func(q *Question, refusal *outcome.Refusal)
 }
 
-// Clients hold one client for each authorization server, by the name of its
-// backend. They outlive policies and snapshots, so that a change of the
+// Clients hold the clients of each authorization server, one for each line. They
+// outlive policies and snapshots, so that a change of the
 // configuration breaks no connection to a server. Safe for concurrent use.
 type Clients struct {
 	options Options
@@ -42,13 +42,13 @@ type Clients struct {
 	// mu guards the fields below.
 	mu        sync.Mutex
 	endpoints map[string]contract.BackendEndpoints
-	clients   map[string]*client
+	clients   map[line]*client
 	closed    bool
 }
 
 // New returns Clients that know no address yet. Close them.
 func New(o Options) *Clients {
-	return &Clients{options: o, clients: map[string]*client{}}
+	return &Clients{options: o, clients: map[line]*client{}}
 }
 
 // SetEndpoints replaces the addresses of all servers.
@@ -56,8 +56,8 @@ func (c *Clients) SetEndpoints(endpoints contract.Endpoints) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.endpoints = endpoints.Backends
-	for backend, client := range c.clients {
-		client.move(c.endpoints[backend])
+	for to, client := range c.clients {
+		client.move(c.endpoints[to.backend])
 	}
 }
 
@@ -79,9 +79,9 @@ func (c *Clients) remove(closed bool, unwanted func(backend string) bool) {
 	var removed []*client
 	c.mu.Lock()
 	c.closed = c.closed || closed
-	for backend, client := range c.clients {
-		if unwanted(backend) {
-			delete(c.clients, backend)
+	for to, client := range c.clients {
+		if unwanted(to.backend) {
+			delete(c.clients, to)
 			removed = append(removed, client)
 		}
 	}
@@ -91,22 +91,22 @@ func (c *Clients) remove(closed bool, unwanted func(backend string) bool) {
 	}
 }
 
-// at returns the client of a backend. It connects when it is first used.
-func (c *Clients) at(backend string) (*client, error) {
+// at returns the client of a line. It connects when it is first used.
+func (c *Clients) at(to line) (*client, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if found := c.clients[backend]; found != nil {
+	if found := c.clients[to]; found != nil {
 		return found, nil
 	}
 	if c.closed {
 		return nil, outcome.Refuse(outcome.AuthUnavailable, "the gateway is stopping")
 	}
-	made, err := newClient(backend, c.options)
+	made, err := newClient(to, c.options)
 	if err != nil {
-		return nil, outcome.Refuse(outcome.InternalError, "client of the authorization server %s: %v", backend, err)
+		return nil, outcome.Refuse(outcome.InternalError, "client of the authorization server %s: %v", to.backend, err)
 	}
-	made.move(c.endpoints[backend])
-	c.clients[backend] = made
+	made.move(c.endpoints[to.backend])
+	c.clients[to] = made
 	return made, nil
 }
 
@@ -130,7 +130,7 @@ func (c *Clients) Check(ctx context.Context, backend string, q *Question) (Answe
 }
 
 func (c *Clients) check(ctx context.Context, backend string, q *Question) (Answer, error) {
-	asked, err := c.at(backend)
+	asked, err := c.at(line{backend: backend, open: q.Open != nil})
 	if err != nil {
 		return Answer{}, err
 	}
