@@ -1,0 +1,48 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command pod is the gateway as a pod runs it, with the two differences that a
+// measurement on one machine needs: backends may be on loopback, and the audit
+// log goes to a file, as the container runtime writes it.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+)
+
+func main() {
+	root := flag.String("root", "", "folder with the configuration and the Secrets")
+	audit := flag.String("audit", os.DevNull, "file for the audit log")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *root, *audit); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "pod:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, root, audit string) error {
+	log, err := os.OpenFile(audit, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // the path is the caller's own
+	if err != nil {
+		return fmt.Errorf("open the audit log: %w", err)
+	}
+	defer func() { _ = log.Close() }()
+	return gateway.Run(ctx, gateway.Options{
+		Root: root, BindHost: "127.0.0.1", AllowLoopback: true,
+		Gateway:     contract.GatewayRef{Namespace: "bench", Name: "edge"},
+		DrainWindow: time.Second, AcceptAfterStop: -1,
+		Audit:  log,
+		Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
+	})
+}

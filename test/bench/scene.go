@@ -1,0 +1,165 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+	"github.com/lestrrat-go/jwx/v3/jwt"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/test/bench/load"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
+)
+
+const (
+	hostname = "ws.example.com"
+	issuer   = "https://id.example.com"
+	audience = "bench"
+	secret   = "public-tls"
+)
+
+// scene is what all contenders are given: the certificate, the backend, the
+// programs.
+type scene struct {
+	tb     testing.TB
+	folder string
+	// pod is the program of the gateway.
+	pod     string
+	backend string
+	ca      *wstest.CA
+	pair    wstest.Pair
+	root    *wstest.Root
+	keys    string
+	target  load.Target
+}
+
+// newScene builds the programs, and starts the backend.
+func newScene(tb testing.TB) *scene {
+	tb.Helper()
+	s := &scene{tb: tb, folder: tb.TempDir(), ca: wstest.NewCA(tb), root: wstest.NewRoot(tb)}
+	s.pair = s.ca.Issue(tb, hostname)
+	s.pod = s.build("./test/bench/pod")
+	token := s.sign()
+	s.target = load.Target{
+		Host: hostname, Path: "/chat",
+		CAFile: s.file("ca.pem", string(s.ca.PEM)), TokenFile: s.file("token", token),
+	}
+	s.backend = freeAddress(tb)
+	echo, err := start("echo", exec.Command(s.build("./test/echo"), "--listen", s.backend), 1) //nolint:gosec // built by this run
+	s.must(err)
+	tb.Cleanup(func() { _ = echo.end() })
+	s.must(echo.listens(s.backend))
+	return s
+}
+
+func (s *scene) must(err error) {
+	s.tb.Helper()
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+// build makes a program of this repository as a release is made.
+func (s *scene) build(path string) string {
+	s.tb.Helper()
+	program := filepath.Join(s.folder, filepath.Base(path))
+	command := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, path) //nolint:gosec // paths of this repository
+	command.Dir = filepath.Join("..", "..")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		s.tb.Fatalf("build %s: %v\n%s", path, err, out)
+	}
+	return program
+}
+
+func (s *scene) file(name, content string) string {
+	s.tb.Helper()
+	path, err := write(s.folder, name, content)
+	s.must(err)
+	return path
+}
+
+// chain is certificate and key in one file, as HAProxy wants it.
+func (s *scene) chain() string { return string(s.pair.Certificate) + string(s.pair.Key) }
+
+// sign makes a key set and a token that it verifies.
+func (s *scene) sign() string {
+	s.tb.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	s.must(err)
+	key, err := jwk.Import(private)
+	s.must(err)
+	s.must(key.Set(jwk.KeyIDKey, "one"))
+	public, err := key.PublicKey()
+	s.must(err)
+	set := jwk.NewSet()
+	s.must(set.AddKey(public))
+	keys, err := json.Marshal(set)
+	s.must(err)
+	s.keys = string(keys)
+	token, err := jwt.NewBuilder().Issuer(issuer).Audience([]string{audience}).Subject("somebody").
+		IssuedAt(time.Now()).Expiration(time.Now().Add(12 * time.Hour)).Build()
+	s.must(err)
+	signed, err := jwt.Sign(token, jwt.WithKey(jwa.ES256(), key))
+	s.must(err)
+	return string(signed)
+}
+
+// configure writes what the operator would write for the gateway.
+func (s *scene) configure(address string) error {
+	_, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	port, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return err
+	}
+	config := contract.Config{
+		Gateway: contract.GatewayRef{Namespace: "bench", Name: "edge"},
+		Listeners: []contract.Listener{{
+			Name: "public", Port: int32(port), BindPort: int32(port), Hostnames: []string{hostname},
+			MinTLSVersion: "1.2", CertificateSecret: secret,
+		}},
+		Policies: []contract.Policy{{Name: "users", Methods: []contract.Method{{JWT: &contract.JWT{
+			Issuer: issuer, Audiences: []string{audience}, Algorithms: []string{"ES256"},
+			KeySet: contract.KeySet{Inline: s.keys}, From: []contract.Source{{Header: "Authorization"}},
+		}}}}},
+		Routes: []contract.Route{{
+			Name: "chat", Hostnames: []string{hostname}, Path: contract.Path{Prefix: "/chat"}, Policy: "users",
+			Backends: []contract.Backend{{Name: "echo"}},
+		}},
+	}
+	s.root.TLSSecret(s.tb, secret, s.pair)
+	s.root.Config(s.tb, config, contract.Endpoints{
+		Backends: map[string]contract.BackendEndpoints{"echo": {Addresses: []string{s.backend}}},
+	})
+	return nil
+}
+
+// renew replaces the certificate of the gateway.
+func (s *scene) renew() { s.root.TLSSecret(s.tb, secret, s.ca.Issue(s.tb, hostname)) }
+
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
