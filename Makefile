@@ -103,8 +103,17 @@ picture: ## Draw the picture of the status page in docs/images, with Chromium.
 	@hack/need.sh chromium
 	WSGW_PICTURE=docs/images/status-page.png go test -tags e2e -count=1 -run=TestTheStatusPage ./test/browser
 
-.PHONY: bench
-bench: ## Measure what tokens and traces add to the cost of a connection; it has bounds.
+.PHONY: bench bench-quick
+bench: ## Compare with HAProxy and nginx, side by side, into bin/bench.{txt,json,svg}.
+bench-quick: export WSGATEWAY_BENCH = quick
+bench-quick: ## The essential rows of that, in a few minutes.
+bench bench-quick:
+	@hack/need.sh haproxy nginx
+	@mkdir -p bin
+	@WSGATEWAY_BENCH_OUT=$(CURDIR)/bin/bench go test -tags=bench -count=1 -v -timeout=60m -run=TestSideBySide ./test/bench
+
+.PHONY: bench-handshake
+bench-handshake: ## Measure what tokens and traces add to the cost of a connection; it has bounds.
 	@go test ./gateway -run='^$$' -bench='HandshakeWithToken|HandshakeTraced' -benchtime=1x -count=3
 
 .PHONY: e2e

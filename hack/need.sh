@@ -27,6 +27,7 @@ package() {
 	gcc) echo gcc libc6-dev ;;
 	ip) echo iproute2 ;;
 	nft) echo nftables ;;
+	nginx) echo nginx-light ;;
 	promtool) echo prometheus ;;
 	*) echo "$1" ;;
 	esac

@@ -56,7 +56,7 @@ func (c *comparison) run() *Report {
 		report.Contenders[who.name] = who.version + "; " + who.settings
 	}
 	for _, r := range c.rows {
-		report.Rows = append(report.Rows, newRow(r, c.names(), c.found[r]))
+		report.Rows = append(report.Rows, NewRow(r.name, r.unit, c.names(), c.found[r]))
 	}
 	return report
 }

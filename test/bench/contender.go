@@ -8,6 +8,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,8 +38,8 @@ func write(folder, name, content string) (string, error) {
 }
 
 // versionOf is the first line that a program says of itself.
-func versionOf(program string, args ...string) (string, error) {
-	out, err := exec.Command(program, args...).CombinedOutput()
+func versionOf(ctx context.Context, program string, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, out)
 	}

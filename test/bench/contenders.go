@@ -4,6 +4,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -69,8 +70,8 @@ http {
 // whoever renews certificates sets such a bound, or old processes pile up.
 const lingering = 5
 
-func haproxy() (*contender, error) {
-	version, err := versionOf("haproxy", "-v")
+func haproxy(ctx context.Context) (*contender, error) {
+	version, err := versionOf(ctx, "haproxy", "-v")
 	if err != nil {
 		return nil, fmt.Errorf("HAProxy: %w; \"make bench\" installs it on Debian", err)
 	}
@@ -85,14 +86,14 @@ func haproxy() (*contender, error) {
 			if err != nil {
 				return nil, err
 			}
-			return exec.Command("haproxy", "-W", "-f", config), nil
+			return exec.CommandContext(s.tb.Context(), "haproxy", "-W", "-f", config), nil
 		},
 		reload: func(_ *scene, _ string, pid int) error { return syscall.Kill(pid, syscall.SIGUSR2) },
 	}, nil
 }
 
-func nginx() (*contender, error) {
-	version, err := versionOf("nginx", "-v")
+func nginx(ctx context.Context) (*contender, error) {
+	version, err := versionOf(ctx, "nginx", "-v")
 	if err != nil {
 		return nil, fmt.Errorf("nginx: %w; \"make bench\" installs it on Debian", err)
 	}
@@ -107,7 +108,7 @@ func nginx() (*contender, error) {
 			if err != nil {
 				return nil, err
 			}
-			return exec.Command("nginx", "-e", "stderr", "-c", config, "-p", folder), nil
+			return exec.CommandContext(s.tb.Context(), "nginx", "-e", "stderr", "-c", config, "-p", folder), nil
 		},
 		reload: func(_ *scene, _ string, pid int) error { return syscall.Kill(pid, syscall.SIGHUP) },
 	}, nil
@@ -122,7 +123,7 @@ func ours(version string) *contender {
 			if err := s.configure(address); err != nil {
 				return nil, err
 			}
-			command := exec.Command(s.pod, "--root", s.root.Path, "--audit", filepath.Join(folder, "audit.log")) //nolint:gosec // built by this run
+			command := exec.CommandContext(s.tb.Context(), s.pod, "--root", s.root.Path, "--audit", filepath.Join(folder, "audit.log"))
 			command.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(1))
 			return command, nil
 		},

@@ -5,6 +5,7 @@ package bench
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,9 +63,9 @@ func start(name string, command *exec.Cmd, processor int) (*process, error) {
 func (p *process) pid() int { return p.command.Process.Pid }
 
 // listens waits until somebody does at an address.
-func (p *process) listens(address string) error {
+func (p *process) listens(ctx context.Context, address string) error {
 	for deadline := time.Now().Add(startTime); ; {
-		conn, err := net.DialTimeout("tcp", address, time.Second)
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
 		if err == nil {
 			return conn.Close()
 		}
@@ -86,7 +87,8 @@ func (p *process) end() error {
 		return fmt.Errorf("stop %s: %w", p.name, err)
 	}
 	select {
-	case <-p.done:
+	case err := <-p.done:
+		p.done <- err
 		return nil
 	case <-time.After(startTime):
 		_ = p.command.Process.Kill()
@@ -106,7 +108,7 @@ type generator struct {
 
 // generate starts this program again as a generator: its memory and its garbage
 // are nobody else's.
-func generate(target load.Target) (*generator, error) {
+func generate(ctx context.Context, target load.Target) (*generator, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)
@@ -115,7 +117,7 @@ func generate(target load.Target) (*generator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)
 	}
-	command := exec.Command(self) //nolint:gosec // this program
+	command := exec.CommandContext(ctx, self)
 	command.Env = append(os.Environ(), targetVariable+"="+string(aim))
 	orders, err := command.StdinPipe()
 	if err != nil {

@@ -57,13 +57,14 @@ func ratio(first, other []float64) float64 {
 	return median(ratios)
 }
 
-// newRow sums up what the rounds have found.
-func newRow(r row, order []string, rounds map[string][]float64) ReportRow {
-	out := ReportRow{Name: r.name, Unit: r.unit, Rounds: rounds, Median: map[string]float64{}, Ratio: map[string]float64{}}
+// NewRow sums up what the rounds have found; ratios are those of the first in order
+// to the others.
+func NewRow(name, unit string, order []string, rounds map[string][]float64) ReportRow {
+	out := ReportRow{Name: name, Unit: unit, Rounds: rounds, Median: map[string]float64{}, Ratio: map[string]float64{}}
 	for i, name := range order {
 		out.Median[name] = median(rounds[name])
-		if i > 0 {
-			out.Ratio[name] = ratio(rounds[order[0]], rounds[name])
+		if compared := ratio(rounds[order[0]], rounds[name]); i > 0 && compared != 0 {
+			out.Ratio[name] = compared
 		}
 	}
 	return out
@@ -122,7 +123,9 @@ func (r *Report) JSON(out io.Writer) error {
 // save writes the report as JSON and as a table.
 func (r *Report) save(base string, order []string) error {
 	for ending, writeTo := range map[string]func(io.Writer) error{
-		".json": r.JSON, ".txt": func(out io.Writer) error { return r.Table(out, order) },
+		".json": r.JSON,
+		".txt":  func(out io.Writer) error { return r.Table(out, order) },
+		".svg":  func(out io.Writer) error { return r.Figure(out, order) },
 	} {
 		var text bytes.Buffer
 		if err := writeTo(&text); err != nil {

@@ -59,10 +59,10 @@ func newScene(tb testing.TB) *scene {
 		CAFile: s.file("ca.pem", string(s.ca.PEM)), TokenFile: s.file("token", token),
 	}
 	s.backend = freeAddress(tb)
-	echo, err := start("echo", exec.Command(s.build("./test/echo"), "--listen", s.backend), 1) //nolint:gosec // built by this run
+	echo, err := start("echo", exec.CommandContext(tb.Context(), s.build("./test/echo"), "--listen", s.backend), 1)
 	s.must(err)
 	tb.Cleanup(func() { _ = echo.end() })
-	s.must(echo.listens(s.backend))
+	s.must(echo.listens(tb.Context(), s.backend))
 	return s
 }
 
@@ -77,7 +77,7 @@ func (s *scene) must(err error) {
 func (s *scene) build(path string) string {
 	s.tb.Helper()
 	program := filepath.Join(s.folder, filepath.Base(path))
-	command := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, path) //nolint:gosec // paths of this repository
+	command := exec.CommandContext(s.tb.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, path)
 	command.Dir = filepath.Join("..", "..")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
@@ -156,7 +156,7 @@ func (s *scene) renew() { s.root.TLSSecret(s.tb, secret, s.ca.Issue(s.tb, hostna
 
 func freeAddress(tb testing.TB) string {
 	tb.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -6,6 +6,7 @@
 package bench
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) {
 		var target load.Target
 		err := json.Unmarshal([]byte(aim), &target)
 		if err == nil {
-			err = load.Serve(target, os.Stdin, os.Stdout)
+			err = load.Serve(context.Background(), target, os.Stdin, os.Stdout)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -40,11 +41,11 @@ func TestSideBySide(t *testing.T) {
 	if os.Getenv("WSGATEWAY_BENCH") == "quick" {
 		e = quick()
 	}
-	h, err := haproxy()
+	h, err := haproxy(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := nginx()
+	n, err := nginx(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

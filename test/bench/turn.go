@@ -70,12 +70,12 @@ func (s *scene) begin(who *contender, found *figures) (*turn, error) {
 	if t.server, err = start(who.name, command, 0); err != nil {
 		return nil, err
 	}
-	if err := t.server.listens(address); err != nil {
+	if err := t.server.listens(s.tb.Context(), address); err != nil {
 		return t, err
 	}
 	target := s.target
 	target.Address = address
-	t.client, err = generate(target)
+	t.client, err = generate(s.tb.Context(), target)
 	if err != nil {
 		return t, err
 	}

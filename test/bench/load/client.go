@@ -6,6 +6,7 @@ package load
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
@@ -61,13 +62,13 @@ type conn struct {
 }
 
 // dial opens a connection and shakes hands; sessions may be nil.
-func (c *client) dial(sessions tls.ClientSessionCache) (*conn, error) {
+func (c *client) dial(ctx context.Context, sessions tls.ClientSessionCache) (*conn, error) {
 	config := c.tls
 	if sessions != nil {
 		config = c.tls.Clone()
 		config.ClientSessionCache = sessions
 	}
-	raw, err := net.DialTimeout("tcp", c.address, patience)
+	raw, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", c.address)
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}

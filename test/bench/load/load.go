@@ -7,6 +7,7 @@ package load
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -56,7 +57,7 @@ type Target struct {
 
 // Serve carries out orders, one per line, and answers each with one line, until
 // there are no more.
-func Serve(target Target, in io.Reader, out io.Writer) error {
+func Serve(ctx context.Context, target Target, in io.Reader, out io.Writer) error {
 	c, err := newClient(target)
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ func Serve(target Target, in io.Reader, out io.Writer) error {
 		if err := json.Unmarshal(orders.Bytes(), &order); err != nil {
 			return fmt.Errorf("order %q: %w", orders.Text(), err)
 		}
-		answer, err := c.do(order)
+		answer, err := c.do(ctx, order)
 		if err != nil {
 			answer.Error = err.Error()
 		}

@@ -17,17 +17,17 @@ import (
 // dialersAtOnce is enough to keep a server busy that has one processor.
 const dialersAtOnce = 4
 
-func (c *client) do(order Order) (Answer, error) {
+func (c *client) do(ctx context.Context, order Order) (Answer, error) {
 	started := time.Now()
-	answer, err := c.carryOut(order)
+	answer, err := c.carryOut(ctx, order)
 	answer.Seconds = time.Since(started).Seconds()
 	return answer, err
 }
 
-func (c *client) carryOut(order Order) (Answer, error) {
+func (c *client) carryOut(ctx context.Context, order Order) (Answer, error) {
 	switch order.Do {
 	case "open":
-		return c.open(order.N)
+		return c.open(ctx, order.N)
 	case "say":
 		return c.say(newMessage(order.Size))
 	case "alive":
@@ -35,19 +35,19 @@ func (c *client) carryOut(order Order) (Answer, error) {
 	case "close":
 		return c.close()
 	case "shake":
-		return c.shake(order.N, order.Resume)
+		return c.shake(ctx, order.N, order.Resume)
 	case "echo":
-		return c.talk(order)
+		return c.talk(ctx, order)
 	default:
 		return Answer{}, fmt.Errorf("no such order: %q", order.Do)
 	}
 }
 
 // open makes n more idle connections.
-func (c *client) open(n int) (Answer, error) {
+func (c *client) open(ctx context.Context, n int) (Answer, error) {
 	made := make([]*conn, n)
 	err := each(n, func(i int) (err error) {
-		made[i], err = c.dial(nil)
+		made[i], err = c.dial(ctx, nil)
 		return err
 	})
 	for _, k := range made {
@@ -99,7 +99,7 @@ func (c *client) close() (Answer, error) {
 }
 
 // shake opens and closes n connections one after the other per dialer.
-func (c *client) shake(n int, resume bool) (Answer, error) {
+func (c *client) shake(ctx context.Context, n int, resume bool) (Answer, error) {
 	var resumed atomic.Int64
 	caches := make(chan tls.ClientSessionCache, dialersAtOnce)
 	for range dialersAtOnce {
@@ -111,7 +111,7 @@ func (c *client) shake(n int, resume bool) (Answer, error) {
 			sessions = <-caches
 			defer func() { caches <- sessions }()
 		}
-		k, err := c.dial(sessions)
+		k, err := c.dial(ctx, sessions)
 		if err != nil {
 			return err
 		}
@@ -126,10 +126,10 @@ func (c *client) shake(n int, resume bool) (Answer, error) {
 
 // talk has order.N messages echoed over connections that it opens first, while
 // dialers may open and close others.
-func (c *client) talk(order Order) (Answer, error) {
+func (c *client) talk(ctx context.Context, order Order) (Answer, error) {
 	talkers := make([]*conn, order.Connections)
 	if err := each(len(talkers), func(i int) (err error) {
-		talkers[i], err = c.dial(nil)
+		talkers[i], err = c.dial(ctx, nil)
 		return err
 	}); err != nil {
 		return Answer{}, err
@@ -139,7 +139,7 @@ func (c *client) talk(order Order) (Answer, error) {
 			k.end()
 		}
 	}()
-	stop := c.storm(order.Dialers)
+	stop := c.storm(ctx, order.Dialers)
 	times, err := exchange(talkers, order)
 	handshakes, stormErr := stop()
 	return Answer{
@@ -148,14 +148,14 @@ func (c *client) talk(order Order) (Answer, error) {
 }
 
 // storm has dialers open and close connections until it is stopped.
-func (c *client) storm(dialers int) (stop func() (handshakes int, err error)) {
-	ctx, cancel := context.WithCancel(context.Background())
+func (c *client) storm(ctx context.Context, dialers int) (stop func() (handshakes int, err error)) {
+	running, cancel := context.WithCancel(ctx)
 	var count atomic.Int64
 	var group errgroup.Group
 	for range dialers {
 		group.Go(func() error {
-			for ctx.Err() == nil {
-				k, err := c.dial(nil)
+			for running.Err() == nil {
+				k, err := c.dial(ctx, nil)
 				if err != nil {
 					return err
 				}
