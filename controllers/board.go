@@ -63,7 +63,7 @@ func (b *board) post(gateway client.ObjectKey, made *compile.RevocationResult, i
 		next.views[name] = next.look(name, edition, inCluster, pods)
 	}
 	for name, left := range made.LeftOut {
-		next.views[name] = view{left.Edition, status.RevocationAtGateway{LeftOut: left.Why}}
+		next.views[name] = view{left.Edition, status.RevocationAtGateway{LeftOut: left.Why, Invalid: left.Invalid}}
 	}
 	if b.gateways == nil {
 		b.gateways = map[client.ObjectKey]posting{}

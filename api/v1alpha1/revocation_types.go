@@ -104,11 +104,14 @@ type WebSocketRevocationSpec struct {
 	CertificateSerials []RevokedCertificateSerial `json:"certificateSerials,omitempty"`
 
 	// clientCIDRs are networks that clients come from, such as 203.0.113.0/24 or
-	// 2001:db8::/32, no wider than /8 (IPv4) or /16 (IPv6).
+	// 2001:db8::/32, no wider than /8 (IPv4) or /16 (IPv6). At most 16 of them are
+	// wider than /16 (IPv4) or /32 (IPv6), so that they hold less than a
+	// fifteenth of all addresses together.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:XValidation:rule="self.filter(c, isCIDR(c) && cidr(c).prefixLength() < (cidr(c).ip().family() == 4 ? 16 : 32)).size() <= 16",message="clientCIDRs may hold at most 16 networks wider than /16 (IPv4) or /32 (IPv6): many wide networks are everybody"
 	ClientCIDRs []ClientCIDR `json:"clientCIDRs,omitempty"`
 }
 

@@ -60,6 +60,9 @@ type LeftOut struct {
 	Edition
 
 	Why string
+	// Invalid is true where the revocation itself is at fault, and not the room
+	// that others have left.
+	Invalid bool
 }
 
 // Revocations makes the revocations.json of a gateway out of all revocations that
@@ -98,7 +101,7 @@ func Revocations(list []wsv1alpha1.WebSocketRevocation, room int, now time.Time)
 func (r *RevocationResult) fit(object *wsv1alpha1.WebSocketRevocation, room int, now time.Time) (int, error) {
 	edition := Edition{UID: object.UID, Generation: object.Generation}
 	if len(r.Revocations.Revocations) == contract.MaxRevocations {
-		r.LeftOut[object.Name] = LeftOut{edition, fmt.Sprintf(
+		r.LeftOut[object.Name] = LeftOut{Edition: edition, Why: fmt.Sprintf(
 			"%d older revocations are in force there, which is the most: delete some, or put several into one", contract.MaxRevocations)}
 		return 0, nil
 	}
@@ -108,14 +111,16 @@ func (r *RevocationResult) fit(object *wsv1alpha1.WebSocketRevocation, room int,
 		return 0, err
 	}
 	if len(encoded) > room {
-		r.LeftOut[object.Name] = LeftOut{edition, fmt.Sprintf(
+		r.LeftOut[object.Name] = LeftOut{Edition: edition, Why: fmt.Sprintf(
 			"it has %d bytes and older revocations have left %d: delete some of them, or shorten its lists", len(encoded), max(room, 0))}
 		return 0, nil
 	}
 	if _, err := contract.ParseRevocations(encoded); err != nil {
 		// The CRD's rules let none through; but one that is there nevertheless must
 		// not make the pods refuse the file, and all others with it.
-		r.LeftOut[object.Name] = LeftOut{edition, fmt.Sprintf("pods would refuse it (%v): correct the entry", err)}
+		r.LeftOut[object.Name] = LeftOut{
+			Edition: edition, Invalid: true, Why: fmt.Sprintf("pods would refuse it (%v): correct the entry, or divide it into several", err),
+		}
 		return 0, nil
 	}
 	r.Revocations.Revocations = append(r.Revocations.Revocations, one)

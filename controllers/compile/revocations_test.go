@@ -112,7 +112,7 @@ func TestTheNewestIsLeftOutWhenThereIsNoRoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(result.Included) != contract.MaxRevocations || len(result.LeftOut) != 2 || result.LeftOut["r742"].Why == "" || result.LeftOut["r743"].UID != "uid-r743" {
+	if len(result.Included) != contract.MaxRevocations || len(result.LeftOut) != 2 || result.LeftOut["r742"].Why == "" || result.LeftOut["r742"].Invalid || result.LeftOut["r743"].UID != "uid-r743" {
 		t.Errorf("%d included, left out: %v", len(result.Included), result.LeftOut)
 	}
 	if _, err := contract.ParseRevocations(result.File); err != nil {
@@ -134,22 +134,34 @@ func TestTheNewestIsLeftOutWhenThereIsNoRoom(t *testing.T) {
 	}
 }
 
-// What the CRD's rules would have refused is there all the same: the others must
-// not suffer.
+// What the CRD's rules refuse is there all the same, as it was written before
+// there were such rules: the others must not suffer, and the status must not put
+// it down to a lack of room.
 func TestAnEntryThatPodsWouldRefuseLeavesTheOthersInForce(t *testing.T) {
 	t.Parallel()
-	everybody := newRevocation("everybody", time.Hour, func(s *wsv1alpha1.WebSocketRevocationSpec) {
-		s.ClientCIDRs = []wsv1alpha1.ClientCIDR{"::ffff:0.0.0.0/96"}
-	})
-	result, err := compile.Revocations([]wsv1alpha1.WebSocketRevocation{everybody, newRevocation("good", time.Hour, nil)}, contract.MaxRevocationsBytes, noon())
-	if err != nil {
-		t.Fatal(err)
+	var all []wsv1alpha1.ClientCIDR
+	for i := range 256 {
+		all = append(all, wsv1alpha1.ClientCIDR(fmt.Sprintf("%d.0.0.0/8", i)))
 	}
-	if parsed, err := contract.ParseRevocations(result.File); err != nil || len(parsed.Revocations) != 1 {
-		t.Errorf("file %s: %v", result.File, err)
-	}
-	if why := result.LeftOut["everybody"].Why; !strings.Contains(why, "everybody") {
-		t.Errorf("left out because %q", why)
+	for name, networks := range map[string][]wsv1alpha1.ClientCIDR{
+		"everybody":                  {"::ffff:0.0.0.0/96"},
+		"everybody in 256 parts":     all,
+		"a good part of everybody":   all[:17],
+		"half of everybody":          {"128.0.0.0/1"},
+		"too wide a network of IPv6": {"2000::/15"},
+	} {
+		wide := newRevocation("wide", time.Hour, func(s *wsv1alpha1.WebSocketRevocationSpec) { s.ClientCIDRs = networks })
+		few := newRevocation("few", time.Hour, func(s *wsv1alpha1.WebSocketRevocationSpec) { s.ClientCIDRs = all[:16] })
+		result, err := compile.Revocations([]wsv1alpha1.WebSocketRevocation{wide, few}, contract.MaxRevocationsBytes, noon())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parsed, err := contract.ParseRevocations(result.File); err != nil || len(parsed.Revocations) != 1 || parsed.Revocations[0].Name != "few" {
+			t.Errorf("%s: file %s: %v", name, result.File, err)
+		}
+		if left := result.LeftOut["wide"]; !left.Invalid || !strings.Contains(left.Why, "everybody") {
+			t.Errorf("%s: left out: %+v", name, left)
+		}
 	}
 }
 

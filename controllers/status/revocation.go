@@ -26,6 +26,9 @@ type RevocationFacts struct {
 type RevocationAtGateway struct {
 	// LeftOut says why it is not in the gateway's file; empty if it is.
 	LeftOut string
+	// Invalid is true where LeftOut is the revocation's own fault, and not that of
+	// others, which have left no room.
+	Invalid bool
 	// Written is true when the file in the cluster has this generation of it.
 	Written bool
 	// Pods are ready, of which so many have acknowledged this generation.
@@ -41,6 +44,14 @@ type RevocationAtGateway struct {
 // pod is ready nobody is; those that start begin with what is written.
 func (at *RevocationAtGateway) Pending() bool {
 	return at.LeftOut != "" || !at.Written || at.Waiting != ""
+}
+
+// absence is the reason for which a revocation is in no file of the gateway.
+func (at *RevocationAtGateway) absence() string {
+	if at.Invalid {
+		return wsv1alpha1.ReasonInvalid
+	}
+	return wsv1alpha1.ReasonTooManyRevocations
 }
 
 // Revocation turns what is known of a revocation into its status, as Compute does
@@ -116,7 +127,7 @@ func (p *revocationPass) accepted() finding {
 	}
 	for _, ref := range p.r.Spec.GatewayRefs {
 		if at := p.facts.Gateways[ref.Name]; at.LeftOut != "" {
-			return p.no(wsv1alpha1.ReasonTooManyRevocations, fmt.Sprintf("it is not in force at gateway %q: %s", ref.Name, at.LeftOut))
+			return p.no(at.absence(), fmt.Sprintf("it is not in force at gateway %q: %s", ref.Name, at.LeftOut))
 		}
 	}
 	return p.yes(wsv1alpha1.ReasonAccepted, "The spec is valid.")
@@ -144,7 +155,7 @@ func (p *revocationPass) programmed() finding {
 		switch {
 		case !exists:
 		case at.LeftOut != "":
-			return p.no(wsv1alpha1.ReasonTooManyRevocations, fmt.Sprintf("gateway %q has no room for it", ref.Name))
+			return p.no(at.absence(), fmt.Sprintf("it is not in force at gateway %q: see Accepted", ref.Name))
 		case !at.Written:
 			return p.no(wsv1alpha1.ReasonStaleConfig, fmt.Sprintf(
 				"it is not written to gateway %q yet: if this lasts, see the conditions of the gateway", ref.Name))

@@ -89,6 +89,12 @@ func TestWhatARevocationSays(t *testing.T) {
 			"Accepted": "False/TooManyRevocations", "ResolvedRefs": "True/ResolvedRefs", "Programmed": "False/TooManyRevocations",
 			"Ready": "False/TooManyRevocations", "Stalled": "True/TooManyRevocations",
 		}, status.FailedStatus, "3/3", 7},
+		"pods would refuse it": {func(f *gatewaystatus.RevocationFacts) {
+			f.Gateways["inner"] = gatewaystatus.RevocationAtGateway{LeftOut: "too wide", Invalid: true}
+		}, map[string]string{
+			"Accepted": "False/Invalid", "ResolvedRefs": "True/ResolvedRefs", "Programmed": "False/Invalid",
+			"Ready": "False/Invalid", "Stalled": "True/Invalid",
+		}, status.FailedStatus, "3/3", 7},
 		"its end is too far": {func(f *gatewaystatus.RevocationFacts) { f.TooFar = true }, map[string]string{
 			"Accepted": "False/Invalid", "ResolvedRefs": "True/ResolvedRefs", "Programmed": "True/Programmed", "Ready": "False/Invalid",
 			"Stalled": "True/Invalid",

@@ -140,19 +140,45 @@ func (r *Revocation) validateSerials() error {
 	return nil
 }
 
-// validateNetworks refuses a network that holds everybody: it would be an outage
-// by a slip of the pen.
+// Bounds of the networks of one revocation. Each may hold a 256th of all IPv4
+// addresses (a 65536th of IPv6), and all together less than a fifteenth.
+const (
+	minRevokedBits4, minRevokedBits6 = 8, 16
+	// Wider than this is wide, and of those there are few.
+	narrowBits4, narrowBits6 = 16, 32
+	maxWideNetworks          = 16
+	maxNetworks              = 256
+)
+
+// validateNetworks refuses networks that alone or together hold everybody, or a
+// good part of them: it would be an outage by a slip of the pen.
 func (r *Revocation) validateNetworks() error {
+	if len(r.ClientCIDRs) > maxNetworks {
+		return fmt.Errorf("%d client networks, more than %d", len(r.ClientCIDRs), maxNetworks)
+	}
+	wide := 0
 	for _, text := range r.ClientCIDRs {
 		network, err := netip.ParsePrefix(text)
-		switch {
-		case err != nil:
+		if err != nil {
 			return fmt.Errorf("client network: %w", err)
-		case network.Bits() == 0:
-			return fmt.Errorf("client network %s is everybody", text)
-		case network != network.Masked() || network.Addr().Is4In6():
+		}
+		if network != network.Masked() || network.Addr().Is4In6() {
 			return fmt.Errorf("client network %s is not in its canonical form", text)
 		}
+		least, narrow := minRevokedBits4, narrowBits4
+		if network.Addr().Is6() {
+			least, narrow = minRevokedBits6, narrowBits6
+		}
+		if network.Bits() < least {
+			return fmt.Errorf("client network %s is wider than /%d, which is everybody, or a good part of them", text, least)
+		}
+		if network.Bits() < narrow {
+			wide++
+		}
+	}
+	if wide > maxWideNetworks {
+		return fmt.Errorf("%d client networks are wider than /%d (IPv4) or /%d (IPv6), more than %d: together they are a good part of everybody",
+			wide, narrowBits4, narrowBits6, maxWideNetworks)
 	}
 	return nil
 }

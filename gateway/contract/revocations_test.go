@@ -19,6 +19,15 @@ func revocationsFile(entries string) string {
 	return `{"version":1,"revocations":[{"name":"r","until":"2026-03-04T12:00:00Z",` + entries + `}]}`
 }
 
+// networks are so many, numbered in a format.
+func networks(count int, format string) string {
+	list := make([]string, 0, count)
+	for i := range count {
+		list = append(list, fmt.Sprintf(`"`+format+`"`, i))
+	}
+	return `"clientCIDRs":[` + strings.Join(list, ",") + `]`
+}
+
 func TestRevocationsAreReadStrictly(t *testing.T) {
 	t.Parallel()
 	many := make([]string, 0, contract.MaxRevocations+1)
@@ -51,6 +60,18 @@ func TestRevocationsAreReadStrictly(t *testing.T) {
 		"everybody by IPv4":            {revocationsFile(`"clientCIDRs":["0.0.0.0/0"]`), false},
 		"everybody by IPv6":            {revocationsFile(`"clientCIDRs":["::/0"]`), false},
 		"everybody by a mapped prefix": {revocationsFile(`"clientCIDRs":["::ffff:0.0.0.0/96"]`), false},
+		"half of everybody":            {revocationsFile(`"clientCIDRs":["128.0.0.0/1"]`), false},
+		"wider than /8":                {revocationsFile(`"clientCIDRs":["10.0.0.0/7"]`), false},
+		"wider than /16 of IPv6":       {revocationsFile(`"clientCIDRs":["2000::/15"]`), false},
+		"16 of /8":                     {revocationsFile(networks(16, "%d.0.0.0/8")), true},
+		"17 of /8":                     {revocationsFile(networks(17, "%d.0.0.0/8")), false},
+		"all of IPv4 in 256 parts":     {revocationsFile(networks(256, "%d.0.0.0/8")), false},
+		"17 of /15":                    {revocationsFile(networks(17, "%d.2.0.0/15")), false},
+		"256 of /16":                   {revocationsFile(networks(256, "10.%d.0.0/16")), true},
+		"257 of /17":                   {revocationsFile(strings.Replace(networks(256, "10.%d.0.0/17"), `["`, `["11.0.0.0/17","`, 1)), false},
+		"16 wide ones of IPv6":         {revocationsFile(networks(16, "20%02x::/16")), true},
+		"17 wide ones of IPv6":         {revocationsFile(networks(17, "20%02x::/16")), false},
+		"17 of /32 of IPv6":            {revocationsFile(networks(17, "2001:%x::/32")), true},
 		"an address without a prefix":  {revocationsFile(`"clientCIDRs":["10.0.0.1"]`), false},
 		"bits behind the prefix":       {revocationsFile(`"clientCIDRs":["10.0.0.1/8"]`), false},
 		"a zone":                       {revocationsFile(`"clientCIDRs":["fe80::%eth0/10"]`), false},

@@ -37,7 +37,9 @@ type WebSocketRevocationSpecApplyConfiguration struct {
 	// certificateSerials are single client certificates by their serial numbers.
 	CertificateSerials []RevokedCertificateSerialApplyConfiguration `json:"certificateSerials,omitempty"`
 	// clientCIDRs are networks that clients come from, such as 203.0.113.0/24 or
-	// 2001:db8::/32, no wider than /8 (IPv4) or /16 (IPv6).
+	// 2001:db8::/32, no wider than /8 (IPv4) or /16 (IPv6). At most 16 of them are
+	// wider than /16 (IPv4) or /32 (IPv6), so that they hold less than a
+	// fifteenth of all addresses together.
 	ClientCIDRs []apiv1alpha1.ClientCIDR `json:"clientCIDRs,omitempty"`
 }
 
