@@ -21,9 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwk"
-	"github.com/lestrrat-go/jwx/v3/jwt"
 
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
@@ -288,16 +286,7 @@ func tokenFor(t *testing.T, audience string, lifetime time.Duration) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims, err := jwt.NewBuilder().Issuer("https://id.example.com").Audience([]string{audience}).
-		Subject("somebody").IssuedAt(time.Now()).Expiration(time.Now().Add(lifetime)).Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := jwt.Sign(claims, jwt.WithKey(jwa.ES256(), key))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(signed)
+	return wstest.Token(t, key, "somebody", audience, lifetime)
 }
 
 func headers(pairs ...string) http.Header {

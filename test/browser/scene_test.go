@@ -25,9 +25,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwk"
-	"github.com/lestrrat-go/jwx/v3/jwt"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -78,7 +76,8 @@ func startScene(t *testing.T) *scene {
 	s := &scene{echo: wstest.Echo(t, "chat.v2"), audit: &wstest.Journal{}, logs: &wstest.Journal{}, reports: make(chan report, 16), next: map[string]string{}}
 	key, document := signingKey(t)
 	other, _ := signingKey(t)
-	s.token, s.cookie, s.forged = sign(t, key), sign(t, key), sign(t, other)
+	sign := func(key jwk.Key) string { return wstest.Token(t, key, "ann", "chat", time.Hour) }
+	s.token, s.cookie, s.forged = sign(key), sign(key), sign(other)
 	s.tries = tries(s.token, s.forged)
 	ca, root := wstest.NewCA(t), wstest.NewRoot(t)
 	served := ca.Issue(t, "ws.example.com", "app.example.com")
@@ -238,17 +237,4 @@ func signingKey(t *testing.T) (private jwk.Key, document string) {
 		t.Fatal(err)
 	}
 	return private, text.String()
-}
-
-func sign(t *testing.T, key jwk.Key) string {
-	t.Helper()
-	claims, err := jwt.NewBuilder().Issuer("https://id.example.com").Audience([]string{"chat"}).Subject("ann").Expiration(time.Now().Add(time.Hour)).Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := jwt.Sign(claims, jwt.WithKey(jwa.ES256(), key))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(signed)
 }
