@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/catalogue"
 )
 
 // fleet describes what is derived from all gateways at each scrape.
@@ -18,43 +19,45 @@ type fleet struct {
 	gateways, unmet, certificates, uncertified, pods, podsBehind, pending *prometheus.Desc
 }
 
-func newFleet(b *book) fleet {
-	gateway := []Label{
+func newFleet(b *catalogue.Book) fleet {
+	gateway := []catalogue.Label{
 		{Name: "gateway_namespace", Values: "namespace of the WebSocketGateway"},
 		{Name: "gateway", Values: "its name"},
 	}
-	condition := Label{Name: "condition", Values: "`Accepted`, `ResolvedRefs`, `CertificatesReady`, `Programmed` or `Ready`"}
-	state := Label{Name: "state", Values: "`served`, `renewal_failed`, `issuing`, `failed`, `expired` or `stale`"}
-	with := func(labels ...Label) []Label { return append(append([]Label{}, gateway...), labels...) }
+	condition := catalogue.Label{Name: "condition", Values: "`Accepted`, `ResolvedRefs`, `CertificatesReady`, `Programmed` or `Ready`"}
+	state := catalogue.Label{Name: "state", Values: "`served`, `renewal_failed`, `issuing`, `failed`, `expired` or `stale`"}
+	with := func(labels ...catalogue.Label) []catalogue.Label {
+		return append(append([]catalogue.Label{}, gateway...), labels...)
+	}
 	return fleet{
-		gateways: b.desc(Metric{
-			Name: "gateways", Labels: []Label{condition, {Name: "status", Values: "`True`, `False` or `Unknown`"}},
+		gateways: b.GaugeDesc(catalogue.Metric{
+			Name: "gateways", Labels: []catalogue.Label{condition, {Name: "status", Values: "`True`, `False` or `Unknown`"}},
 			Help: "Gateways by what their conditions say",
 		}),
-		unmet: b.desc(Metric{
-			Name: "gateway_unmet_condition", Labels: with(condition, Label{Name: "reason", Values: "the reason of the condition"}),
+		unmet: b.GaugeDesc(catalogue.Metric{
+			Name: "gateway_unmet_condition", Labels: with(condition, catalogue.Label{Name: "reason", Values: "the reason of the condition"}),
 			Help: "1 for each condition of a gateway that is not True; absent otherwise",
 		}),
-		certificates: b.desc(Metric{
-			Name: "certificates", Labels: []Label{state}, Help: "Certificates of listeners",
+		certificates: b.GaugeDesc(catalogue.Metric{
+			Name: "certificates", Labels: []catalogue.Label{state}, Help: "Certificates of listeners",
 		}),
-		uncertified: b.desc(Metric{
-			Name: "gateway_certificate_trouble", Labels: with(Label{Name: "listener", Values: "its name"}, state),
+		uncertified: b.GaugeDesc(catalogue.Metric{
+			Name: "gateway_certificate_trouble", Labels: with(catalogue.Label{Name: "listener", Values: "its name"}, state),
 			Help: "1 for each listener whose certificate is in another state than served; absent otherwise",
 		}),
-		pods: b.desc(Metric{
-			Name: "pods", Labels: []Label{{
+		pods: b.GaugeDesc(catalogue.Metric{
+			Name: "pods", Labels: []catalogue.Label{{
 				Name: "state",
 				Values: "`current`, `behind` when they serve another configuration or certificate than the wanted one, " +
 					"`silent` when they do not answer the operator",
 			}},
 			Help: "Ready gateway pods",
 		}),
-		podsBehind: b.desc(Metric{
+		podsBehind: b.GaugeDesc(catalogue.Metric{
 			Name: "gateway_pods_behind", Labels: gateway,
 			Help: "Ready pods of a gateway that do not serve the wanted state, or do not say; absent when there are none",
 		}),
-		pending: b.desc(Metric{
+		pending: b.GaugeDesc(catalogue.Metric{
 			Name: "gateway_revocations_pending", Labels: gateway,
 			Help: "Revocations that are not in force at every ready pod of a gateway; absent when there are none",
 		}),

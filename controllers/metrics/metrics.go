@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/catalogue"
 )
 
 // Outcome is what came of one pass over one gateway.
@@ -84,7 +85,7 @@ type Gateway struct {
 // Set is all metrics of one operator. It is a prometheus.Collector and safe for
 // concurrent use.
 type Set struct {
-	book book
+	book catalogue.Book
 
 	passes       *prometheus.CounterVec
 	programmedIn prometheus.Histogram
@@ -109,22 +110,22 @@ type remembered struct {
 
 // New returns a Set that knows no gateway.
 func New() *Set {
-	s := &Set{gateways: map[types.NamespacedName]*remembered{}, waiting: map[types.NamespacedName][]string{}}
+	s := &Set{book: catalogue.Book{Program: "operator"}, gateways: map[types.NamespacedName]*remembered{}, waiting: map[types.NamespacedName][]string{}}
 	b := &s.book
-	s.passes = b.counters(Metric{
-		Name: "reconciles_total", Labels: []Label{{
+	s.passes = b.Counters(catalogue.Metric{
+		Name: "reconciles_total", Labels: []catalogue.Label{{
 			Name: "outcome",
 			Values: "`done`, `waiting` for what time will heal, `problem` for what the user has to repair, " +
 				"`error` for what is tried again",
 		}},
 		Help: "Passes over one gateway each",
 	})
-	s.programmedIn = b.histogram(Metric{
+	s.programmedIn = b.Histogram(catalogue.Metric{
 		Name: "time_to_programmed_seconds",
 		Help: "Time from when the operator saw a new spec until every ready pod said that it is in force; restarts of the operator are left out",
 	}, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60, 300)
-	s.build = b.gauges(Metric{
-		Name: "build_info", Labels: []Label{{Name: "version", Values: "release of the operator"}}, Help: "Always 1",
+	s.build = b.Gauges(catalogue.Metric{
+		Name: "build_info", Labels: []catalogue.Label{{Name: "version", Values: "release of the operator"}}, Help: "Always 1",
 	})
 	s.fleet = newFleet(b)
 	for _, outcome := range []Outcome{Done, Waiting, Problem, Failed} {
@@ -132,6 +133,10 @@ func New() *Set {
 	}
 	return s
 }
+
+// Catalogue lists every metric of the operator that is ours by its name. The page
+// of metrics is written from it, and dashboards and alerts are checked against it.
+func Catalogue() []catalogue.Metric { return New().book.Metrics() }
 
 // Build names the release that runs. Call it once.
 func (s *Set) Build(version string) { s.build.WithLabelValues(version).Set(1) }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/catalogue"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 )
 
@@ -49,7 +50,7 @@ func TestTheCatalogueIsWhatIsServed(t *testing.T) {
 		}
 		slices.Sort(metric.Labels)
 		want[m.Name] = metric
-		if m.Stability != metrics.Stable && m.Stability != metrics.Alpha {
+		if m.Stability != catalogue.Stable && m.Stability != catalogue.Alpha {
 			t.Errorf("%s: stability %q", m.Name, m.Stability)
 		}
 		if strings.HasSuffix(m.Help, ".") || strings.Contains(m.Help, "|") {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/catalogue"
 )
 
 // listeners are the series that carry the name of a listener.
@@ -21,19 +23,19 @@ type listeners struct {
 	known map[string]bool
 }
 
-func newListeners(b *book) *listeners {
-	named := Label{Name: "listener", Values: "name of the listener"}
+func newListeners(b *catalogue.Book) *listeners {
+	named := catalogue.Label{Name: "listener", Values: "name of the listener"}
 	return &listeners{
-		notAfter: b.gauges(Metric{
-			Name: "certificate_not_after_timestamp_seconds", Labels: []Label{named},
+		notAfter: b.Gauges(catalogue.Metric{
+			Name: "certificate_not_after_timestamp_seconds", Labels: []catalogue.Label{named},
 			Help: "When the certificate that the listener serves expires",
 		}),
-		info: b.gauges(Metric{
-			Name: "certificate_info", Labels: []Label{named, {Name: "serial_number", Values: "in lower-case hexadecimal"}},
+		info: b.Gauges(catalogue.Metric{
+			Name: "certificate_info", Labels: []catalogue.Label{named, {Name: "serial_number", Values: "in lower-case hexadecimal"}},
 			Help: "Always 1, for the certificate that the listener serves: one series per listener",
 		}),
-		loads: b.counters(Metric{
-			Name: "certificate_loads_total", Labels: []Label{named, result()},
+		loads: b.Counters(catalogue.Metric{
+			Name: "certificate_loads_total", Labels: []catalogue.Label{named, result()},
 			Help: "Certificates read after a change, by whether they could be put into force",
 		}),
 		known: map[string]bool{},

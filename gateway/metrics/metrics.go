@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/catalogue"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
 
@@ -64,7 +65,7 @@ const (
 // for concurrent use.
 type Set struct {
 	registry *prometheus.Registry
-	book     book
+	book     catalogue.Book
 
 	routes    *routes
 	listeners *listeners
@@ -114,79 +115,83 @@ func New() *Set {
 	return s
 }
 
-func (s *Set) describeTraffic(b *book) {
-	direction := []Label{{Name: "direction", Values: "`from_client` or `to_client`"}}
-	s.lifetime = b.summary(Metric{
+// Catalogue lists every metric of a gateway by its name. The page of metrics is
+// written from it, and dashboards and alerts are checked against it.
+func Catalogue() []catalogue.Metric { return New().book.Metrics() }
+
+func (s *Set) describeTraffic(b *catalogue.Book) {
+	direction := []catalogue.Label{{Name: "direction", Values: "`from_client` or `to_client`"}}
+	s.lifetime = b.Summary(catalogue.Metric{
 		Name: "connection_duration_seconds", Help: "How long connections that have ended were open: sum and count",
 	})
-	s.handshakes = b.histogram(Metric{
+	s.handshakes = b.Histogram(catalogue.Metric{
 		Name: "handshake_duration_seconds", Help: "Time from accept to the 101 answer, of the connections that were opened",
 	}, 0.01, 0.05, 0.25, 1, 5)
-	s.phases = b.summaries(Metric{
-		Name: "handshake_phase_duration_seconds", Labels: []Label{{
+	s.phases = b.Summaries(catalogue.Metric{
+		Name: "handshake_phase_duration_seconds", Labels: []catalogue.Label{{
 			Name: "phase", Values: "`tls`, `authenticate` or `upstream`: the backend's handshake",
 		}},
 		Help: "How long the phases of handshakes took, also of those that were refused: sum and count",
 	})
-	s.messages = b.counters(Metric{Name: "messages_total", Labels: direction, Help: "Messages relayed"})
-	s.bytes = b.counters(Metric{
+	s.messages = b.Counters(catalogue.Metric{Name: "messages_total", Labels: direction, Help: "Messages relayed"})
+	s.bytes = b.Counters(catalogue.Metric{
 		Name: "message_bytes_total", Labels: direction, Help: "Payload bytes of these messages, uncompressed",
 	})
 }
 
-func (s *Set) describeConfig(b *book) {
-	file := []Label{{Name: "file", Values: "`config.json`, `endpoints.json` or `revocations.json`"}}
-	s.fileFailures = b.counters(Metric{
+func (s *Set) describeConfig(b *catalogue.Book) {
+	file := []catalogue.Label{{Name: "file", Values: "`config.json`, `endpoints.json` or `revocations.json`"}}
+	s.fileFailures = b.Counters(catalogue.Metric{
 		Name: "config_load_failures_total", Labels: file,
 		Help: "Contract files that could not be used after a change; the last good one stayed in force",
 	})
-	s.fileInForce = b.gauges(Metric{
+	s.fileInForce = b.Gauges(catalogue.Metric{
 		Name: "config_in_force_timestamp_seconds", Labels: file, Help: "Since when the content of the file is in force",
 	})
-	s.problems = b.gauge(Metric{
+	s.problems = b.Gauge(catalogue.Metric{
 		Name: "config_problems", Help: "Parts of the configuration that cannot be served as they are; the gateway's status names them",
 	})
-	s.build = b.gauges(Metric{
-		Name: "build_info", Labels: []Label{{Name: "version", Values: "release of the gateway"}}, Help: "Always 1",
+	s.build = b.Gauges(catalogue.Metric{
+		Name: "build_info", Labels: []catalogue.Label{{Name: "version", Values: "release of the gateway"}}, Help: "Always 1",
 	})
 }
 
-func (s *Set) describeOthers(b *book) {
-	s.dialFailures = b.counter(Metric{
+func (s *Set) describeOthers(b *catalogue.Book) {
+	s.dialFailures = b.Counter(catalogue.Metric{
 		Name: "upstream_dial_failures_total",
 		Help: "Backend addresses that could not be dialled; the handshake may have succeeded on another",
 	})
-	s.keySets = b.counters(Metric{
-		Name: "key_set_fetches_total", Labels: []Label{result()}, Help: "Fetches of key sets from their addresses",
+	s.keySets = b.Counters(catalogue.Metric{
+		Name: "key_set_fetches_total", Labels: []catalogue.Label{result()}, Help: "Fetches of key sets from their addresses",
 	})
-	s.authorizers = b.counters(Metric{
+	s.authorizers = b.Counters(catalogue.Metric{
 		Name: "authorization_questions_total",
-		Labels: []Label{
+		Labels: []catalogue.Label{
 			{Name: "about", Values: "a `handshake` or an open `connection`"},
 			{Name: "result", Values: "`admitted`, `refused` or `unanswered`"},
 		},
 		Help: "Questions to authorization servers",
 	})
-	s.spans = b.counters(Metric{
-		Name: "trace_spans_total", Stability: Alpha, Labels: []Label{{
+	s.spans = b.Counters(catalogue.Metric{
+		Name: "trace_spans_total", Stability: catalogue.Alpha, Labels: []catalogue.Label{{
 			Name: "result", Values: "`exported`, `failed` when the collector did not take them, `dropped` when it was too slow",
 		}},
 		Help: "Spans of handshakes that were sampled; absent where nothing was",
 	})
 }
 
-func (s *Set) describeDrain(b *book) {
-	s.draining = b.gauge(Metric{Name: "draining", Help: "1 while the pod lets its connections go, before it stops or because an administrator drains it"})
-	s.drainConnections = b.gauge(Metric{
+func (s *Set) describeDrain(b *catalogue.Book) {
+	s.draining = b.Gauge(catalogue.Metric{Name: "draining", Help: "1 while the pod lets its connections go, before it stops or because an administrator drains it"})
+	s.drainConnections = b.Gauge(catalogue.Metric{
 		Name: "drain_initial_connections",
 		Help: "Connections that were open when draining began; connections_active are those that are left",
 	})
-	s.drainEnd = b.gauge(Metric{
+	s.drainEnd = b.Gauge(catalogue.Metric{
 		Name: "drain_end_timestamp_seconds", Help: "When the last connection is told to go; 0 while the pod is not draining",
 	})
 }
 
-func result() Label { return Label{Name: "result", Values: "`ok` or `failed`"} }
+func result() catalogue.Label { return catalogue.Label{Name: "result", Values: "`ok` or `failed`"} }
 
 func (s *Set) zero() {
 	for _, phase := range []Phase{PhaseTLS, PhaseAuthenticate, PhaseUpstream} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/catalogue"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
@@ -36,22 +37,22 @@ type reasons struct {
 	known map[*prometheus.CounterVec]map[outcome.Reason]prometheus.Counter
 }
 
-func newReasons(b *book) *reasons {
-	reason := []Label{{Name: "reason", Values: "the reason in the audit log, or `other` in a pod that has met too many of them"}}
+func newReasons(b *catalogue.Book) *reasons {
+	reason := []catalogue.Label{{Name: "reason", Values: "the reason in the audit log, or `other` in a pod that has met too many of them"}}
 	r := &reasons{
-		closed: b.counters(Metric{
+		closed: b.Counters(catalogue.Metric{
 			Name: "connections_closed_total", Labels: reason,
 			Help: "Connections that have ended",
 		}),
-		refused: b.counters(Metric{
+		refused: b.Counters(catalogue.Metric{
 			Name: "handshakes_refused_total", Labels: reason,
 			Help: "Handshakes that ended without a connection",
 		}),
-		wouldRefuse: b.counters(Metric{
+		wouldRefuse: b.Counters(catalogue.Metric{
 			Name: "handshakes_would_refuse_total", Labels: reason,
 			Help: "Connections that were opened only because their policy is in DryRun; the audit log says which policy",
 		}),
-		wouldClose: b.counters(Metric{
+		wouldClose: b.Counters(catalogue.Metric{
 			Name: "connections_would_close_total", Labels: reason,
 			Help: "Connections that were left open, or open to their end, only because their policy is in DryRun",
 		}),

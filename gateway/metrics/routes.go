@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/catalogue"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
@@ -36,14 +37,14 @@ type route struct {
 	wanted bool
 }
 
-func newRoutes(b *book) *routes {
-	named := Label{Name: "route", Values: "name of the route"}
+func newRoutes(b *catalogue.Book) *routes {
+	named := catalogue.Label{Name: "route", Values: "name of the route"}
 	return &routes{
-		active: b.desc(kindGauge, Metric{
-			Name: "connections_active", Labels: []Label{named}, Help: "Connections that are open now",
+		active: b.GaugeDesc(catalogue.Metric{
+			Name: "connections_active", Labels: []catalogue.Label{named}, Help: "Connections that are open now",
 		}),
-		total: b.desc(kindCounter, Metric{
-			Name: "handshakes_total", Labels: []Label{named, {
+		total: b.CounterDesc(catalogue.Metric{
+			Name: "handshakes_total", Labels: []catalogue.Label{named, {
 				Name: "outcome",
 				Values: "`accepted` with 101, `denied` for what the caller is or did, " +
 					"`failed` for what is ours or the backend's to repair",

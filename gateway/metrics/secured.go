@@ -7,6 +7,8 @@ import (
 	"crypto/tls"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/catalogue"
 )
 
 // otherValue of a label stands for what has no value of its own.
@@ -19,17 +21,17 @@ type secured struct {
 	resumed    prometheus.Counter
 }
 
-func newSecured(b *book) *secured {
+func newSecured(b *catalogue.Book) *secured {
 	return &secured{
-		handshakes: b.counters(Metric{
+		handshakes: b.Counters(catalogue.Metric{
 			Name: "tls_handshakes_total",
-			Labels: []Label{
+			Labels: []catalogue.Label{
 				{Name: "version", Values: "`1.2` or `1.3`"},
 				{Name: "group", Values: "`X25519MLKEM768` (post-quantum), `X25519`, `P-256` or `other`"},
 			},
 			Help: "TLS handshakes that succeeded, by version and key exchange",
 		}),
-		resumed: b.counter(Metric{
+		resumed: b.Counter(catalogue.Metric{
 			Name: "tls_resumptions_total", Help: "TLS handshakes among them that resumed a session",
 		}),
 	}

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/catalogue"
 )
 
 // Sources are figures that other parts have anyway; they are asked at each
@@ -36,30 +38,30 @@ type watched struct {
 	endpoints, limit                *prometheus.Desc
 }
 
-func newWatched(b *book) *watched {
-	sink := []Label{{Name: "sink", Values: "`stdout` or another sink of the audit log"}}
+func newWatched(b *catalogue.Book) *watched {
+	sink := []catalogue.Label{{Name: "sink", Values: "`stdout` or another sink of the audit log"}}
 	return &watched{
-		queued: b.desc(kindGauge, Metric{
+		queued: b.GaugeDesc(catalogue.Metric{
 			Name: "audit_queued_records", Labels: sink, Help: "Audit records that wait for the sink",
 		}),
-		capacity: b.desc(kindGauge, Metric{
+		capacity: b.GaugeDesc(catalogue.Metric{
 			Name: "audit_queue_capacity_records", Labels: sink,
 			Help: "Audit records that may wait for the sink; beyond, events are lost, or newcomers refused where audit.onOverflow says so",
 		}),
-		written: b.desc(kindCounter, Metric{
+		written: b.CounterDesc(catalogue.Metric{
 			Name: "audit_written_records_total", Labels: sink, Help: "Audit records written",
 		}),
-		lost: b.desc(kindCounter, Metric{
+		lost: b.CounterDesc(catalogue.Metric{
 			Name: "audit_lost_events_total", Labels: sink,
 			Help: "Events that are in no audit record of the sink, because it was too slow or failed",
 		}),
-		endpoints: b.desc(kindGauge, Metric{
-			Name: "upstream_endpoints", Labels: []Label{{
+		endpoints: b.GaugeDesc(catalogue.Metric{
+			Name: "upstream_endpoints", Labels: []catalogue.Label{{
 				Name: "state", Values: "`available`, or `failing`: not chosen while there are others, because the last attempt failed",
 			}},
 			Help: "Addresses of backends and authorization servers",
 		}),
-		limit: b.desc(kindGauge, Metric{
+		limit: b.GaugeDesc(catalogue.Metric{
 			Name: "connections_limit", Help: "Connections that the pod accepts at the most; beyond, they are refused as too_many_connections",
 		}),
 	}

@@ -12,6 +12,7 @@ import (
 	"text/template"
 
 	operator "github.com/wsgateway/websocket-gateway-operator/controllers/metrics"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/catalogue"
 	gateway "github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 )
 
@@ -38,7 +39,7 @@ type label struct {
 
 // files are the contents of what is generated, by the name of the file.
 func files() (map[string][]byte, error) {
-	pods, manager := ofGateway(), ofOperator()
+	pods, manager := metricsOf("gateway", gateway.Catalogue()), metricsOf("operator", operator.Catalogue())
 	list, err := encode(append(append([]metric{}, pods...), manager...))
 	if err != nil {
 		return nil, err
@@ -67,22 +68,10 @@ func encode(all []metric) ([]byte, error) {
 	return list.Bytes(), nil
 }
 
-func ofGateway() []metric {
+func metricsOf(program string, made []catalogue.Metric) []metric {
 	var all []metric
-	for _, m := range gateway.Catalogue() {
-		one := metric{Name: m.Name, Program: "gateway", Type: m.Type, Help: m.Help, Stability: string(m.Stability)}
-		for _, l := range m.Labels {
-			one.Labels = append(one.Labels, label(l))
-		}
-		all = append(all, one.complete())
-	}
-	return all
-}
-
-func ofOperator() []metric {
-	var all []metric
-	for _, m := range operator.Catalogue() {
-		one := metric{Name: m.Name, Program: "operator", Type: m.Type, Help: m.Help, Stability: string(m.Stability)}
+	for _, m := range made {
+		one := metric{Name: m.Name, Program: program, Type: m.Type, Help: m.Help, Stability: string(m.Stability)}
 		for _, l := range m.Labels {
 			one.Labels = append(one.Labels, label(l))
 		}

@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	operator "github.com/wsgateway/websocket-gateway-operator/controllers/metrics"
+	gateway "github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 )
 
 func TestTheDocumentationIsWhatTheProgramsRegister(t *testing.T) {
@@ -34,7 +37,7 @@ func TestTheDocumentationIsWhatTheProgramsRegister(t *testing.T) {
 func TestEachMetricThatTheDocumentationNamesExists(t *testing.T) {
 	t.Parallel()
 	var known []string
-	for _, m := range slices.Concat(ofGateway(), ofOperator()) {
+	for _, m := range slices.Concat(metricsOf("gateway", gateway.Catalogue()), metricsOf("operator", operator.Catalogue())) {
 		known = append(append(known, m.Name), m.Samples...)
 	}
 	pages, err := filepath.Glob(filepath.Join("..", "..", "docs", "*.md"))
