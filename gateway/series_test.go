@@ -58,7 +58,7 @@ func TestAGatewayWithEverythingOnHasFewSeries(t *testing.T) {
 	if got := counts[""]; got > metrics.MaxSeries || got < metrics.MaxSeries/2 {
 		t.Errorf("%d series, want at most %d, and most of what there can be", got, metrics.MaxSeries)
 	}
-	for who, want := range map[string]int{"route": 4, "listener": 4, "sink": 3} {
+	for who, want := range map[string]int{"route": 4, "listener": 4, "sink": 4} {
 		if counts[who] != want {
 			t.Errorf("%d series for the one %s, want %d", counts[who], who, want)
 		}
