@@ -304,7 +304,7 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	defer func() {
 		s.sessions.Remove(one)
 		s.accounts.settle(one, s.metrics)
-		s.revalidations.forget(one)
+		s.revalidations.Forget(one)
 		s.metrics.Closed(c.Route, closure.Reason, s.options.Now().Sub(c.OpenedAt))
 		if closure.Violation() {
 			s.audit.Violated(c, closure)

@@ -63,6 +63,8 @@ func remedy(p *contract.ReportProblem) string {
 		return "repair the ConfigMaps of the listener's clientCertificates.caRefs"
 	case contract.ProblemAuthorizationServerUnavailable:
 		return "look whether the Service of the authorization server has ready pods, and at what they log"
+	case contract.ProblemRevalidationBehind:
+		return "make revalidateEvery longer, let the authorization server answer sooner, or spread the connections over more replicas"
 	case contract.ProblemAuditSinkFailing:
 		return "look at whoever takes these records: the collector and its address, the volume and its size, the reader of standard output"
 	case contract.ProblemAuthorizationInvalid:

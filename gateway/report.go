@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/revalidation"
 )
 
 // checkReady says why newcomers should go elsewhere, nil if they may come.
@@ -80,6 +81,7 @@ func (s *server) problems() []contract.ReportProblem {
 	for _, policy := range current.policies {
 		problems = append(problems, policy.Problems()...)
 	}
+	problems = append(problems, revalidation.Problems(&current.config, s.revalidations.Behind)...)
 	s.mu.Lock()
 	if s.untraced != nil {
 		problems = append(problems, *s.untraced)

@@ -6,47 +6,23 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn/external"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/revalidation"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
 )
-
-// revalidationPace is the time between two questions about open connections.
-const revalidationPace = time.Millisecond
 
 // revalidateAll asks authorization servers about the open connections that they
 // have admitted, until ctx is done.
 func (s *server) revalidateAll(ctx context.Context) {
-	var asking sync.WaitGroup
-	defer asking.Wait()
-	for ctx.Err() == nil {
-		one, wait := s.revalidations.take()
-		if one == nil {
-			s.revalidations.questions.Sleep(ctx, wait)
-			continue
-		}
-		asking.Go(func() {
-			defer s.revalidations.asked(one)
-			defer s.survive()
-			s.revalidate(ctx, one.session)
-		})
-		pause(ctx, revalidationPace)
-	}
-}
-
-// pause waits for the time, or until ctx is done.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	s.revalidations.Run(ctx, func(ctx context.Context, one *session.Session) {
+		defer s.survive() // after a mistake of ours it is asked about again
+		s.revalidate(ctx, one)
+	})
 }
 
 // revalidate asks about one connection.
@@ -83,12 +59,22 @@ func (s *server) heard(one *session.Session, expiresAt time.Time, err error) {
 	switch {
 	case err == nil:
 		s.rule(one, &ruling)
-		s.revalidations.confirm(one)
+		s.revalidations.Confirm(one)
 	case denied != nil:
 		one.End(outcome.Close(outcome.AccessRevoked, outcome.ByGateway, err.Error()))
-		s.revalidations.forget(one)
+		s.revalidations.Deny(one)
 	default:
-		s.revalidations.miss(one, err)
+		s.revalidations.Miss(one, err)
+	}
+}
+
+// pause waits for the time, or until ctx is done.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -99,7 +85,7 @@ func (s *server) endOverdue(ctx context.Context) {
 	for ctx.Err() == nil {
 		ended, wait := s.endOneOverdue()
 		if !ended {
-			s.revalidations.ends.Sleep(ctx, wait)
+			s.revalidations.SleepUntilOverdue(ctx, wait)
 			continue
 		}
 		pause(ctx, session.SecurityPace)
@@ -111,15 +97,15 @@ func (s *server) endOverdue(ctx context.Context) {
 func (s *server) endOneOverdue() (ended bool, wait time.Duration) {
 	s.ruling.Lock()
 	defer s.ruling.Unlock()
-	late, wait := s.revalidations.takeOverdue()
+	late, wait := s.revalidations.TakeOverdue()
 	switch {
 	case late == nil:
 		return false, wait
-	case late.dryRun:
-		s.accounts.sparing(late.session, outcome.CredentialExpired, s.metrics)
+	case late.DryRun:
+		s.accounts.sparing(late.Key, outcome.CredentialExpired, s.metrics)
 	default:
-		late.session.End(outcome.Close(outcome.CredentialExpired, outcome.ByGateway,
-			fmt.Sprintf("not revalidated for %v: %v", late.since.Round(time.Millisecond), late.why)))
+		late.Key.End(outcome.Close(outcome.CredentialExpired, outcome.ByGateway,
+			fmt.Sprintf("not revalidated for %v: %v", late.Since.Round(time.Millisecond), late.Why)))
 	}
 	return true, 0
 }
@@ -148,13 +134,13 @@ func (s *server) schedule(one *session.Session, standing *handshake.Standing) {
 	for current := s.current.Load(); current != by; current = s.current.Load() {
 		by = current
 		if wanted, known := by.rules.Revalidation(standing); known {
-			s.revalidations.schedule(one, wanted)
+			s.revalidations.Schedule(one, revalidation.Wanted(wanted))
 		}
 	}
 	// The connection may have ended since it was listed, and have been forgotten
 	// too early. It is settled before it is forgotten.
 	if _, open := s.accounts.standing(one); !open || one.Ending() != nil {
-		s.revalidations.forget(one)
+		s.revalidations.Forget(one)
 	}
 }
 

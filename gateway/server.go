@@ -21,6 +21,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/revalidation"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/tracing"
 )
@@ -64,7 +65,7 @@ type server struct {
 	retreat retreat
 	errands errands
 	// revalidations are the connections about which they are asked.
-	revalidations *revalidations
+	revalidations *revalidation.Plan[*session.Session]
 	// ruling is held while an open connection is judged and that comes into force,
 	// so that of two verdicts the one by newer rules is the last.
 	ruling sync.Mutex
@@ -115,7 +116,7 @@ func newServer(o Options, own []netip.Addr) *server {
 		relay:   proxy.NewMessages(proxy.MessagesOptions{Now: o.Now, Random: random}),
 
 		sessions:      session.NewRegistry(session.Options{Now: o.Now, Random: random, Wait: o.Wait}),
-		revalidations: newRevalidations(o.Now, random),
+		revalidations: revalidation.New[*session.Session](o.Now, random, external.MaxOpenQuestions),
 		files:         newFileStates(),
 		extra:         map[string]string{},
 	}
@@ -131,7 +132,7 @@ func newServer(o Options, own []netip.Addr) *server {
 	s.keySets = authn.NewKeySets(authn.KeySetOptions{
 		Now: o.Now, Logger: o.Logger, Fetched: s.metrics.KeySetFetched, Changed: s.review.want, Authorizers: s.authorizers,
 	})
-	s.metrics.Watch(metrics.Sources{Audit: s.auditStats, Endpoints: s.pool.Endpoints, MaxConnections: s.slots.Max})
+	s.metrics.Watch(metrics.Sources{Audit: s.auditStats, Endpoints: s.pool.Endpoints, MaxConnections: s.slots.Max, RevalidationLag: s.revalidations.Lag})
 	s.metrics.Build(cmp.Or(o.Version, unknownVersion))
 	s.door = &handshake.Door{
 		Upstreams: s.pool, Draining: s.draining.Load, Unrecorded: s.auditing.full, Seat: s.seat, Now: o.Now, Took: s.metrics.Handshake,

@@ -28,6 +28,7 @@ func (p *pass) warnings() []string {
 	found = append(found, p.renewals()...)
 	found = append(found, p.keySets()...)
 	found = append(found, p.authorizers()...)
+	found = append(found, p.revalidations()...)
 	found = append(found, p.clientCAs()...)
 	found = append(found, p.auditSinks()...)
 	return capped(found)
@@ -128,6 +129,13 @@ func (p *pass) keySets() []string {
 func (p *pass) authorizers() []string {
 	return p.tolerable(contract.ProblemAuthorizationServerUnavailable, func(problem *contract.ReportProblem) string {
 		return fmt.Sprintf("policy %q: %s.", problem.Policy, problem.Message)
+	})
+}
+
+// revalidations for which there is no time: connections will end.
+func (p *pass) revalidations() []string {
+	return p.tolerable(contract.ProblemRevalidationBehind, func(problem *contract.ReportProblem) string {
+		return fmt.Sprintf("policy %q: %s. Make revalidateEvery longer, let the server answer sooner, or choose more replicas.", problem.Policy, problem.Message)
 	})
 }
 

@@ -81,6 +81,9 @@ const (
 	// ProblemAuthorizationServerUnavailable: the server of a policy has answered
 	// nothing for some time, or nothing that can be relied on.
 	ProblemAuthorizationServerUnavailable ProblemReason = "AuthorizationServerUnavailable"
+	// ProblemRevalidationBehind: there are more open connections than the server of
+	// a policy can be asked about in the policy's interval.
+	ProblemRevalidationBehind ProblemReason = "RevalidationBehind"
 	// ProblemAuditSinkFailing: records are lost, or wait, because a sink does not
 	// take them.
 	ProblemAuditSinkFailing ProblemReason = "AuditSinkFailing"

@@ -69,6 +69,15 @@ func (q *Queue[T]) Wake() {
 	}
 }
 
+// First is the thing that is due first, which stays where it is; false when there
+// is none.
+func (q *Queue[T]) First() (one T, ok bool) {
+	if q.Len() == 0 {
+		return one, false
+	}
+	return q.items.things[0], true
+}
+
 // Take takes out the first thing if it is due. If there is none, wait is for how
 // long to Sleep.
 func (q *Queue[T]) Take(now time.Time) (one T, wait time.Duration, ok bool) {

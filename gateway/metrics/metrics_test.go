@@ -59,8 +59,9 @@ func watch(set *metrics.Set) *metrics.Set {
 		Audit: func() []metrics.AuditStats {
 			return []metrics.AuditStats{{Sink: "stdout", Queued: 3, Capacity: 8, Written: 5, Lost: 7}}
 		},
-		Endpoints:      func() (available, failing int) { return 6, 1 },
-		MaxConnections: func() int32 { return 10_000 },
+		Endpoints:       func() (available, failing int) { return 6, 1 },
+		MaxConnections:  func() int32 { return 10_000 },
+		RevalidationLag: func() float64 { return 0.5 },
 	})
 	return set
 }
@@ -102,6 +103,7 @@ func TestMetricsOfALife(t *testing.T) {
 		`wsgateway_connections_active{route="idle"}`:                           "0",
 		`wsgateway_connections_active{route="removed"}`:                        "",
 		`wsgateway_connections_limit`:                                          "10000",
+		`wsgateway_revalidation_lag_ratio`:                                     "0.5",
 		`wsgateway_handshakes_total{outcome="accepted",route="chat"}`:          "2",
 		`wsgateway_handshakes_total{outcome="denied",route="chat"}`:            "1",
 		`wsgateway_handshakes_total{outcome="failed",route="chat"}`:            "1",

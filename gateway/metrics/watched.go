@@ -21,6 +21,9 @@ type Sources struct {
 	Endpoints func() (available, failing int)
 	// MaxConnections is the cap of the pod.
 	MaxConnections func() int32
+	// RevalidationLag is the longest time that an open connection has waited for
+	// its authorization server to be asked about it, in intervals of its policy.
+	RevalidationLag func() float64
 }
 
 // AuditStats are the figures of one sink of the audit log, see audit.Stats.
@@ -35,7 +38,7 @@ type watched struct {
 	sources atomic.Pointer[Sources]
 
 	queued, capacity, written, lost *prometheus.Desc
-	endpoints, limit                *prometheus.Desc
+	endpoints, limit, lag           *prometheus.Desc
 }
 
 func newWatched(b *catalogue.Book) *watched {
@@ -64,6 +67,10 @@ func newWatched(b *catalogue.Book) *watched {
 		limit: b.GaugeDesc(catalogue.Metric{
 			Name: "connections_limit", Help: "Connections that the pod accepts at the most; beyond, they are refused as too_many_connections",
 		}),
+		lag: b.GaugeDesc(catalogue.Metric{
+			Name: "revalidation_lag_ratio",
+			Help: "How long the first in line has waited for its authorization server to be asked about it, in parts of revalidateEvery: 1 is a whole interval, at 2 connections end",
+		}),
 	}
 }
 
@@ -72,7 +79,7 @@ func (s *Set) Watch(sources Sources) { s.watched.sources.Store(&sources) }
 
 // Describe implements prometheus.Collector.
 func (w *watched) Describe(into chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{w.queued, w.capacity, w.written, w.lost, w.endpoints, w.limit} {
+	for _, desc := range []*prometheus.Desc{w.queued, w.capacity, w.written, w.lost, w.endpoints, w.limit, w.lag} {
 		into <- desc
 	}
 }
@@ -93,4 +100,5 @@ func (w *watched) Collect(into chan<- prometheus.Metric) {
 	into <- prometheus.MustNewConstMetric(w.endpoints, prometheus.GaugeValue, float64(available), "available")
 	into <- prometheus.MustNewConstMetric(w.endpoints, prometheus.GaugeValue, float64(failing), "failing")
 	into <- prometheus.MustNewConstMetric(w.limit, prometheus.GaugeValue, float64(sources.MaxConnections()))
+	into <- prometheus.MustNewConstMetric(w.lag, prometheus.GaugeValue, sources.RevalidationLag())
 }
