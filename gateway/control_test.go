@@ -312,6 +312,45 @@ func TestADrainThatIsTakenBackLeavesTheOthersOpen(t *testing.T) {
 	r.openAs(t, nil)
 }
 
+func TestADrainThatIsForgottenEndsByItself(t *testing.T) {
+	r := startDraining(t, -1, time.Second)
+	open := r.openAs(t, nil)
+	// A pod without an end of its own would still be out when the test gives up.
+	begun, status := r.drain(t, control.DrainRequest{Window: contract.Duration(time.Millisecond)})
+	if status != http.StatusOK || begun.Until == nil || (begun.Until.Sub(*begun.Since)-control.DefaultDrainFor).Abs() > 2*time.Second {
+		t.Fatalf("begun: %d %+v", status, begun)
+	}
+	ended(t, open[0], websocket.CloseServiceRestart)
+	r.drained(t, control.DrainDone)
+	if report := r.report(t); report.DrainedUntil == nil || !report.DrainedUntil.Equal(*begun.Until) {
+		t.Errorf("the operator is told %v, want %v", report.DrainedUntil, begun.Until)
+	}
+	later, status := r.drain(t, control.DrainRequest{For: contract.Duration(3 * time.Hour)})
+	if status != http.StatusOK || later.State != control.DrainDone || later.Until.Sub(*begun.Until) < 2*time.Hour-time.Minute || !later.Since.Equal(*begun.Since) {
+		t.Errorf("for longer: %d %+v", status, later)
+	}
+	if sooner, status := r.drain(t, control.DrainRequest{For: contract.Duration(time.Millisecond)}); status != http.StatusOK || sooner.Until == nil {
+		t.Errorf("to an end: %d %+v", status, sooner)
+	}
+	r.drained(t, control.DrainNone)
+	if report := r.report(t); !report.Ready || report.Draining || report.DrainedUntil != nil {
+		t.Errorf("report: %+v", report)
+	}
+	r.openAs(t, nil)
+	r.end(t)
+	records := r.audit.records(t, audit.EventAdministered)
+	var actions []audit.Action
+	for _, record := range records {
+		actions = append(actions, record.Action)
+	}
+	if !slices.Equal(actions, []audit.Action{audit.ActionDrain, audit.ActionDrain, audit.ActionDrain, audit.ActionDrainOver}) {
+		t.Fatalf("recorded: %v", actions)
+	}
+	if first, last := records[0], records[3]; !strings.HasPrefix(first.Selection, "window=1ms until=") || last.ClaimedBy != "ann@example.com" || last.Note != "ticket 4711" {
+		t.Errorf("recorded: %+v\n%+v", first, last)
+	}
+}
+
 func TestAPodThatEndsTakesADrainOver(t *testing.T) {
 	for name, undone := range map[string]bool{"during a drain": false, "after a drain was taken back": true} {
 		t.Run(name, func(t *testing.T) {

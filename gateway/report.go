@@ -46,7 +46,7 @@ func (s *server) report() contract.Report {
 		Version: contract.Version, Gateway: s.options.Gateway, PodUID: s.options.PodUID, BootID: s.bootID,
 		Files: s.files.snapshot(), MaxConnections: s.slots.Max(), Problems: s.problems(),
 		Ready: s.checkReady() == nil, Draining: s.stopping.Load() || s.retreat.underWay(), Connections: int64(s.sessions.Len()),
-		Revoked: s.lockouts.counts(),
+		DrainedUntil: s.drainState().Until, Revoked: s.lockouts.counts(),
 	}
 	current := s.current.Load()
 	if current == nil {

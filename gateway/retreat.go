@@ -6,6 +6,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -15,11 +16,12 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/control"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/due"
 )
 
 // retreat is the drain that an administrator has asked for: it goes as the one
-// at the end does, but the pod stays, unready, until somebody takes it back. The
-// zero value is ready.
+// at the end does, but the pod stays, unready, until somebody takes it back or
+// its time is over. The zero value is ready.
 type retreat struct {
 	// active is true from the request on until it was taken back.
 	active atomic.Bool
@@ -30,12 +32,17 @@ type retreat struct {
 	cancel context.CancelFunc
 	// ended is closed when the drain does nothing more.
 	ended chan struct{}
+	// forget lets nobody wait for the end of its time any more; nil for nobody.
+	forget context.CancelFunc
 
 	// mu guards the fields below.
 	mu    sync.Mutex
 	state control.DrainState
 	by    control.DrainRequest
 	since time.Time
+	// empty is when the last connection is told to go, until when the pod accepts
+	// again.
+	empty, until time.Time
 }
 
 func (r *retreat) underWay() bool { return r.active.Load() }
@@ -50,10 +57,19 @@ func (r *retreat) giveWay() {
 
 // halt stops what is at work and waits for it; orders is held.
 func (r *retreat) halt() {
+	r.forgetEnd()
 	if r.cancel != nil {
 		r.cancel()
 		<-r.ended
 		r.cancel = nil
+	}
+}
+
+// forgetEnd lets nobody wait for the end any more; orders is held.
+func (r *retreat) forgetEnd() {
+	if r.forget != nil {
+		r.forget()
+		r.forget = nil
 	}
 }
 
@@ -63,7 +79,8 @@ func (r *retreat) reach(state control.DrainState) {
 	r.state = state
 }
 
-// Drain begins to drain the pod, or takes that back. What is so already stays so.
+// Drain begins to drain the pod, gives a drain another end, or takes it back. What
+// is so already stays so.
 func (c controls) Drain(q *control.DrainRequest) (*control.Drain, error) {
 	r := &c.retreat
 	r.orders.Lock()
@@ -72,7 +89,9 @@ func (c controls) Drain(q *control.DrainRequest) (*control.Drain, error) {
 	case c.stopping.Load():
 		return nil, &admin.RefusedError{Status: http.StatusConflict, Message: "the pod is about to end: it drains by itself, and nobody can take that back"}
 	case q.Undo && r.underWay():
-		c.comeBack(q)
+		c.comeBack(&audit.Administration{Action: audit.ActionUndrain, ClaimedBy: q.ClaimedBy, Note: q.Note})
+	case !q.Undo && r.underWay() && q.For != 0:
+		c.prolong(q)
 	case !q.Undo && !r.underWay() && !c.retire(q):
 		return nil, &admin.RefusedError{Status: http.StatusServiceUnavailable, Message: "the pod begins or ends at the moment: try again"}
 	}
@@ -91,34 +110,100 @@ func (c controls) retire(q *control.DrainRequest) bool {
 			r.reach(control.DrainDone)
 		}
 	}, func(cancel context.CancelFunc) {
+		now := c.options.Now()
 		r.mu.Lock()
-		r.state, r.by, r.since = control.DrainAnnounced, *q, c.options.Now()
+		r.state, r.by, r.since = control.DrainAnnounced, *q, now
 		r.by.Window = contract.Duration(window)
+		r.empty = now.Add(max(c.options.AcceptAfterStop, 0) + window)
+		r.until = r.empty.Add(cmp.Or(time.Duration(q.For), control.DefaultDrainFor))
 		r.mu.Unlock()
 		r.cancel, r.ended = cancel, ended
 		r.active.Store(true)
-		c.metrics.Draining(c.sessions.Len(), c.options.Now().Add(max(c.options.AcceptAfterStop, 0)+window))
+		c.metrics.Draining(c.sessions.Len(), r.empty)
 	})
 	if started {
-		c.audit.Administered(&audit.Administration{Action: audit.ActionDrain, ClaimedBy: q.ClaimedBy, Note: q.Note, Connections: c.sessions.Len()})
-		c.options.Logger.Warn("draining, as an administrator has asked", "claimed_by", q.ClaimedBy, "drain_window", window, "connections", c.sessions.Len())
+		c.ordered(q, window)
 	}
 	return started
 }
 
-// comeBack takes a drain back. orders is held.
-func (c controls) comeBack(q *control.DrainRequest) {
+// prolong gives a drain that is under way another end, sooner or later. orders is
+// held.
+func (c controls) prolong(q *control.DrainRequest) {
+	r := &c.retreat
+	r.mu.Lock()
+	r.until = later(c.options.Now(), r.empty).Add(time.Duration(q.For))
+	window := time.Duration(r.by.Window)
+	r.mu.Unlock()
+	r.forgetEnd()
+	c.ordered(q, window)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// ordered records a drain, or its new end, and sees to it that it has one. orders is
+// held.
+func (c controls) ordered(q *control.DrainRequest, window time.Duration) {
+	r := &c.retreat
+	r.mu.Lock()
+	until := r.until
+	r.mu.Unlock()
+	c.audit.Administered(&audit.Administration{
+		Action: audit.ActionDrain, ClaimedBy: q.ClaimedBy, Note: q.Note, Connections: c.sessions.Len(),
+		Selection: fmt.Sprintf("window=%s until=%s", window, until.UTC().Format(time.RFC3339)),
+	})
+	c.options.Logger.Warn("draining, as an administrator has asked",
+		"claimed_by", q.ClaimedBy, "drain_window", window, "until", until.UTC(), "connections", c.sessions.Len())
+	c.errands.run(c.awaitOver, func(cancel context.CancelFunc) { r.forget = cancel })
+}
+
+// awaitOver ends a drain when its time is over. It looks at the clock now and then:
+// the time is one of the calendar, which may jump.
+func (c controls) awaitOver(ctx context.Context) {
+	r := &c.retreat
+	r.mu.Lock()
+	until := r.until
+	r.mu.Unlock()
+	for left := until.Sub(c.options.Now()); left > 0; left = until.Sub(c.options.Now()) {
+		timer := time.NewTimer(min(left, due.LongestNap))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+	r.orders.Lock()
+	defer r.orders.Unlock()
+	// An order may have come while this one waited: it was told to forget.
+	if ctx.Err() != nil || c.stopping.Load() {
+		return
+	}
+	r.mu.Lock()
+	by := r.by.Asker
+	r.mu.Unlock()
+	c.comeBack(&audit.Administration{Action: audit.ActionDrainOver, ClaimedBy: by.ClaimedBy, Note: by.Note})
+}
+
+// comeBack ends a drain for the reason that is recorded. orders is held.
+func (c controls) comeBack(why *audit.Administration) {
 	r := &c.retreat
 	r.halt()
 	r.mu.Lock()
-	r.state, r.by, r.since = control.DrainNone, control.DrainRequest{}, time.Time{}
+	r.state, r.by, r.since, r.until = control.DrainNone, control.DrainRequest{}, time.Time{}, time.Time{}
 	r.mu.Unlock()
 	// Newcomers first: whoever finds the pod ready must not be refused.
 	c.draining.Store(false)
 	r.active.Store(false)
 	c.metrics.Accepting()
-	c.audit.Administered(&audit.Administration{Action: audit.ActionUndrain, ClaimedBy: q.ClaimedBy, Note: q.Note, Connections: c.sessions.Len()})
-	c.options.Logger.Warn("accepting again, as an administrator has asked", "claimed_by", q.ClaimedBy)
+	why.Connections = c.sessions.Len()
+	c.audit.Administered(why)
+	c.options.Logger.Warn("accepting again after a drain by hand", "why", why.Action, "claimed_by", why.ClaimedBy)
 }
 
 // drainState tells how far a drain has come, whoever asked for it.
@@ -128,9 +213,10 @@ func (s *server) drainState() control.Drain {
 	r := &s.retreat
 	told := control.Drain{State: cmp.Or(r.state, control.DrainNone), ClaimedBy: r.by.ClaimedBy, Window: r.by.Window, Connections: s.sessions.Len()}
 	if !r.since.IsZero() {
-		told.Since = new(r.since.UTC())
+		told.Since, told.Until = new(r.since.UTC()), new(r.until.UTC().Truncate(time.Second))
 	}
 	if s.stopping.Load() {
+		told.Until = nil
 		told.Stopping, told.Window, told.State = true, contract.Duration(s.options.DrainWindow), control.DrainAnnounced
 		if s.draining.Load() {
 			told.State = control.DrainClosing

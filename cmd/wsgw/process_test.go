@@ -23,6 +23,7 @@ import (
 
 	"github.com/lestrrat-go/jwx/v3/jwk"
 
+	"github.com/wsgateway/websocket-gateway-operator/test/auditschema"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
@@ -30,16 +31,22 @@ import (
 // the test itself has it.
 var plainProgram, program string
 
+// schema is what every audit record of theirs is held against.
+var schema *auditschema.Schema
+
 func TestMain(m *testing.M) {
 	folder, err := os.MkdirTemp("", "wsgw-test-*")
 	if err == nil {
 		err = build(folder)
 	}
+	if err == nil {
+		schema, err = auditschema.Load("../../" + auditschema.File)
+	}
 	code := 1
 	if err == nil {
 		code = m.Run()
 	} else {
-		fmt.Fprintln(os.Stderr, "build wsgw:", err)
+		fmt.Fprintln(os.Stderr, "prepare the tests of wsgw:", err)
 	}
 	if err := os.RemoveAll(folder); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -192,6 +199,9 @@ func begin(t *testing.T, path string, stdin io.Reader, args ...string) *process 
 		p.readingDone.Wait()
 		if races := p.err.find("DATA RACE"); len(races) > 0 {
 			t.Errorf("data race in wsgw:\n%s", p.err.all())
+		}
+		if _, err := schema.CheckAll(p.out.all() + "\n"); err != nil {
+			t.Error(err)
 		}
 	})
 	return p

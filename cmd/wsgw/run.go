@@ -32,12 +32,17 @@ folder; ca.crt there is for clients. A route whose Service has no --backend, or
 whose Secret or ConfigMap is missing, answers 503 as in the cluster.
 
 Edits of the files are applied at once, without closing a connection; an edit that
-cannot be used is refused, and the old state serves on. When all listeners accept,
-one line "ready" with their addresses is written to standard output. Audit records
-follow there, logs go to standard error. SIGTERM and SIGINT drain; a second one
-ends at once.`,
+cannot be used is refused, and the old state serves on. Standard output has the
+audit records, one line of JSON each, and among them, once all listeners accept, the
+one line that begins with "ready" and has their addresses. Logs go to standard error.
+SIGTERM and SIGINT drain; a second one ends at once.
+
+--control-port opens what a pod has on its control port: a status page for the
+browser, the list of connections, and ways to close and drain. It asks for no
+credential, so whoever may open connections on this machine may use it.`,
 		Example: `  wsgw run -f gateway.yaml --backend echo:8080=127.0.0.1:9000
   wsgw run -f gateway.yaml --port public=8443 --state ~/.wsgw --admin 127.0.0.1:19000
+  wsgw run -f gateway.yaml --port public=8443 --control-port 19001    # status page: http://127.0.0.1:19001/
   curl --cacert ~/.wsgw/ca.crt --resolve ws.example.com:8443:127.0.0.1 https://ws.example.com:8443/`,
 		Args: noArguments,
 	}
@@ -46,6 +51,7 @@ ends at once.`,
 	backends := cmd.Flags().StringSlice("backend", nil, "[NAMESPACE/]SERVICE[:PORT]=HOST:PORT: where a Service is")
 	state := cmd.Flags().String("state", "", "folder for the CA, certificates and Secrets (default: one that is removed at the end)")
 	admin := cmd.Flags().String("admin", "", "HOST:PORT of /healthz, /readyz, /metrics and /report (default: none)")
+	controlPort := cmd.Flags().Int32("control-port", 0, "port on 127.0.0.1 of the status page and the control port, 0 for any free one (default: none)")
 	folder := cmd.Flags().String("audit-folder", "", "folder for the audit records of spec.audit.sinks.file (default: none)")
 	verbose := cmd.Flags().BoolP("verbose", "v", false, "log details")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -54,7 +60,10 @@ ends at once.`,
 		}
 		o := standalone.Options{
 			Files: *files, State: *state, Admin: *admin, AuditFolder: *folder,
-			Stdin: s.in, Out: s.out, Logger: newLogger(s, *verbose), Now: time.Now,
+			Stdin: s.in, Out: s.out, Logger: newLogger(s, *verbose), Now: time.Now, Version: version,
+		}
+		if cmd.Flags().Changed("control-port") {
+			o.ControlPort = controlPort
 		}
 		if err := parseRun(&o, *ports, *backends); err != nil {
 			return exit.UsageError{Err: err}
@@ -90,6 +99,9 @@ func parseRun(o *standalone.Options, ports, backends []string) error {
 			return fmt.Errorf("--backend %s: %w", text, err)
 		}
 		o.Backends = append(o.Backends, backend)
+	}
+	if o.ControlPort != nil && (*o.ControlPort < 0 || *o.ControlPort > 65535) {
+		return fmt.Errorf("--control-port %d: a port is from 1 to 65535, or 0 for any free one", *o.ControlPort)
 	}
 	if o.Admin == "" {
 		return nil

@@ -6,7 +6,9 @@ package main_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,9 +104,57 @@ func TestWithoutPortAListenerBindsItsContainerPort(t *testing.T) {
 	if got, want := p.addresses["public"], "127.0.0.1:"+port; got != want {
 		t.Errorf("bound %s, want %s", got, want)
 	}
-	if _, there := p.addresses["admin"]; there {
-		t.Errorf("there is an admin port that nobody asked for: %v", p.addresses)
+	if len(p.addresses) != 1 {
+		t.Errorf("there is a port that nobody asked for: %v", p.addresses)
 	}
+}
+
+func TestTheControlPortOfARunShowsAndCloses(t *testing.T) {
+	t.Parallel()
+	echo := wstest.Echo(t)
+	state := t.TempDir()
+	p := launch(t, program, "run", "-f", sample, "--state", state, "--port", "public=0", "--control-port", "0",
+		"--backend", "default/echo:8080="+echo.Address)
+	at := p.addresses["control"]
+	if !strings.HasPrefix(at, "127.0.0.1:") {
+		t.Fatalf("addresses %v", p.addresses)
+	}
+	conn := p.dialer(t, "public", state, headers("Origin", origin, "Authorization", "Bearer "+token(t, time.Hour))).MustDial(t, url)
+	eventually(t, "the status page shows the connection", func() bool {
+		return strings.Contains(fetched(t, http.MethodGet, "http://"+at+"/", ""), "somebody")
+	})
+	if said := fetched(t, http.MethodPost, "http://"+at+"/close", `{"route":"chat","atMost":1,"claimedBy":"ann"}`); !strings.Contains(said, `"matched":1`) {
+		t.Errorf("close: %s", said)
+	}
+	if _, _, err := conn.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseGoingAway) {
+		t.Errorf("closed by %v", err)
+	}
+	p.out.await(t, 1, `"closed_by_administrator"`)
+	// The records are where they are looked for: those of the files, opened, the order.
+	if checked, err := schema.CheckAll(p.out.all() + "\n"); checked < 5 || err != nil {
+		t.Errorf("%d records fit the schema; %v", checked, err)
+	}
+}
+
+// fetched asks the control port.
+func fetched(t *testing.T, method, address, document string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("X-Wsgateway-Control", "1")
+	response, err := (&http.Client{Timeout: 20 * time.Second}).Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
 }
 
 func TestARouteWithoutABackendAnswers503(t *testing.T) {
@@ -403,6 +453,8 @@ func TestWrongInputs(t *testing.T) {
 		"a port twice":               {[]string{"run", "-f", sample, "--port", "public=1", "--port", "public=2"}, 2, "has a port already"},
 		"a backend without a port":   {[]string{"run", "-f", sample, "--backend", "echo=localhost"}, 2, "SERVICE[:PORT]=HOST:PORT"},
 		"a backend without a name":   {[]string{"run", "-f", sample, "--backend", "=127.0.0.1:80"}, 2, "SERVICE[:PORT]=HOST:PORT"},
+		"a control port elsewhere":   {[]string{"run", "-f", sample, "--control-port", "0.0.0.0:19001"}, 2, "--control-port"},
+		"a control port of no range": {[]string{"run", "-f", sample, "--control-port", "70000"}, 2, "70000"},
 		"an admin port alone":        {[]string{"run", "-f", sample, "--admin", "9000"}, 2, "HOST:PORT"},
 		"a file that is not there":   {[]string{"run", "-f", filepath.Join(folder, "none.yaml")}, 1, "none.yaml"},
 		"a folder without manifests": {[]string{"run", "-f", t.TempDir()}, 1, "name the folder that holds them"},

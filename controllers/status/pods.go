@@ -112,6 +112,10 @@ func (p *pass) obstacle(pod *Pod) string {
 	if pod.Report == nil {
 		return "starting"
 	}
+	if until := pod.Report.DrainedUntil; until != nil {
+		return fmt.Sprintf("drained by hand until %s: kubectl wsgw drain %s -n %s --undo",
+			until.UTC().Format(time.RFC3339), pod.Name, p.gw.Namespace)
+	}
 	if pod.Report.Draining {
 		return "draining"
 	}

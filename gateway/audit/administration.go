@@ -13,7 +13,10 @@ const (
 	ActionClose   Action = "close"
 	ActionDrain   Action = "drain"
 	ActionUndrain Action = "undrain"
-	ActionExplain Action = "explain"
+	// ActionDrainOver: the time for which a drain was asked is over. It is recorded
+	// under the name of whoever asked.
+	ActionDrainOver Action = "drain_over"
+	ActionExplain   Action = "explain"
 )
 
 // Administration is one order of an administrator.

@@ -24,6 +24,9 @@ type Report struct {
 	MaxConnections int32 `json:"maxConnections"`
 	Ready          bool  `json:"ready"`
 	Draining       bool  `json:"draining,omitempty"`
+	// DrainedUntil is when a drain that an administrator has asked for is over, in
+	// whole seconds; nil without one, and when the pod stops.
+	DrainedUntil *time.Time `json:"drainedUntil,omitempty"`
 	// Connections counts what is open now. It is left out of the ETag, so that
 	// traffic alone changes no answer.
 	Connections int64 `json:"connections"`

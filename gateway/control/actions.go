@@ -41,7 +41,8 @@ type CloseAnswer struct {
 	DryRun bool           `json:"dryRun,omitempty"`
 }
 
-// DrainRequest empties the pod without ending it, or takes that back.
+// DrainRequest empties the pod without ending it, or takes that back. Asked of a
+// pod that is drained already, it changes nothing but the end, if For is given.
 type DrainRequest struct {
 	Asker
 	// Undo makes the pod accept connections again. What was closed stays closed.
@@ -49,7 +50,17 @@ type DrainRequest struct {
 	// Window over which the connections are closed, at most MaxSpread; 0 means the
 	// gateway's own.
 	Window contract.Duration `json:"window,omitempty"`
+	// For is how long the pod stays out after the window, at most MaxDrainFor; 0
+	// means DefaultDrainFor. Then it accepts connections again by itself: an order
+	// that everybody has forgotten must not cost the gateway a pod for ever.
+	For contract.Duration `json:"for,omitempty"`
 }
+
+// Bounds of DrainRequest.For.
+const (
+	DefaultDrainFor = time.Hour
+	MaxDrainFor     = 24 * time.Hour
+)
 
 // DrainState is how far a drain has come.
 type DrainState string
@@ -76,6 +87,8 @@ type Drain struct {
 	Since *time.Time `json:"since,omitempty"`
 	// Window over which connections are closed.
 	Window contract.Duration `json:"window,omitempty"`
+	// Until is when the pod accepts connections again by itself; nil when it stops.
+	Until *time.Time `json:"until,omitempty"`
 	// ClaimedBy is who has said to have asked for it; empty when the pod stops.
 	ClaimedBy string `json:"claimedBy,omitempty"`
 	// Connections that are open now.

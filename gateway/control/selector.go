@@ -141,6 +141,9 @@ func (r *DrainRequest) Validate() error {
 	if r.Window < 0 || time.Duration(r.Window) > MaxSpread {
 		return fmt.Errorf("window: it is from 0s to %s", MaxSpread)
 	}
+	if r.For < 0 || time.Duration(r.For) > MaxDrainFor {
+		return fmt.Errorf("for: it is from 0s to %s", MaxDrainFor)
+	}
 	return r.Asker.Validate()
 }
 

@@ -8,6 +8,7 @@ package auditschema
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -41,4 +42,30 @@ func (s *Schema) Check(line []byte) error {
 		return fmt.Errorf("audit record %q: %w", line, err)
 	}
 	return nil
+}
+
+// perEvent bounds how many records of one kind CheckAll looks at: a thousand
+// connections make a thousand records of the same form.
+const perEvent = 100
+
+// CheckAll looks at the records among the lines of a text, which may have other
+// lines too. It answers how many it has looked at, and what is wrong with the first
+// that does not fit.
+func (s *Schema) CheckAll(text string) (int, error) {
+	checked, seen := 0, map[string]int{}
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, `{"@timestamp"`) || !strings.HasSuffix(line, "\n") {
+			continue // another line, or one that is still being written
+		}
+		_, event, _ := strings.Cut(line, `"event.action":`)
+		event, _, _ = strings.Cut(event, ",")
+		if seen[event]++; seen[event] > perEvent {
+			continue
+		}
+		if err := s.Check([]byte(line)); err != nil {
+			return checked, err
+		}
+		checked++
+	}
+	return checked, nil
 }

@@ -29,6 +29,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/test/auditschema"
 	"github.com/wsgateway/websocket-gateway-operator/test/edge"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
@@ -71,6 +72,21 @@ type report struct {
 
 func base64url(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
+// holdRecords holds the audit records against their schema, once the gateway has
+// ended that is started after it.
+func holdRecords(t *testing.T, records *wstest.Journal) {
+	t.Helper()
+	schema, err := auditschema.Load("../../" + auditschema.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if checked, err := schema.CheckAll(records.String()); checked == 0 || err != nil {
+			t.Errorf("%d audit records fit the schema; %v", checked, err)
+		}
+	})
+}
+
 func startScene(t *testing.T) *scene {
 	t.Helper()
 	s := &scene{echo: wstest.Echo(t, "chat.v2"), audit: &wstest.Journal{}, logs: &wstest.Journal{}, reports: make(chan report, 16), next: map[string]string{}}
@@ -83,6 +99,7 @@ func startScene(t *testing.T) *scene {
 	served := ca.Issue(t, "ws.example.com", "app.example.com")
 	root.TLSSecret(t, "public-tls", served)
 	root.Config(t, config(document), contract.Endpoints{Backends: map[string]contract.BackendEndpoints{"echo": {Addresses: []string{s.echo.Address}}}})
+	holdRecords(t, s.audit)
 	s.gateway = edge.Start(t, s.logs, gateway.Options{
 		Root: root.Path, BindPorts: map[string]int32{"public": 0}, Audit: s.audit, Logger: slog.New(slog.NewJSONHandler(s.logs, nil)),
 	})

@@ -62,6 +62,7 @@ func watch(t *testing.T) *watched {
 	root.Secret(t, "device-keys", keys)
 	root.Config(t, watchedConfig(), contract.Endpoints{Backends: map[string]contract.BackendEndpoints{"echo:8080": {Addresses: []string{echo.Address}}}})
 	logs := &wstest.Journal{}
+	holdRecords(t, w.audit)
 	e := edge.Start(t, logs, gateway.Options{
 		Root: root.Path, BindPorts: map[string]int32{"public": 0, "partners": 0}, ControlAddress: "127.0.0.1:0",
 		PodName: "wsgw-edge-7d9c5b6f4-x2x8v", Version: "v0.1.0", Audit: w.audit, Logger: slog.New(slog.NewJSONHandler(logs, nil)),

@@ -37,7 +37,7 @@ func (f *Facts) pod(pod *corev1.Pod) Pod {
 	state := answer.Value
 	p.Asked, p.Version = true, state.Version
 	p.Connections, p.MaxConnections = state.Traffic.Connections, state.Limits.MaxConnections
-	p.Drain, p.AuditLost = string(state.Drain.State), state.Audit.Lost
+	p.Drain, p.DrainUntil, p.AuditLost = string(state.Drain.State), state.Drain.Until, state.Audit.Lost
 	file := state.Report.Files[contract.ConfigFile]
 	p.ConfigDigest, p.ConfigError = file.InForce, file.Error
 	switch wanted := f.Gateway.Status.ConfigDigest; {
@@ -122,6 +122,14 @@ func (f *Facts) route(spec *wsv1alpha1.Route) Route {
 		r.Backends = append(r.Backends, f.backend(&spec.BackendRefs[i]))
 	}
 	return r
+}
+
+// drain says how far a drain is, and when it is over by itself.
+func (p *Pod) drain() string {
+	if p.DrainUntil == nil {
+		return "drain " + p.Drain
+	}
+	return "drain " + p.Drain + ", until " + p.DrainUntil.UTC().Format(time.RFC3339)
 }
 
 // answers are those of the pods, in the order of their names.

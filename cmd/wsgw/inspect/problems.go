@@ -125,7 +125,7 @@ func (p *finder) pod(pod *Pod) {
 		p.add(where, reasonAuditLost, text.Count(pod.AuditLost, "event")+" in no record", remedyOfTheAuditLog)
 	}
 	if pod.Asked && pod.Drain != string(control.DrainNone) && pod.Drain != "" && pod.State != stateTerminating {
-		p.add(where, reasonDraining, "drain "+pod.Drain, strings.ReplaceAll(remedyOfDrainedByUse, "POD", pod.Name))
+		p.add(where, reasonDraining, pod.drain(), strings.ReplaceAll(remedyOfDrainedByUse, "POD", pod.Name))
 	}
 }
 

@@ -130,9 +130,11 @@ type Pod struct {
 	Connections    int    `json:"connections"`
 	MaxConnections int32  `json:"maxConnections,omitempty"`
 	// Drain is none, announced, closing or done.
-	Drain        string   `json:"drain,omitempty"`
-	AuditLost    uint64   `json:"auditLost,omitempty"`
-	Certificates []Served `json:"certificates,omitempty"`
+	Drain string `json:"drain,omitempty"`
+	// DrainUntil is when a drain by hand is over by itself.
+	DrainUntil   *time.Time `json:"drainUntil,omitempty"`
+	AuditLost    uint64     `json:"auditLost,omitempty"`
+	Certificates []Served   `json:"certificates,omitempty"`
 }
 
 // Served is what a pod serves for one listener.

@@ -148,7 +148,7 @@ func (d *drawing) pod(root *text.Tree, p *Pod) {
 	if p.Asked {
 		line = append(line, "config "+p.Config, fmt.Sprintf("%d of %d connections", p.Connections, p.MaxConnections))
 		if p.Drain != "" && p.Drain != "none" {
-			line = append(line, "drain "+p.Drain)
+			line = append(line, p.drain())
 		}
 	} else if p.Ready {
 		line = append(line, "not asked")

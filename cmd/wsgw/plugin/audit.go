@@ -62,17 +62,9 @@ Exit status: 0, 1 a log could not be read, 2 the command line is wrong.`,
 	}
 	flags.form = outputFlag(cmd, formText, formJSON)
 	cmd.ValidArgsFunction = env.gatewayNames(flags.cluster)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := flags.check(); err != nil {
-			return err
-		}
-		s, err := env.begin(flags.cluster)
-		if err != nil {
-			return err
-		}
-		defer s.end()
-		return s.tail(cmd.Context(), flags, args)
-	}
+	cmd.RunE = env.work(flags.cluster,
+		func([]string) error { return flags.check() },
+		func(ctx context.Context, s *session, args []string) error { return s.tail(ctx, flags, args) })
 	return cmd
 }
 

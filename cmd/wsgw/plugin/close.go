@@ -125,39 +125,35 @@ could not be done, or the answer was no; 2 the command line is wrong.`,
 	cmd.Flags().BoolVar(&flags.dryRun, "dry-run", false, "only count")
 	cmd.Flags().DurationVar(&flags.over, "over", 0, "spread the closings over this time (default half a millisecond each)")
 	cmd.ValidArgsFunction = env.gatewayNames(flags.cluster)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		selector, err := flags.selector.selector()
-		if err != nil {
-			return err
-		}
-		count := &control.CloseRequest{Selector: selector, DryRun: true, Over: contract.Duration(flags.over)}
-		if err := count.Validate(); err != nil {
-			return exit.Usagef("%w", err)
-		}
-		s, err := env.begin(flags.cluster)
-		if err != nil {
-			return err
-		}
-		defer s.end()
-		return s.close(cmd.Context(), flags, count, args)
-	}
+	cmd.RunE = env.work(flags.cluster,
+		func([]string) error {
+			if err := flags.selector.check(); err != nil {
+				return err
+			}
+			if err := flags.count().Validate(); err != nil {
+				return exit.Usagef("%w", err)
+			}
+			return nil
+		},
+		func(ctx context.Context, s *session, args []string) error { return s.close(ctx, flags, args) })
 	return cmd
 }
 
-func (s *session) close(ctx context.Context, flags *closeFlags, count *control.CloseRequest, args []string) error {
+// count is the request that only counts.
+func (flags *closeFlags) count() *control.CloseRequest {
+	return &control.CloseRequest{Selector: flags.selector.Selector, DryRun: true, Over: contract.Duration(flags.over)}
+}
+
+func (s *session) close(ctx context.Context, flags *closeFlags, args []string) error {
 	asker, err := s.asker(ctx, flags.asker)
 	if err != nil {
 		return err
 	}
-	gw, err := s.gateway(ctx, args)
+	gw, pods, err := s.choose(ctx, args, flags.selector.pod)
 	if err != nil {
 		return err
 	}
-	pods, err := s.running(ctx, gw, flags.selector.pod)
-	if err != nil {
-		return err
-	}
-	counts, errs := s.count(ctx, pods, count)
+	counts, errs := s.count(ctx, pods, flags.count())
 	failed := s.failures(errs)
 	total := 0
 	for _, n := range counts {
@@ -179,9 +175,9 @@ func (s *session) close(ctx context.Context, flags *closeFlags, count *control.C
 		fmt.Fprintln(s.Err, "nothing was closed")
 		return exit.ErrProblems
 	}
-	request := *count
+	request := flags.count()
 	request.Asker, request.DryRun = asker, false
-	if err := s.closeAll(ctx, counts, request); err != nil {
+	if err := s.closeAll(ctx, counts, *request); err != nil {
 		return err
 	}
 	return failed

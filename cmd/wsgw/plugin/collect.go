@@ -60,20 +60,17 @@ could not be written; 2 the command line is wrong.`,
 	f.BoolVar(&flags.identities, "with-identities", false, "with audit records and revocations")
 	f.Int64Var(&flags.logLines, "log-lines", 10_000, "last lines of each log")
 	cmd.ValidArgsFunction = env.gatewayNames(flags.cluster)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if flags.logLines < 0 || flags.logLines > maxLogLines {
-			return exit.Usagef("--log-lines %d: from 0 to %d", flags.logLines, maxLogLines)
-		}
-		if flags.file == "-" && env.Terminal != nil {
-			return exit.Usagef("--file -: the output is a terminal; name a file, or pipe it somewhere")
-		}
-		s, err := env.begin(flags.cluster)
-		if err != nil {
-			return err
-		}
-		defer s.end()
-		return s.collect(cmd.Context(), flags, args)
-	}
+	cmd.RunE = env.work(flags.cluster,
+		func([]string) error {
+			if flags.logLines < 0 || flags.logLines > maxLogLines {
+				return exit.Usagef("--log-lines %d: from 0 to %d", flags.logLines, maxLogLines)
+			}
+			if flags.file == "-" && env.Terminal != nil {
+				return exit.Usagef("--file -: the output is a terminal; name a file, or pipe it somewhere")
+			}
+			return nil
+		},
+		func(ctx context.Context, s *session, args []string) error { return s.collect(ctx, flags, args) })
 	return cmd
 }
 

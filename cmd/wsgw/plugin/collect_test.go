@@ -17,8 +17,6 @@ import (
 	"strings"
 	"testing"
 
-	acmev1 "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
-	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -69,13 +67,7 @@ func plant(b *bench) {
 	}}}
 	gw.Status.Conditions[1].Message = "the server said: Bearer " + planted
 	b.create(gw)
-	c := certificate("edge", false)
-	b.create(owned(c, gw, wsv1alpha1.SchemeGroupVersion.WithKind("WebSocketGateway")))
-	r := request("edge", false)
-	b.create(owned(r, c, cmv1.SchemeGroupVersion.WithKind("Certificate")))
-	o := order("edge")
-	b.create(owned(o, r, cmv1.SchemeGroupVersion.WithKind("CertificateRequest")))
-	b.create(owned(challenge("edge"), o, acmev1.SchemeGroupVersion.WithKind("Order")))
+	b.order(gw)
 	own := pod("edge", "wsgw-edge-1", "")
 	own.Annotations = map[string]string{"vault.example.com/token": planted}
 	own.Spec.Containers = append(own.Spec.Containers, corev1.Container{

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/types"
 
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/ask"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/cluster"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/exit"
@@ -50,21 +51,47 @@ func (e *Env) bindSelector(cmd *cobra.Command, flags *cluster.Flags) *selectorFl
 	return s
 }
 
-// selector is what the flags say, or what is wrong with them.
-func (s *selectorFlags) selector() (control.Selector, error) {
+// check says what is wrong with the flags; if nothing is, Selector is what they say.
+func (s *selectorFlags) check() error {
 	s.OlderThan, s.IdleFor = contract.Duration(s.olderThan), contract.Duration(s.idleFor)
 	if err := s.Validate(); err != nil {
-		return s.Selector, exit.Usagef("%w", err)
+		return exit.Usagef("%w", err)
 	}
-	return s.Selector, nil
+	return nil
+}
+
+// listingFlags are an order of connections, and how many of them are shown.
+type listingFlags struct {
+	*selectorFlags
+	sort  string
+	limit int
+}
+
+func (e *Env) bindListing(cmd *cobra.Command, flags *cluster.Flags, sort control.Sort, limit int, limits string) *listingFlags {
+	l := &listingFlags{selectorFlags: e.bindSelector(cmd, flags)}
+	cmd.Flags().StringVar(&l.sort, "sort", string(sort), "order: "+strings.Join(sorts(), ", "))
+	cmd.Flags().IntVar(&l.limit, "limit", limit, limits)
+	complete(cmd, "sort", sorts()...)
+	return l
+}
+
+func (l *listingFlags) check() error {
+	if err := l.selectorFlags.check(); err != nil {
+		return err
+	}
+	if !slices.Contains(sorts(), l.sort) {
+		return exit.Usagef("--sort %s: it is one of %s", l.sort, strings.Join(sorts(), ", "))
+	}
+	if l.limit < 0 {
+		return exit.Usagef("--limit %d: it is 0 for all, or more", l.limit)
+	}
+	return nil
 }
 
 type connectionsFlags struct {
-	cluster  *cluster.Flags
-	selector *selectorFlags
-	form     *string
-	sort     string
-	limit    int
+	cluster *cluster.Flags
+	listing *listingFlags
+	form    *string
 }
 
 func sorts() []string {
@@ -95,51 +122,21 @@ Exit status: 0 all pods have answered, 1 not all, 2 the command line is wrong.`,
 		Args: atMostOneGateway,
 	}
 	flags := &connectionsFlags{cluster: cluster.Bind(cmd)}
-	flags.selector = env.bindSelector(cmd, flags.cluster)
-	cmd.Flags().StringVar(&flags.sort, "sort", string(control.SortOpened), "order: "+strings.Join(sorts(), ", "))
-	cmd.Flags().IntVar(&flags.limit, "limit", control.DefaultLimit, "show at most so many; 0 for all")
-	complete(cmd, "sort", sorts()...)
+	flags.listing = env.bindListing(cmd, flags.cluster, control.SortOpened, control.DefaultLimit, "show at most so many; 0 for all")
 	flags.form = outputFlag(cmd, formText, formWide, formJSON, formYAML)
 	cmd.ValidArgsFunction = env.gatewayNames(flags.cluster)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		selector, err := flags.selector.selector()
-		if err != nil {
-			return err
-		}
-		if err := checkListing(flags.sort, flags.limit); err != nil {
-			return err
-		}
-		s, err := env.begin(flags.cluster)
-		if err != nil {
-			return err
-		}
-		defer s.end()
-		return s.connections(cmd.Context(), flags, selector, args)
-	}
+	cmd.RunE = env.work(flags.cluster,
+		func([]string) error { return flags.listing.check() },
+		func(ctx context.Context, s *session, args []string) error { return s.connections(ctx, flags, args) })
 	return cmd
 }
 
-func checkListing(sort string, limit int) error {
-	if !slices.Contains(sorts(), sort) {
-		return exit.Usagef("--sort %s: it is one of %s", sort, strings.Join(sorts(), ", "))
-	}
-	if limit < 0 {
-		return exit.Usagef("--limit %d: it is 0 for all, or more", limit)
-	}
-	return nil
-}
-
-func (s *session) connections(ctx context.Context, flags *connectionsFlags, selector control.Selector, args []string) error {
-	gw, err := s.gateway(ctx, args)
+func (s *session) connections(ctx context.Context, flags *connectionsFlags, args []string) error {
+	gw, pods, err := s.choose(ctx, args, flags.listing.pod)
 	if err != nil {
 		return err
 	}
-	pods, err := s.running(ctx, gw, flags.selector.pod)
-	if err != nil {
-		return err
-	}
-	listing := control.Listing{Selector: selector, Sort: control.Sort(flags.sort)}
-	list := live.Merge(gw.Namespace+"/"+gw.Name, s.list(ctx, pods, listing, flags.limit), listing.Sort, flags.limit)
+	list := s.list(ctx, gw, pods, flags.listing, control.Sort(flags.listing.sort))
 	switch *flags.form {
 	case formJSON, formYAML:
 		err = write(s.Out, *flags.form, list)
@@ -158,13 +155,15 @@ func (s *session) connections(ctx context.Context, flags *connectionsFlags, sele
 // list asks pods for connections. Pages can be turned in the order of opening
 // only; a list of all of them is put into another order here.
 func (s *session) list(
-	ctx context.Context, pods []types.NamespacedName, listing control.Listing, limit int,
-) []ask.Answer[*control.Connections] {
+	ctx context.Context, gw *wsv1alpha1.WebSocketGateway, pods []types.NamespacedName, flags *listingFlags, sort control.Sort,
+) *live.List {
+	listing, limit := control.Listing{Selector: flags.Selector, Sort: sort}, flags.limit
 	if limit == 0 || limit > control.MaxLimit {
 		listing.Sort = control.SortOpened
 		limit = 0
 	}
-	return ask.Each(ctx, pods, func(ctx context.Context, pod types.NamespacedName) (*control.Connections, error) {
+	answers := ask.Each(ctx, pods, func(ctx context.Context, pod types.NamespacedName) (*control.Connections, error) {
 		return s.pods.ConnectionsAll(ctx, pod, listing, limit)
 	})
+	return live.Merge(gw.Namespace+"/"+gw.Name, answers, sort, flags.limit)
 }

@@ -4,6 +4,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type drainFlags struct {
 	undo    bool
 	wait    bool
 	window  time.Duration
+	lasting time.Duration
 }
 
 func newDrain(env *Env) *cobra.Command {
@@ -37,9 +39,9 @@ func newDrain(env *Env) *cobra.Command {
 		Short: "Empty one gateway pod without ending it, or take that back",
 		Long: `drain does to one pod what its end would do, and leaves it running: it becomes
 unready, refuses newcomers after a few seconds, and closes its connections with
-code 1012 spread over the drain window. It stays unready until --undo, or until it
-is replaced: the operator does not know about it, and the status of the gateway
-counts a pod less.
+code 1012 spread over the drain window. It stays unready until --undo, until the time
+of --for is over, or until it is replaced; the status of the gateway counts a pod
+less. For a pod that is drained already, --for says how long from now on.
 
 Use it to look at a pod in peace, or before deleting it. A node is drained with
 kubectl drain, which needs nothing of this.
@@ -47,7 +49,7 @@ kubectl drain, which needs nothing of this.
 Exit status: 0 it was done, 1 it could not be done, or the answer was no, 2 the
 command line is wrong.`,
 		Example: `  wsgw drain -n chat wsgw-edge-7d9c5b6f4-x2x8v --wait
-  wsgw drain -n chat wsgw-edge-7d9c5b6f4-x2x8v --window 10m --reason 'memory profile' --yes
+  wsgw drain -n chat wsgw-edge-7d9c5b6f4-x2x8v --window 10m --for 4h --reason 'memory profile' --yes
   wsgw drain -n chat wsgw-edge-7d9c5b6f4-x2x8v --undo`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -62,22 +64,24 @@ command line is wrong.`,
 	f.BoolVar(&flags.undo, "undo", false, "let the pod accept connections again")
 	f.BoolVar(&flags.wait, "wait", false, "wait until no connection is left")
 	f.DurationVar(&flags.window, "window", 0, "time over which connections are closed (default the gateway's drain window)")
+	f.DurationVar(&flags.lasting, "for", 0, fmt.Sprintf("time after which the pod accepts again by itself, from the end of the window on (default %s)", control.DefaultDrainFor))
 	cmd.ValidArgsFunction = env.podNames(flags.cluster, false)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if flags.undo && (flags.wait || flags.window != 0) {
-			return exit.Usagef("--undo: neither --wait nor --window means anything with it")
-		}
-		if flags.window < 0 || flags.window > control.MaxSpread {
-			return exit.Usagef("--window %s: it is at most %s", flags.window, control.MaxSpread)
-		}
-		s, err := env.begin(flags.cluster)
-		if err != nil {
-			return err
-		}
-		defer s.end()
-		return s.drain(cmd.Context(), flags, args[0])
-	}
+	cmd.RunE = env.work(flags.cluster,
+		func([]string) error { return flags.check() },
+		func(ctx context.Context, s *session, args []string) error { return s.drain(ctx, flags, args[0]) })
 	return cmd
+}
+
+func (flags *drainFlags) check() error {
+	switch {
+	case flags.undo && (flags.wait || flags.window != 0 || flags.lasting != 0):
+		return exit.Usagef("--undo: none of --wait, --window and --for means anything with it")
+	case flags.window < 0 || flags.window > control.MaxSpread:
+		return exit.Usagef("--window %s: it is at most %s", flags.window, control.MaxSpread)
+	case flags.lasting < 0 || flags.lasting > control.MaxDrainFor:
+		return exit.Usagef("--for %s: it is at most %s", flags.lasting, control.MaxDrainFor)
+	}
+	return nil
 }
 
 func (s *session) drain(ctx context.Context, flags *drainFlags, name string) error {
@@ -94,8 +98,8 @@ func (s *session) drain(ctx context.Context, flags *drainFlags, name string) err
 		if err != nil {
 			return err
 		}
-		yes, err := s.confirm(flags.asker, fmt.Sprintf("Drain pod %s, which has %s? It stays unready until \"drain --undo\".",
-			name, text.Count(state.Traffic.Connections, "connection")))
+		yes, err := s.confirm(flags.asker, fmt.Sprintf("Drain pod %s, which has %s? It stays unready for %s, or until \"drain --undo\".",
+			name, text.Count(state.Traffic.Connections, "connection"), text.Span(cmp.Or(flags.lasting, control.DefaultDrainFor))))
 		if err != nil {
 			return err
 		}
@@ -104,7 +108,9 @@ func (s *session) drain(ctx context.Context, flags *drainFlags, name string) err
 			return exit.ErrProblems
 		}
 	}
-	answer, err := s.pods.Drain(ctx, pod, &control.DrainRequest{Asker: asker, Undo: flags.undo, Window: contract.Duration(flags.window)})
+	answer, err := s.pods.Drain(ctx, pod, &control.DrainRequest{
+		Asker: asker, Undo: flags.undo, Window: contract.Duration(flags.window), For: contract.Duration(flags.lasting),
+	})
 	if err != nil {
 		return err
 	}
@@ -139,7 +145,11 @@ func (s *session) tell(name string, d *control.Drain) {
 		fmt.Fprintf(s.Out, "pod %s accepts connections\n", name)
 		return
 	}
-	fmt.Fprintf(s.Out, "pod %s: drain %s, %s left\n", name, d.State, text.Count(d.Connections, "connection"))
+	until := ""
+	if d.Until != nil { // pods of a release before know of no end
+		until = ", until " + d.Until.UTC().Format(time.RFC3339)
+	}
+	fmt.Fprintf(s.Out, "pod %s: drain %s, %s left%s\n", name, d.State, text.Count(d.Connections, "connection"), until)
 }
 
 var errDrained = errors.New("drained")
@@ -162,7 +172,7 @@ func (s *session) drained(ctx context.Context, pod types.NamespacedName) error {
 		case control.DrainDone:
 			return errDrained
 		case control.DrainNone:
-			return fmt.Errorf("pod %s: somebody has taken the drain back", pod.Name)
+			return fmt.Errorf("pod %s: the drain was taken back, or its time is over", pod.Name)
 		case control.DrainAnnounced, control.DrainClosing:
 		}
 		return nil

@@ -65,6 +65,24 @@ func (e *Env) begin(flags *cluster.Flags) (*session, error) {
 
 func (s *session) end() { s.pods.Close() }
 
+// work is how every command runs: check looks at the flags before anything is asked,
+// then do has the cluster.
+func (e *Env) work(
+	flags *cluster.Flags, check func(args []string) error, do func(ctx context.Context, s *session, args []string) error,
+) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(args); err != nil {
+			return err
+		}
+		s, err := e.begin(flags)
+		if err != nil {
+			return err
+		}
+		defer s.end()
+		return do(cmd.Context(), s, args)
+	}
+}
+
 // gateway is the one that is named, or the only one that there is.
 func (s *session) gateway(ctx context.Context, args []string) (*wsv1alpha1.WebSocketGateway, error) {
 	if len(args) > 0 {
@@ -85,6 +103,17 @@ func (s *session) gateway(ctx context.Context, args []string) (*wsv1alpha1.WebSo
 		names = append(names, all[i].Name)
 	}
 	return nil, exit.Usagef("namespace %q has %d gateways: name one of %s", s.cluster.Namespace, len(all), strings.Join(names, ", "))
+}
+
+// choose is the gateway that is meant, and those of its pods that can be asked: all,
+// or the one of --pod.
+func (s *session) choose(ctx context.Context, args []string, only string) (*wsv1alpha1.WebSocketGateway, []types.NamespacedName, error) {
+	gw, err := s.gateway(ctx, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	pods, err := s.running(ctx, gw, only)
+	return gw, pods, err
 }
 
 // running are the pods of a gateway that can be asked: all, or the one of --pod.

@@ -34,11 +34,7 @@ func Explain(ctx context.Context, env *Env, flags *cluster.Flags, args []string,
 		return nil, err
 	}
 	defer s.end()
-	gw, err := s.gateway(ctx, args)
-	if err != nil {
-		return nil, err
-	}
-	pods, err := s.running(ctx, gw, "")
+	_, pods, err := s.choose(ctx, args, "")
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/plugin"
 	gatewaypkg "github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/control"
@@ -79,6 +80,9 @@ func (b *bench) serve(name string) *podGateway {
 		stop()
 		if err := <-done; err != nil {
 			b.t.Errorf("gateway: %v", err)
+		}
+		if checked, err := auditRecords.CheckAll(p.audit.String()); checked == 0 || err != nil {
+			b.t.Errorf("%d records fit the schema; %v", checked, err)
 		}
 	})
 	select {
@@ -377,7 +381,14 @@ func TestAPodIsDrainedAndComesBack(t *testing.T) {
 		t.Errorf("exit status %d\n%s%s", code, out, log)
 	}
 	b.chat.await(t, 3, 1012)
-	if out, _, _ := b.run("status", "edge"); !strings.Contains(out, "drain done") || !strings.Contains(out, "drain wsgw-edge-1") {
+	before := b.end(t, "wsgw-edge-1")
+	if out, log, code := b.run("drain", "wsgw-edge-1", "--yes", "--for", "5h"); code != 0 || !strings.Contains(out, ", until ") {
+		t.Errorf("for longer: exit status %d\n%s%s", code, out, log)
+	}
+	if after := b.end(t, "wsgw-edge-1"); after.Sub(before) < 3*time.Hour {
+		t.Errorf("over at %v, before that at %v", after, before)
+	}
+	if out, _, _ := b.run("status", "edge"); !strings.Contains(out, "drain done, until ") || !strings.Contains(out, "drain wsgw-edge-1") {
 		t.Errorf("the status does not say so:\n%s", out)
 	}
 	if out, _, code := b.run("drain", "wsgw-edge-1", "--undo"); code != 0 || !strings.Contains(out, "accepts connections") {
@@ -386,6 +397,23 @@ func TestAPodIsDrainedAndComesBack(t *testing.T) {
 	if out, _, _ := b.run("status", "edge"); strings.Contains(out, "drain") {
 		t.Errorf("it is still drained:\n%s", out)
 	}
+}
+
+// end is when the drain of a pod is over by itself, as the status tells it.
+func (b *bench) end(t *testing.T, pod string) time.Time {
+	t.Helper()
+	out, log, _ := b.run("status", "edge", "-o", "json")
+	var found plugin.Statuses
+	if err := json.Unmarshal([]byte(out), &found); err != nil {
+		t.Fatalf("%v: %s%s", err, out, log)
+	}
+	for _, p := range found.Gateways[0].Pods {
+		if p.Name == pod && p.DrainUntil != nil {
+			return *p.DrainUntil
+		}
+	}
+	t.Fatalf("no end of a drain of %s:\n%s", pod, out)
+	return time.Time{}
 }
 
 func TestOnlyGatewayPodsAreDrained(t *testing.T) {
@@ -405,6 +433,8 @@ func TestOnlyGatewayPodsAreDrained(t *testing.T) {
 		"two":           {[]string{"a", "b"}, 2, "name one pod"},
 		"a long window": {[]string{"other", "--window", "3h"}, 2, "--window"},
 		"both":          {[]string{"other", "--undo", "--wait"}, 2, "--undo"},
+		"back and out":  {[]string{"other", "--undo", "--for", "2h"}, 2, "--undo"},
+		"for days":      {[]string{"other", "--for", "72h"}, 2, "--for"},
 	} {
 		_, log, code := b.run(append([]string{"drain"}, tt.args...)...)
 		if code != tt.code || !strings.Contains(log, tt.want) {

@@ -185,3 +185,14 @@ func service(name string, ready int) []client.Object {
 		slice,
 	}
 }
+
+// order makes the certificate of a gateway with all that is under way for it, down
+// to the challenge.
+func (b *bench) order(gw *wsv1alpha1.WebSocketGateway) {
+	b.t.Helper()
+	c, r, o := certificate(gw.Name, false), request(gw.Name, false), order(gw.Name)
+	b.create(owned(c, gw, wsv1alpha1.SchemeGroupVersion.WithKind("WebSocketGateway")))
+	b.create(owned(r, c, cmv1.SchemeGroupVersion.WithKind("Certificate")))
+	b.create(owned(o, r, cmv1.SchemeGroupVersion.WithKind("CertificateRequest")))
+	b.create(owned(challenge(gw.Name), o, acmev1.SchemeGroupVersion.WithKind("Order")))
+}

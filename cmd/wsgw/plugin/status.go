@@ -66,20 +66,17 @@ ready or has problems; 2 the command line is wrong.`,
 	f.BoolVar(&flags.askPods, "ask-pods", true, "ask the pods what they serve")
 	flags.form = outputFlag(cmd, formText, formWide, formJSON, formYAML)
 	cmd.ValidArgsFunction = env.gatewayNames(flags.cluster)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if flags.cluster.AllNamespaces && len(args) > 0 {
-			return exit.Usagef("a gateway's name and --all-namespaces: choose a namespace with -n")
-		}
-		if flags.interval < 500*time.Millisecond {
-			return exit.Usagef("--interval %s: at least 500ms", flags.interval)
-		}
-		s, err := env.begin(flags.cluster)
-		if err != nil {
-			return err
-		}
-		defer s.end()
-		return s.status(cmd.Context(), flags, args)
-	}
+	cmd.RunE = env.work(flags.cluster,
+		func(args []string) error {
+			if flags.cluster.AllNamespaces && len(args) > 0 {
+				return exit.Usagef("a gateway's name and --all-namespaces: choose a namespace with -n")
+			}
+			if flags.interval < 500*time.Millisecond {
+				return exit.Usagef("--interval %s: at least 500ms", flags.interval)
+			}
+			return nil
+		},
+		func(ctx context.Context, s *session, args []string) error { return s.status(ctx, flags, args) })
 	return cmd
 }
 

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	acmev1 "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -58,13 +57,7 @@ func issuing(b *bench) {
 		condition("Stalled", "True", "ProgressDeadlineExceeded", "No progress for five minutes."),
 	}
 	b.create(gw)
-	c := certificate("edge", false)
-	b.create(owned(c, gw, wsv1alpha1.SchemeGroupVersion.WithKind("WebSocketGateway")))
-	r := request("edge", false)
-	b.create(owned(r, c, cmv1.SchemeGroupVersion.WithKind("Certificate")))
-	o := order("edge")
-	b.create(owned(o, r, cmv1.SchemeGroupVersion.WithKind("CertificateRequest")))
-	b.create(owned(challenge("edge"), o, acmev1.SchemeGroupVersion.WithKind("Order")))
+	b.order(gw)
 	b.create(service("echo", 2)...)
 	b.create(service("canary", 1)...)
 }

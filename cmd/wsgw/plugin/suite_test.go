@@ -36,17 +36,24 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/exit"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/live"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/plugin"
+	"github.com/wsgateway/websocket-gateway-operator/test/auditschema"
 )
 
 var update = flag.Bool("update", false, "write what the tests find into the golden files")
 
 var server *envtest.Environment
 
+// auditRecords is the schema that every audit record is held against.
+var auditRecords *auditschema.Schema
+
 func TestMain(m *testing.M) { os.Exit(runAll(m)) }
 
 func runAll(m *testing.M) int {
 	ctrl.SetLogger(logr.Discard())
 	crds, err := certManagerCRDs()
+	if err == nil {
+		auditRecords, err = auditschema.Load("../../../" + auditschema.File)
+	}
 	if err == nil {
 		server = &envtest.Environment{
 			CRDDirectoryPaths: []string{filepath.Join("..", "..", "..", "config", "crd", "bases"), crds}, ErrorIfCRDPathMissing: true,

@@ -25,9 +25,7 @@ import (
 
 type topFlags struct {
 	cluster  *cluster.Flags
-	selector *selectorFlags
-	sort     string
-	limit    int
+	listing  *listingFlags
 	interval time.Duration
 }
 
@@ -49,40 +47,29 @@ Exit status: 0, 1 a pod did not answer a single print, 2 the command line is wro
 		Args: atMostOneGateway,
 	}
 	flags := &topFlags{cluster: cluster.Bind(cmd)}
-	flags.selector = env.bindSelector(cmd, flags.cluster)
-	f := cmd.Flags()
-	f.StringVar(&flags.sort, "sort", string(control.SortRate), "order: "+strings.Join(sorts(), ", "))
-	f.IntVar(&flags.limit, "limit", 50, "ask for at most so many connections")
-	f.DurationVar(&flags.interval, "interval", 2*time.Second, "time between two looks")
-	complete(cmd, "sort", sorts()...)
+	flags.listing = env.bindListing(cmd, flags.cluster, control.SortRate, 50, "ask for at most so many connections")
+	cmd.Flags().DurationVar(&flags.interval, "interval", 2*time.Second, "time between two looks")
 	cmd.ValidArgsFunction = env.gatewayNames(flags.cluster)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		selector, err := flags.selector.selector()
-		if err != nil {
-			return err
-		}
-		if err := checkListing(flags.sort, flags.limit); err != nil {
-			return err
-		}
-		if flags.interval < 500*time.Millisecond || flags.limit < 1 || flags.limit > control.MaxLimit {
-			return exit.Usagef("--interval is at least 500ms, and --limit from 1 to %d", control.MaxLimit)
-		}
-		s, err := env.begin(flags.cluster)
-		if err != nil {
-			return err
-		}
-		defer s.end()
-		return s.top(cmd.Context(), flags, selector, args)
-	}
+	cmd.RunE = env.work(flags.cluster,
+		func([]string) error {
+			if err := flags.listing.check(); err != nil {
+				return err
+			}
+			if flags.interval < 500*time.Millisecond || flags.listing.limit < 1 || flags.listing.limit > control.MaxLimit {
+				return exit.Usagef("--interval is at least 500ms, and --limit from 1 to %d", control.MaxLimit)
+			}
+			return nil
+		},
+		func(ctx context.Context, s *session, args []string) error { return s.top(ctx, flags, args) })
 	return cmd
 }
 
-func (s *session) top(ctx context.Context, flags *topFlags, selector control.Selector, args []string) error {
+func (s *session) top(ctx context.Context, flags *topFlags, args []string) error {
 	gw, err := s.gateway(ctx, args)
 	if err != nil {
 		return err
 	}
-	t := &topView{session: s, gateway: gw, flags: flags, selector: selector, order: control.Sort(flags.sort)}
+	t := &topView{session: s, gateway: gw, flags: flags, order: control.Sort(flags.listing.sort)}
 	if s.Terminal == nil {
 		lines, err := t.frame(ctx, 0, 0)
 		if err != nil {
@@ -101,10 +88,9 @@ func (s *session) top(ctx context.Context, flags *topFlags, selector control.Sel
 // topView is what top shows.
 type topView struct {
 	*session
-	gateway  *wsv1alpha1.WebSocketGateway
-	flags    *topFlags
-	selector control.Selector
-	errs     []error
+	gateway *wsv1alpha1.WebSocketGateway
+	flags   *topFlags
+	errs    []error
 
 	mu    sync.Mutex
 	order control.Sort
@@ -129,7 +115,7 @@ func (t *topView) sorted() control.Sort {
 
 // frame asks the pods that there are now: they come and go while one looks.
 func (t *topView) frame(ctx context.Context, width, height int) ([]string, error) {
-	pods, err := t.running(ctx, t.gateway, t.flags.selector.pod)
+	pods, err := t.running(ctx, t.gateway, t.flags.listing.pod)
 	if err != nil {
 		return nil, err
 	}
@@ -138,15 +124,11 @@ func (t *topView) frame(ctx context.Context, width, height int) ([]string, error
 	var list *live.List
 	var group sync.WaitGroup
 	group.Go(func() { states = ask.Each(ctx, pods, t.pods.State) })
-	group.Go(func() {
-		listing := control.Listing{Selector: t.selector, Sort: order}
-		list = live.Merge(t.gateway.Name, t.list(ctx, pods, listing, t.flags.limit), order, t.flags.limit)
-	})
+	group.Go(func() { list = t.list(ctx, t.gateway, pods, t.flags.listing, order) })
 	group.Wait()
 	t.errs = list.Errors()
-	name := t.gateway.Namespace + "/" + t.gateway.Name
 	shown := []string{
-		text.Cut(fmt.Sprintf("%s   %s   %s", name, states.Summary(), t.Now().Format(time.TimeOnly)), width), "",
+		text.Cut(fmt.Sprintf("%s   %s   %s", list.Gateway, states.Summary(), t.Now().Format(time.TimeOnly)), width), "",
 	}
 	shown = append(append(shown, states.Table().Lines(width)...), "")
 	shown = append(shown, text.Cut(fmt.Sprintf("%s fit, by %s%s", text.Count(list.Matched, "connection"), order, t.hint()), width))

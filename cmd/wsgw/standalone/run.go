@@ -11,8 +11,10 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +44,9 @@ type Options struct {
 	State string
 	// Admin is HOST:PORT of the admin port; empty means none.
 	Admin string
+	// ControlPort on the loopback interface is the control port, 0 for any free one;
+	// nil means none.
+	ControlPort *int32
 	// AuditFolder is where the sink file of the gateway writes; empty means nowhere.
 	AuditFolder string
 
@@ -50,6 +55,16 @@ type Options struct {
 	Out    io.Writer
 	Logger *slog.Logger
 	Now    func() time.Time
+	// Version of this program, for the status page.
+	Version string
+}
+
+// control is the address of the control port; empty for none.
+func (o *Options) control() string {
+	if o.ControlPort == nil {
+		return ""
+	}
+	return net.JoinHostPort(bindHost, strconv.Itoa(int(*o.ControlPort)))
 }
 
 // UnknownListenerError means that Options.Ports names a listener that the gateway
@@ -155,16 +170,19 @@ func (r *runner) serve(ctx context.Context, first *plan) error {
 		}
 	})
 	err := gateway.Run(ctx, gateway.Options{
-		Root:          r.state.folder,
-		BindHost:      bindHost,
-		BindPorts:     r.options.Ports,
-		AdminAddress:  r.options.Admin,
-		AllowLoopback: true,
-		DrainWindow:   r.window,
+		Root:         r.state.folder,
+		BindHost:     bindHost,
+		BindPorts:    r.options.Ports,
+		AdminAddress: r.options.Admin,
+		// Whoever reaches it may end connections: it is not for the network.
+		ControlAddress: r.options.control(),
+		AllowLoopback:  true,
+		DrainWindow:    r.window,
 		// No load balancer has to learn that we leave.
 		AcceptAfterStop: -1,
 		Gateway:         first.config.Gateway,
 		PodName:         "wsgw",
+		Version:         r.options.Version,
 		Audit:           out,
 		AuditFolder:     r.options.AuditFolder,
 		Logger:          r.options.Logger,

@@ -96,6 +96,11 @@ func Line(r *audit.Record) string {
 		if r.Count > 1 {
 			words = append(words, fmt.Sprintf("times=%d", r.Count))
 		}
+	case audit.EventAdministered:
+		words = append(words, fmt.Sprintf("%s connections=%d", r.Action, r.Concerned))
+		add("claimed-by=%q", r.ClaimedBy)
+		add("%s", r.Selection)
+		add("note=%q", r.Note)
 	case audit.EventGap:
 		words = append(words, fmt.Sprintf("lost=%d", r.Lost))
 	default:
