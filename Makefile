@@ -118,8 +118,13 @@ bench-handshake: ## Measure what tokens and traces add to the cost of a connecti
 
 .PHONY: e2e
 e2e: ## Test the whole on a real node with real cert-manager; needs root on Linux.
-	@hack/need.sh ip nft containerd runc cni
+	@hack/need.sh ip nft containerd runc cni script
 	hack/e2e.sh
+
+.PHONY: recording
+recording: ## Type the commands of docs/plugin-session.md again, on a real node; needs root on Linux.
+	@hack/need.sh ip nft containerd runc cni script
+	WSGATEWAY_E2E_ONLY=TestPlugin WSGATEWAY_RECORDING=$(CURDIR)/docs/plugin-session.md hack/e2e.sh
 
 ##@ Build
 

@@ -221,6 +221,7 @@ func (v *visit) admit(ctx context.Context, secure *tls.Conn, hello listener.Hell
 		return nil, nil, err
 	}
 	v.trace = v.tracer.Load().Begin(ctx, v.begin, request.Header)
+	v.attempt.TraceID = v.trace.TraceID()
 	if err := v.unveil(request.Header); err != nil {
 		return nil, nil, err
 	}
@@ -277,7 +278,7 @@ func (v *visit) describe(secure *tls.Conn, a *handshake.Admission) *audit.Connec
 		ID:       v.bootID[:8] + "-" + strconv.FormatUint(v.connections.Add(1), 10),
 		Listener: v.attempt.Listener, Route: a.Route.Name, Policy: a.Identity.Policy,
 		Method: a.Identity.Method, Issuer: a.Identity.Issuer, Subject: a.Identity.Subject, KeyID: a.Identity.KeyID,
-		Certificate:   v.attempt.Certificate,
+		Certificate: v.attempt.Certificate, TraceID: v.attempt.TraceID,
 		ClientAddress: v.attempt.ClientAddress, PeerAddress: v.attempt.PeerAddress, ServerName: v.attempt.ServerName,
 		Host: a.Host, Path: a.Path, Origin: v.attempt.Origin, Subprotocol: a.Subprotocol,
 		TLSVersion: tls.VersionName(state.Version), Cipher: tls.CipherSuiteName(state.CipherSuite),

@@ -82,6 +82,9 @@ func TestAConnectionIsTracedFromTheHandshakeToItsEnd(t *testing.T) {
 	if len(opened) != 1 {
 		t.Fatalf("%d records of an opening", len(opened))
 	}
+	if got, want := opened[0].TraceID, hex.EncodeToString(whole.GetTraceId()); got != want {
+		t.Errorf("the record names trace %q, the span is of %q", got, want)
+	}
 	for name, want := range map[string]string{
 		"http.response.status_code": "101", "wsgateway.route": "chat", "wsgateway.policy": "asked", "wsgateway.listener": "public",
 		"wsgateway.auth.method": "external", "url.path": "/chat", "server.address": "ws.example.com", "tls.protocol.version": "1.3",
@@ -116,15 +119,25 @@ func TestRefusalsAreTracedWithTheirReasons(t *testing.T) {
 		strings.Replace(request(), "GET /chat", "GET /elsewhere?t="+marked, 1): "no_route",
 	} {
 		g.ask(t, "ws.example.com", raw)
+		var trace string
 		until(t, func() string {
 			for _, spans := range g.collector.Spans() {
 				for _, span := range spans {
 					if span.Attributes["wsgateway.reason"] == want && span.Attributes["http.response.status_code"] != "" {
+						trace = hex.EncodeToString(span.GetTraceId())
 						return ""
 					}
 				}
 			}
 			return "a span that ends with " + want
+		})
+		until(t, func() string {
+			for _, record := range g.audit.records(t, "denied") {
+				if string(record.Reason) == want && record.TraceID == trace {
+					return ""
+				}
+			}
+			return "a record of " + want + " that names the trace " + trace
 		})
 	}
 	g.clean(t)

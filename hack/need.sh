@@ -29,6 +29,7 @@ package() {
 	nft) echo nftables ;;
 	nginx) echo nginx-light ;;
 	promtool) echo prometheus ;;
+	script) echo bsdutils ;;
 	*) echo "$1" ;;
 	esac
 }

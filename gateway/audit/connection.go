@@ -49,6 +49,9 @@ type Connection struct {
 	// dialled.
 	Backend, BackendAddress string
 	OpenedAt                time.Time
+	// TraceID is the trace of the handshake, in hexadecimal; empty where nobody
+	// records one.
+	TraceID string
 }
 
 // Traffic counts what a connection has relayed so far: messages, and bytes of
@@ -82,6 +85,9 @@ type Attempt struct {
 	// Identity is who the caller has proved to be, for what was refused later; nil
 	// where nothing was proved. What a caller only claims must never get here.
 	Identity *Identity
+	// TraceID is the trace of the handshake, in hexadecimal; empty where nobody
+	// records one.
+	TraceID string
 }
 
 // Identity is who somebody was found to be. The fields are those of

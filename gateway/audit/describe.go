@@ -83,6 +83,7 @@ func (f *fields) refusal(reason outcome.Reason, status int) {
 }
 
 func (f *fields) attempt(a *Attempt) {
+	f.word("trace.id", a.TraceID)
 	f.text("wsgateway.listener", a.Listener)
 	f.text("wsgateway.route", a.Route)
 	f.text("wsgateway.policy", a.Policy)
@@ -107,7 +108,7 @@ func (f *fields) connection(c *Connection) {
 	f.always(maxTextBytes, "wsgateway.connection.id", c.ID)
 	f.attempt(&Attempt{
 		Listener: c.Listener, Route: c.Route, Policy: c.Policy, ClientAddress: c.ClientAddress, PeerAddress: c.PeerAddress,
-		ServerName: c.ServerName, Host: c.Host, Path: c.Path, Origin: c.Origin, Certificate: c.Certificate,
+		ServerName: c.ServerName, Host: c.Host, Path: c.Path, Origin: c.Origin, Certificate: c.Certificate, TraceID: c.TraceID,
 	})
 	f.identity(&Identity{Method: c.Method, Issuer: c.Issuer, Subject: c.Subject, KeyID: c.KeyID})
 	f.text("wsgateway.subprotocol", c.Subprotocol)

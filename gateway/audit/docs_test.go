@@ -194,11 +194,13 @@ func everything(t *testing.T) []string {
 	long := exampleConnection()
 	long.Path, long.Resumed, long.PeerAddress = strings.Repeat("/x", 1000), true, "10.0.0.1:443"
 	long.WouldRefuse, long.WouldRefuseDetail = outcome.BadCredential, "token expired"
+	long.TraceID = "0af7651916cd43dd8448eb211c80319c"
 	long.Certificate = &audit.Certificate{Subject: "CN=device-7", Issuer: "CN=partners", Serial: "7f"}
 	odd := exampleConnection()
 	odd.ClientAddress, odd.PeerAddress, odd.BackendAddress = "pipe", "@", "pipe"
 	attempt := exampleAttempt()
 	attempt.Path, attempt.PeerAddress, attempt.Certificate = long.Path, long.PeerAddress, long.Certificate
+	attempt.TraceID = long.TraceID
 	attempt.Identity = &audit.Identity{Method: long.Method, Issuer: long.Issuer, Subject: long.Subject, KeyID: long.KeyID}
 	for _, c := range []*audit.Connection{long, odd} {
 		log.Opened(c)

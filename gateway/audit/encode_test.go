@@ -107,7 +107,7 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, other string, n uint64, code int) {
 		c := &audit.Connection{
 			ID: text, Listener: other, Route: text, Policy: other, Method: text, Issuer: other, Subject: text, KeyID: other,
-			ClientAddress: text, ServerName: other, Host: text, Path: other, Origin: text, Subprotocol: other,
+			ClientAddress: text, ServerName: other, Host: text, Path: other, Origin: text, Subprotocol: other, TraceID: text,
 			TLSVersion: text, Cipher: other, Group: text, Backend: other, BackendAddress: text, WouldRefuseDetail: text,
 			Certificate: &audit.Certificate{Subject: text, Issuer: other, Serial: text},
 		}

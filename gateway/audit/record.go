@@ -34,9 +34,11 @@ type Record struct {
 	Outcome  string   `json:"event.outcome"`
 
 	ConnectionID string `json:"wsgateway.connection.id"`
-	Listener     string `json:"wsgateway.listener"`
-	Route        string `json:"wsgateway.route"`
-	Policy       string `json:"wsgateway.policy"`
+	// TraceID is the trace of the handshake.
+	TraceID  string `json:"trace.id"`
+	Listener string `json:"wsgateway.listener"`
+	Route    string `json:"wsgateway.route"`
+	Policy   string `json:"wsgateway.policy"`
 	// ClientIP and ClientPort, or else ClientAddress, are where the client is;
 	// ClientNetwork is where several clients are that are counted as one. Source
 	// is where the TCP connection came from.

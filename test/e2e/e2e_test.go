@@ -52,7 +52,9 @@ func pluginSteps(t *testing.T, world *story.World) []story.Step {
 	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/wsgw").CombinedOutput(); err != nil {
 		t.Fatalf("build wsgw: %v\n%s", err, out)
 	}
-	return world.PluginSteps(program, need(t, "KUBECONFIG"), folder)
+	return world.PluginSteps(story.Plugin{
+		Program: program, Kubeconfig: need(t, "KUBECONFIG"), Folder: folder, APIServerLog: auditLog(t), Recording: os.Getenv("WSGATEWAY_RECORDING"),
+	})
 }
 
 func tell(t *testing.T, steps []story.Step) {

@@ -9,11 +9,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -24,24 +27,67 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/cluster"
 )
 
-// kubelet is an API server with a kubelet behind it, as far as a port-forward by
-// SPDY sees them. Each connection is given to serve; what it answers is said on
-// the other stream.
+// kubelet is an API server with a kubelet behind it, as far as a port-forward sees
+// them. Each connection is given to serve; what it answers is said on the other
+// stream.
 type kubelet struct {
 	serve func(data io.ReadWriter, port string) (complaint string)
+	// old has SPDY only, as before Kubernetes 1.30.
+	old   bool
 	paths atomic.Value
+	// asked are the methods of the requests: GET for WebSocket, POST for SPDY.
+	asked asked
 	ended atomic.Int32
+}
+
+type asked struct {
+	mu      sync.Mutex
+	methods []string
+}
+
+func (a *asked) add(method string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.methods = append(a.methods, method)
+}
+
+func (a *asked) all() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.methods)
+}
+
+// upgrade answers the request; nil where that was all.
+func (k *kubelet) upgrade(w http.ResponseWriter, r *http.Request, streams httpstream.NewStreamHandler) httpstream.Connection {
+	if r.Method == http.MethodPost {
+		if _, err := httpstream.Handshake(r, w, []string{portforward.PortForwardProtocolV1Name}); err != nil {
+			return nil
+		}
+		return spdy.NewResponseUpgrader().UpgradeResponse(w, r, streams)
+	}
+	if k.old {
+		w.WriteHeader(http.StatusBadRequest)
+		return nil
+	}
+	upgrader := websocket.Upgrader{Subprotocols: []string{"SPDY/3.1+" + portforward.PortForwardProtocolV1Name}}
+	tunnel, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return nil
+	}
+	conn, err := spdy.NewServerConnection(portforward.NewTunnelingConnection("server", tunnel), streams)
+	if err != nil {
+		return nil
+	}
+	return conn
 }
 
 func (k *kubelet) start(t *testing.T) cluster.Dialer {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		k.paths.Store(r.URL.Path)
-		if _, err := httpstream.Handshake(r, w, []string{portforward.PortForwardProtocolV1Name}); err != nil {
-			return
-		}
+		k.asked.add(r.Method)
 		streams := make(chan httpstream.Stream, 2)
-		conn := spdy.NewResponseUpgrader().UpgradeResponse(w, r, func(stream httpstream.Stream, _ <-chan struct{}) error {
+		conn := k.upgrade(w, r, func(stream httpstream.Stream, _ <-chan struct{}) error {
 			streams <- stream
 			return nil
 		})
@@ -70,14 +116,33 @@ func (k *kubelet) start(t *testing.T) cluster.Dialer {
 
 var podName = types.NamespacedName{Namespace: "chat", Name: "wsgw-edge-1"}
 
-// An API server without WebSocket for port-forwards is asked by SPDY.
 func TestAPortForwardCarriesAConnection(t *testing.T) {
 	t.Parallel()
-	k := &kubelet{serve: func(data io.ReadWriter, port string) string {
-		line, _ := bufio.NewReader(data).ReadString('\n')
-		_, _ = io.WriteString(data, port+" "+line)
-		return ""
-	}}
+	for name, tt := range map[string]struct {
+		old  bool
+		want []string
+	}{
+		"by WebSocket": {false, []string{http.MethodGet}},
+		"by SPDY, of an API server that has nothing else": {true, []string{http.MethodGet, http.MethodPost}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := &kubelet{old: tt.old, serve: func(data io.ReadWriter, port string) string {
+				line, _ := bufio.NewReader(data).ReadString('\n')
+				_, _ = io.WriteString(data, port+" "+line)
+				return ""
+			}}
+			k.carries(t)
+			if got := k.asked.all(); !slices.Equal(got, tt.want) {
+				t.Errorf("asked by %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// carries has a connection through the forwarding, which ends with it.
+func (k *kubelet) carries(t *testing.T) {
+	t.Helper()
 	conn, err := k.start(t).Dial(t.Context(), podName, 19001)
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +173,14 @@ func TestAPortForwardCarriesAConnection(t *testing.T) {
 // What the kubelet says is more than an end of the stream.
 func TestAPortThatNobodyListensAtIsTold(t *testing.T) {
 	t.Parallel()
-	k := &kubelet{serve: func(io.ReadWriter, string) string { return "connect: connection refused\x1b[2J" }}
+	for _, old := range []bool{false, true} {
+		refusedAt(t, old)
+	}
+}
+
+func refusedAt(t *testing.T, old bool) {
+	t.Helper()
+	k := &kubelet{old: old, serve: func(io.ReadWriter, string) string { return "connect: connection refused\x1b[2J" }}
 	conn, err := k.start(t).Dial(t.Context(), podName, 19001)
 	if err != nil {
 		t.Fatal(err)

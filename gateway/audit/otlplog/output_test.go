@@ -5,6 +5,7 @@ package otlplog_test
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -180,7 +181,7 @@ func TestARecordIsALineAndWhatItIsChosenBy(t *testing.T) {
 	s := &server{answers: []answer{{}}}
 	o := outputTo(s)
 	defer o.Stop()
-	const line = `{"@timestamp":"2026-03-04T12:00:00.5Z","event.action":"denied","event.reason":"no_route","x":"\"é"}`
+	const line = `{"@timestamp":"2026-03-04T12:00:00.5Z","event.action":"denied","event.reason":"no_route","trace.id":"0af7651916cd43dd8448eb211c80319c","x":"\"é"}`
 	write(t, o, line+"\n", "no record of ours\n")
 	o.Flush()
 	resource := s.taken[0].GetResourceLogs()[0]
@@ -202,10 +203,13 @@ func TestARecordIsALineAndWhatItIsChosenBy(t *testing.T) {
 		first.GetTimeUnixNano() != uint64(time.Date(2026, 3, 4, 12, 0, 0, 500_000_000, time.UTC).UnixNano()) {
 		t.Errorf("the record is %v", first)
 	}
+	if got := hex.EncodeToString(first.GetTraceId()); got != "0af7651916cd43dd8448eb211c80319c" {
+		t.Errorf("the record is of trace %q", got)
+	}
 	if diff := cmp.Diff("denied no_route", text(first.GetAttributes())); diff != "" {
 		t.Errorf("attributes (-want +got):\n%s", diff)
 	}
-	if second := records[1]; second.GetBody().GetStringValue() != "no record of ours" || second.GetTimeUnixNano() != 0 || second.GetEventName() != "" {
+	if second := records[1]; second.GetBody().GetStringValue() != "no record of ours" || second.GetTimeUnixNano() != 0 || second.GetEventName() != "" || len(second.GetTraceId()) != 0 {
 		t.Errorf("what is no record is sent as %v", second)
 	}
 }

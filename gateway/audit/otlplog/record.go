@@ -4,6 +4,7 @@
 package otlplog
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"time"
@@ -47,7 +48,11 @@ type brief struct {
 	Time   time.Time `json:"@timestamp"`
 	Event  string    `json:"event.action"`
 	Reason string    `json:"event.reason"`
+	Trace  string    `json:"trace.id"`
 }
+
+// traceIDBytes is the length of a trace's identifier (W3C Trace Context, 3.2.2.3).
+const traceIDBytes = 16
 
 // record makes a log record of a line. The body is the line without its break,
 // byte for byte: any other form could not be verified.
@@ -74,6 +79,10 @@ func (o *Output) record(line []byte) *logsv1.LogRecord {
 	}
 	if b.Reason != "" {
 		r.Attributes = append(r.Attributes, text("event.reason", b.Reason))
+	}
+	// A collector that has the traces too shows both together.
+	if id, err := hex.DecodeString(b.Trace); err == nil && len(id) == traceIDBytes {
+		r.TraceId = id
 	}
 	return r
 }

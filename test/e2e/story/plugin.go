@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,31 +18,44 @@ import (
 	"github.com/gorilla/websocket"
 )
 
+// Plugin says what the chapter about kubectl wsgw needs.
+type Plugin struct {
+	// Program is the file kubectl-wsgw, in Folder, where files may be written.
+	Program, Folder string
+	// Kubeconfig says where the cluster is, APIServerLog is the audit log of its API
+	// server.
+	Kubeconfig, APIServerLog string
+	// Recording is where to write what was typed and seen; empty for nowhere.
+	Recording string
+}
+
 // plugin is the chapter about kubectl wsgw, on the gateway of the quick start. The
 // program is started as a user starts it.
 type plugin struct {
-	world   *World
-	program string
-	config  string
-	folder  string
-	guests  party
+	Plugin
+	world    *World
+	terminal *terminal
+	guests   party
 }
 
-// PluginSteps is the chapter in order. program is wsgw, kubeconfig says where the
-// cluster is, and folder is a place for files.
-func (w *World) PluginSteps(program, kubeconfig, folder string) []Step {
-	p := &plugin{world: w, program: program, config: kubeconfig, folder: folder}
+// PluginSteps is the chapter in order.
+func (w *World) PluginSteps(needs Plugin) []Step {
+	p := &plugin{Plugin: needs, world: w, terminal: &terminal{folder: needs.Folder, kubeconfig: needs.Kubeconfig}}
 	return []Step{
 		{"The gateway becomes Ready, for kubectl wsgw", w.becomesReady},
 		{"kubectl wsgw status shows what each pod says of itself", p.status},
+		{"kubectl wsgw status tells of mistakes with what to do about them", p.mistakes},
 		{"kubectl wsgw connections lists who is connected, at all pods", p.connections},
 		{"kubectl wsgw top is printed once where there is no terminal", p.top},
 		{"kubectl wsgw explain --live is the pods' own decision", p.explain},
-		{"kubectl wsgw close ends the connections of one caller, and nobody else's", p.close},
-		{"kubectl wsgw audit tail shows these ends", p.tail},
-		{"kubectl wsgw drain empties one pod, and takes it back", p.drain},
+		{"kubectl wsgw close asks, and ends the connections of one caller and nobody else's", p.close},
+		{"kubectl wsgw audit tail shows these ends, and who was behind them", p.tail},
+		{"kubectl wsgw drain empties one pod for a while, and takes it back", p.drain},
+		{"kubectl wsgw audit verify finds the line that was taken out of a log", p.verify},
 		{"kubectl wsgw collect writes an archive without a credential", p.collect},
+		{"The port-forwards were WebSockets", p.forwards},
 		{"The guests leave", p.leave},
+		{"What was typed and seen holds no credential", p.record},
 	}
 }
 
@@ -52,14 +64,14 @@ func (w *World) PluginSteps(program, kubeconfig, folder string) []Step {
 func (p *plugin) run(ctx context.Context, status int, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	args = append(args, "--kubeconfig", p.config, "-n", Namespace)
-	cmd := exec.CommandContext(ctx, p.program, args...)
+	args = append(args, "--kubeconfig", p.Kubeconfig, "-n", Namespace)
+	cmd := exec.CommandContext(ctx, p.Program, args...)
 	var out, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log
 	err := cmd.Run()
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {
-		return "", fmt.Errorf("run %s: %w", p.program, err)
+		return "", fmt.Errorf("run %s: %w", p.Program, err)
 	}
 	if got := cmd.ProcessState.ExitCode(); got != status {
 		return "", fmt.Errorf("wsgw %s: exit status %d, want %d:\n%s%s", strings.Join(args, " "), got, status, out.String(), log.String())
@@ -96,7 +108,8 @@ func (p *plugin) status(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("pod %+v", pod)
 		}
 	}
-	return p.run(ctx, 0, "status", Gateway)
+	p.terminal.say("How is it?", "The tree has what belongs to a gateway. ✗ would mark what is not as it should be.")
+	return p.terminal.enter(ctx, 0, "kubectl wsgw status edge -n quickstart")
 }
 
 // invite opens connections of one caller.
@@ -156,11 +169,16 @@ func (p *plugin) connections(ctx context.Context) (string, error) {
 	if sum(at) != callersOfPlugin {
 		return "", fmt.Errorf("%d connections of %s, want %d: %v", sum(at), closedByPlugin, callersOfPlugin, at)
 	}
-	return p.run(ctx, 0, "connections", Gateway, "--limit", "5")
+	p.terminal.say("Who is connected?", "The connections of all pods are one list.")
+	if _, err := p.terminal.enter(ctx, 0, "kubectl wsgw connections edge -n quickstart --limit 5"); err != nil {
+		return "", err
+	}
+	return p.terminal.enter(ctx, 0, "kubectl wsgw connections edge -n quickstart --subject plugin-ben --sort newest --limit 2 -o wide")
 }
 
 func (p *plugin) top(ctx context.Context) (string, error) {
-	out, err := p.run(ctx, 0, "top", Gateway, "--limit", "5")
+	p.terminal.say("Who has most to do?", "On a terminal `top` is a screen that is drawn anew every two seconds. Elsewhere it is printed once.")
+	out, err := p.terminal.enter(ctx, 0, "kubectl wsgw top edge -n quickstart --limit 5 | cat")
 	if err == nil && (strings.Contains(out, "\x1b") || !strings.Contains(out, "CONNECTIONS")) {
 		return "", fmt.Errorf("it was meant for a terminal, or is empty: %q", out)
 	}
@@ -172,19 +190,16 @@ func (p *plugin) explain(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(p.folder, "token")
+	file := filepath.Join(p.Folder, "token")
 	if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
 		return "", fmt.Errorf("write the token: %w", err)
 	}
-	asked := []string{"explain", "--live", Gateway, "--url", "wss://" + PublicHost + "/chat", "--origin", Origin}
-	if out, err := p.run(ctx, 1, asked...); err != nil || !strings.Contains(out, "no_credential") {
+	p.terminal.say("Why is somebody refused?", "Each pod is asked how it would decide now. The file `token` holds a token of the caller.")
+	asked := "kubectl wsgw explain --live edge -n quickstart --url wss://" + PublicHost + "/chat --origin " + Origin
+	if out, err := p.terminal.enter(ctx, 1, asked); err != nil || !strings.Contains(out, "no_credential") {
 		return "", fmt.Errorf("without a token: %w\n%s", err, out)
 	}
-	out, err := p.run(ctx, 0, append(asked, "--header", "Authorization: Bearer @"+file)...)
-	if err == nil && strings.Contains(out, token) {
-		return "", errors.New("the explanation holds the token")
-	}
-	return out, err
+	return p.terminal.enter(ctx, 0, asked+" --header 'Authorization: Bearer @token'")
 }
 
 func (p *plugin) close(ctx context.Context) (string, error) {
@@ -192,9 +207,14 @@ func (p *plugin) close(ctx context.Context) (string, error) {
 	if _, err := p.run(ctx, 2, one...); err != nil {
 		return "", fmt.Errorf("nobody to be asked: %w", err)
 	}
-	out, err := p.run(ctx, 0, append(one, "--yes", "--claimed-by", "the story", "--reason", "a test")...)
+	p.terminal.say("Ending connections", "`close` counts, asks, and closes no more than it has counted.")
+	out, err := p.terminal.answer(ctx, 0,
+		"kubectl wsgw close edge -n quickstart --issuer "+Issuer+" --subject "+closedByPlugin+" --reason 'ticket 4711'", "[y/N] ", "y")
 	if err != nil {
 		return "", err
+	}
+	if !strings.Contains(out, fmt.Sprintf("Close %d connections", callersOfPlugin)) {
+		return "", fmt.Errorf("nothing was asked:\n%s", out)
 	}
 	left, _, err := p.guests.lose(ctx, closedByPlugin, websocket.CloseGoingAway)
 	p.guests = left
@@ -202,17 +222,27 @@ func (p *plugin) close(ctx context.Context) (string, error) {
 }
 
 func (p *plugin) tail(ctx context.Context) (string, error) {
-	var out string
 	err := until(ctx, patience, func(ctx context.Context) error {
-		var err error
-		out, err = p.run(ctx, 0, "audit", "tail", Gateway, "--follow=false", "--tail", "1000",
+		out, err := p.run(ctx, 0, "audit", "tail", Gateway, "--follow=false", "--tail", "1000",
 			"--event", "closed", "--reason", "closed_by_administrator", "--subject", closedByPlugin)
 		if got := strings.Count(out, "\n"); err == nil && got != callersOfPlugin {
 			return fmt.Errorf("%d records, want %d:\n%s", got, callersOfPlugin, out)
 		}
 		return err
 	})
-	return out, err
+	if err != nil {
+		return "", err
+	}
+	p.terminal.say("The audit log has it", "Who closed them, why, and each end. The name is what the API server calls the user of the kubeconfig.")
+	out, err := p.terminal.enter(ctx, 0, "kubectl wsgw audit tail edge -n quickstart --event administered --tail 1000 --follow=false | grep close")
+	if err == nil && !strings.Contains(out, "ticket 4711") {
+		return "", fmt.Errorf("no record of the order:\n%s", out)
+	}
+	if err != nil {
+		return "", err
+	}
+	return p.terminal.enter(ctx, 0, "kubectl wsgw audit tail edge -n quickstart --reason closed_by_administrator --subject "+
+		closedByPlugin+" --tail 1000 --follow=false | tail -n 3")
 }
 
 // drain empties the pod that has guests.
@@ -228,7 +258,8 @@ func (p *plugin) drain(ctx context.Context) (string, error) {
 	if pod == "" {
 		return "", errors.New("no pod has guests")
 	}
-	out, err := p.run(ctx, 0, "drain", pod, "--yes", "--wait", "--window", "3s", "--claimed-by", "the story")
+	p.terminal.say("Emptying one pod", "It stays unready for half an hour; then it would come back by itself.")
+	out, err := p.terminal.enter(ctx, 0, "kubectl wsgw drain "+pod+" -n quickstart --wait --window 3s --for 30m --reason 'memory profile' --yes")
 	if err != nil {
 		return "", err
 	}
@@ -246,19 +277,42 @@ func (p *plugin) drain(ctx context.Context) (string, error) {
 	if gone != at[pod] {
 		return "", fmt.Errorf("%d guests were closed, %d were at the pod", gone, at[pod])
 	}
-	undone, err := p.run(ctx, 0, "drain", pod, "--undo", "--claimed-by", "the story")
+	shown, err := p.terminal.enter(ctx, 0, "kubectl wsgw status edge -n quickstart | sed -n '/^Problems/,$p'")
+	if err != nil || !strings.Contains(shown, "drain done, until") || !strings.Contains(shown, "--undo") {
+		return "", fmt.Errorf("the status does not tell of the drain: %w\n%s", err, shown)
+	}
+	undone, err := p.terminal.enter(ctx, 0, "kubectl wsgw drain "+pod+" -n quickstart --undo")
 	if err != nil {
 		return "", err
 	}
 	return out + undone, until(ctx, patience, p.world.current)
 }
 
+// verify takes the logs of the pods as they are: of a long story, the kubelet has
+// rotated their beginning away.
+func (p *plugin) verify(ctx context.Context) (string, error) {
+	p.terminal.say("Is the log whole?", "Somebody takes one line out of a copy.")
+	for _, line := range []string{
+		"kubectl logs -n quickstart -l wsgateway.dev/gateway=edge --tail=-1 --prefix > pods.log",
+		"kubectl wsgw audit verify --partial pods.log",
+		`sed '0,/"event.action":"closed"/{//d}' pods.log > edited.log`,
+	} {
+		if _, err := p.terminal.enter(ctx, 0, line); err != nil {
+			return "", err
+		}
+	}
+	return p.terminal.enter(ctx, 1, "kubectl wsgw audit verify --partial edited.log")
+}
+
 func (p *plugin) collect(ctx context.Context) (string, error) {
-	file := filepath.Join(p.folder, "bundle.tar.gz")
-	if _, err := p.run(ctx, 0, "collect", Gateway, "--file", file); err != nil {
+	p.terminal.say("Asking for help", "The archive has what somebody needs to help, and no Secret.")
+	if _, err := p.terminal.enter(ctx, 0, "kubectl wsgw collect edge -n quickstart --file bundle.tar.gz"); err != nil {
 		return "", err
 	}
-	files, err := unpack(file)
+	if _, err := p.terminal.enter(ctx, 0, "tar tzf bundle.tar.gz"); err != nil {
+		return "", err
+	}
+	files, err := unpack(filepath.Join(p.Folder, "bundle.tar.gz"))
 	if err != nil {
 		return "", err
 	}
@@ -279,7 +333,7 @@ func (p *plugin) collect(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("%s names a caller or holds a key", name)
 		}
 	}
-	return fmt.Sprintf("%d files, %s", len(files), http.DetectContentType(files["manifest.json"])), nil
+	return fmt.Sprintf("%d files", len(files)), nil
 }
 
 func (p *plugin) leave(context.Context) (string, error) {
