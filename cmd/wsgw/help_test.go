@@ -4,6 +4,7 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -52,29 +53,102 @@ func TestEachCommandHasAnExampleThatIsItsOwn(t *testing.T) {
 // Examples are copied: each flag in them exists.
 func TestFlagsInExamplesExist(t *testing.T) {
 	t.Parallel()
+	for _, cmd := range commands(t, wsgw.OwnName) {
+		for line := range strings.Lines(strings.ReplaceAll(cmd.Example, "\\\n", "")) {
+			if _, err := meant(cmd.Root(), line); err != nil {
+				t.Errorf("%s: %v", cmd.CommandPath(), err)
+			}
+		}
+	}
+}
+
+// meant is the command of a line that somebody types, nil for none of ours. It is
+// an error if there is no such command, or if it has no such flag.
+func meant(root *cobra.Command, line string) (*cobra.Command, error) {
 	mention := regexp.MustCompile(`(?:^|\s)(--[a-z-]+|-[a-zA-Z])\b`)
 	begins := regexp.MustCompile(`(?:\s|\()wsgw (.*)`)
 	quoted := regexp.MustCompile(`'[^']*'`)
-	for _, cmd := range commands(t, wsgw.OwnName) {
-		for line := range strings.Lines(strings.ReplaceAll(cmd.Example, "\\\n", "")) {
-			line, _, _ = strings.Cut(quoted.ReplaceAllString(line, ""), "|")
-			call := begins.FindStringSubmatch(line)
-			if call == nil {
-				continue
-			}
-			meant, _, err := cmd.Root().Find(strings.Fields(call[1]))
-			if err != nil {
-				t.Errorf("%s: %v: %s", cmd.CommandPath(), err, line)
-				continue
-			}
-			for _, match := range mention.FindAllStringSubmatch(line, -1) {
-				flag := strings.TrimLeft(match[1], "-")
-				known := func(f *pflag.Flag) bool { return f != nil }
-				if len(flag) == 1 && !known(meant.Flags().ShorthandLookup(flag)) || len(flag) > 1 && !known(meant.Flags().Lookup(flag)) {
-					t.Errorf("%s has no flag %s: %s", meant.CommandPath(), match[1], line)
-				}
+	line, _, _ = strings.Cut(quoted.ReplaceAllString(line, ""), "|")
+	call := begins.FindStringSubmatch(line)
+	if call == nil {
+		return nil, nil
+	}
+	cmd, _, err := root.Find(strings.Fields(call[1]))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, line)
+	}
+	for _, match := range mention.FindAllStringSubmatch(call[1], -1) {
+		flag := strings.TrimLeft(match[1], "-")
+		known := func(f *pflag.Flag) bool { return f != nil }
+		if len(flag) == 1 && !known(cmd.Flags().ShorthandLookup(flag)) || len(flag) > 1 && !known(cmd.Flags().Lookup(flag)) {
+			return nil, fmt.Errorf("%s has no flag %s: %s", cmd.CommandPath(), match[1], line)
+		}
+	}
+	return cmd, nil
+}
+
+// session is the recorded page: what somebody typed and saw.
+const session = "../../docs/plugin-session.md"
+
+// Whoever reads the recording can type it: its commands and flags exist, and what
+// it is to show is in it.
+func TestTheRecordedSessionCanStillBeTyped(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, typed := commands(t, wsgw.OwnName)[0].Root(), map[string]bool{}
+	for line := range strings.Lines(string(page)) {
+		if !strings.HasPrefix(line, "$ ") {
+			continue
+		}
+		cmd, err := meant(root, line)
+		if err != nil {
+			t.Error(err)
+		}
+		if cmd != nil {
+			typed[strings.TrimPrefix(cmd.CommandPath(), "wsgw ")] = true
+		}
+	}
+	for _, name := range []string{"status", "connections", "top", "explain", "close", "audit tail", "audit verify", "drain", "collect"} {
+		if !typed[name] {
+			t.Errorf("nobody types %q: make the page again, by \"make recording\"", name)
+		}
+	}
+	// An answer of each kind that readers come for.
+	for _, want := range []string{"[y/N] y\n", "\u2192 ", "told to end, claimed by ", "administered", "drain done, until ", "manifest.json", "[exit status 1]"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("%q is not in the page", want)
+		}
+	}
+}
+
+// What docs/plugin.md quotes was seen.
+func TestWhatIsQuotedIsInTheRecording(t *testing.T) {
+	t.Parallel()
+	recorded, err := os.ReadFile(session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/plugin.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quotes := 0
+	for i, part := range strings.Split(string(page), "```") {
+		if i%2 == 0 || !strings.HasPrefix(part, "console\n") {
+			continue
+		}
+		quotes++
+		for piece := range strings.SplitSeq(strings.TrimPrefix(part, "console\n"), "...\n") {
+			if !strings.Contains(string(recorded), piece) {
+				t.Errorf("nobody has seen this; quote %s as it is now:\n%s", session, piece)
 			}
 		}
+	}
+	if quotes == 0 {
+		t.Error("docs/plugin.md quotes nothing")
 	}
 }
 

@@ -46,31 +46,40 @@ credential, so whoever may open connections on this machine may use it.`,
   curl --cacert ~/.wsgw/ca.crt --resolve ws.example.com:8443:127.0.0.1 https://ws.example.com:8443/`,
 		Args: noArguments,
 	}
-	files := filesFlag(cmd)
-	ports := cmd.Flags().StringSlice("port", nil, "LISTENER=PORT: bind this port for a listener, 0 for any free one")
-	backends := cmd.Flags().StringSlice("backend", nil, "[NAMESPACE/]SERVICE[:PORT]=HOST:PORT: where a Service is")
-	state := cmd.Flags().String("state", "", "folder for the CA, certificates and Secrets (default: one that is removed at the end)")
-	admin := cmd.Flags().String("admin", "", "HOST:PORT of /healthz, /readyz, /metrics and /report (default: none)")
-	controlPort := cmd.Flags().Int32("control-port", 0, "port on 127.0.0.1 of the status page and the control port, 0 for any free one (default: none)")
-	folder := cmd.Flags().String("audit-folder", "", "folder for the audit records of spec.audit.sinks.file (default: none)")
-	verbose := cmd.Flags().BoolP("verbose", "v", false, "log details")
+	flags := &runFlags{files: filesFlag(cmd)}
+	f := cmd.Flags()
+	f.StringSliceVar(&flags.ports, "port", nil, "LISTENER=PORT: bind this port for a listener, 0 for any free one")
+	f.StringSliceVar(&flags.backends, "backend", nil, "[NAMESPACE/]SERVICE[:PORT]=HOST:PORT: where a Service is")
+	f.StringVar(&flags.state, "state", "", "folder for the CA, certificates and Secrets (default: one that is removed at the end)")
+	f.StringVar(&flags.admin, "admin", "", "HOST:PORT of /healthz, /readyz, /metrics and /report (default: none)")
+	f.Int32Var(&flags.control, "control-port", 0, "port on 127.0.0.1 of the status page and the control port, 0 for any free one (default: none)")
+	f.StringVar(&flags.folder, "audit-folder", "", "folder for the audit records of spec.audit.sinks.file (default: none)")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "log details")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := needFiles(cmd, *files); err != nil {
+		if err := needFiles(cmd, *flags.files); err != nil {
 			return err
 		}
 		o := standalone.Options{
-			Files: *files, State: *state, Admin: *admin, AuditFolder: *folder,
-			Stdin: s.in, Out: s.out, Logger: newLogger(s, *verbose), Now: time.Now, Version: version,
+			Files: *flags.files, State: flags.state, Admin: flags.admin, AuditFolder: flags.folder,
+			Stdin: s.in, Out: s.out, Logger: newLogger(s, flags.verbose), Now: time.Now, Version: version,
 		}
 		if cmd.Flags().Changed("control-port") {
-			o.ControlPort = controlPort
+			o.ControlPort = &flags.control
 		}
-		if err := parseRun(&o, *ports, *backends); err != nil {
+		if err := parseRun(&o, flags.ports, flags.backends); err != nil {
 			return exit.UsageError{Err: err}
 		}
 		return run(cmd.Context(), o)
 	}
 	return cmd
+}
+
+type runFlags struct {
+	files                *[]string
+	ports, backends      []string
+	state, admin, folder string
+	control              int32
+	verbose              bool
 }
 
 func run(ctx context.Context, o standalone.Options) error {

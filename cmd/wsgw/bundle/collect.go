@@ -5,6 +5,7 @@ package bundle
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,18 +94,30 @@ func (c *Collector) objects(ctx context.Context, a *Archive, gw *wsv1alpha1.WebS
 				space, client.MatchingLabels{"kubernetes.io/service-name": name.name})
 		}
 	}
+	for _, issuer := range issuers(gw) {
+		c.one(ctx, a, schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: issuer.kind}, issuer.namespace, issuer.name)
+	}
+}
+
+type issuerName struct{ kind, namespace, name string }
+
+// issuers are those of cert-manager that the listeners name, once each.
+func issuers(gw *wsv1alpha1.WebSocketGateway) []issuerName {
+	var found []issuerName
 	for i := range gw.Spec.Listeners {
-		if ref := gw.Spec.Listeners[i].TLS.Certificate.IssuerRef; ref != nil && (ref.Group == "" || ref.Group == "cert-manager.io") {
-			kind, namespace := ref.Kind, gw.Namespace
-			if kind == "" {
-				kind = "Issuer"
-			}
-			if kind == "ClusterIssuer" {
-				namespace = ""
-			}
-			c.one(ctx, a, schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: kind}, namespace, ref.Name)
+		ref := gw.Spec.Listeners[i].TLS.Certificate.IssuerRef
+		if ref == nil || ref.Group != "" && ref.Group != "cert-manager.io" {
+			continue
+		}
+		one := issuerName{cmp.Or(ref.Kind, "Issuer"), gw.Namespace, ref.Name}
+		if one.kind == "ClusterIssuer" {
+			one.namespace = ""
+		}
+		if !slices.Contains(found, one) {
+			found = append(found, one)
 		}
 	}
+	return found
 }
 
 func all(*unstructured.Unstructured) bool { return true }

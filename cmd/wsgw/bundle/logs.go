@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,6 +22,10 @@ import (
 func isRecord(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("{")) && bytes.Contains(line, []byte(`"wsgateway.dev/audit/`))
 }
+
+// claim finds who said to have asked for something: pods write down what was
+// done by hand, and by whom.
+func claim() *regexp.Regexp { return regexp.MustCompile(`("claimed_by":")(?:[^"\\]|\\.)*"`) }
 
 func isOurs(container string) bool { return slices.Contains(ours(), container) }
 
@@ -47,15 +52,18 @@ func (c *Collector) log(ctx context.Context, a *Archive, name string, pod types.
 
 // keep copies lines, and counts those that it leaves out.
 func (c *Collector) keep(to *bytes.Buffer, from io.Reader) (left int, err error) {
-	lines := bufio.NewReader(from)
+	lines, claimed := bufio.NewReader(from), claim()
 	for {
 		line, err := lines.ReadBytes('\n')
 		if len(line) > 0 {
 			// A time of the kubelet comes before each line.
 			_, text, _ := bytes.Cut(line, []byte(" "))
-			if !c.Identities && isRecord(text) {
+			switch {
+			case !c.Identities && isRecord(text):
 				left++
-			} else {
+			case !c.Identities:
+				to.Write(claimed.ReplaceAll(line, []byte("${1}"+redacted+`"`)))
+			default:
 				to.Write(line)
 			}
 		}

@@ -115,7 +115,9 @@ func (p *finder) issuance(c *Certificate) {
 
 func (p *finder) pod(pod *Pod) {
 	where := "pod/" + pod.Name
-	if !pod.Ready && pod.State != stateTerminating {
+	drained := pod.Asked && pod.Drain != string(control.DrainNone) && pod.Drain != "" && pod.State != stateTerminating
+	// That it is not ready is what the drain is for.
+	if !pod.Ready && !drained && pod.State != stateTerminating {
 		p.add(where, reasonPodNotReady, pod.State, "kubectl describe pod "+pod.Name+" -n NAMESPACE")
 	}
 	if pod.Config == configRefused {
@@ -124,7 +126,7 @@ func (p *finder) pod(pod *Pod) {
 	if pod.AuditLost > 0 {
 		p.add(where, reasonAuditLost, text.Count(pod.AuditLost, "event")+" in no record", remedyOfTheAuditLog)
 	}
-	if pod.Asked && pod.Drain != string(control.DrainNone) && pod.Drain != "" && pod.State != stateTerminating {
+	if drained {
 		p.add(where, reasonDraining, pod.drain(), strings.ReplaceAll(remedyOfDrainedByUse, "POD", pod.Name))
 	}
 }
@@ -136,6 +138,9 @@ func (p *finder) reported() {
 	answers := p.facts.answers()
 	for _, state := range answers {
 		for _, one := range state.Problems {
+			if p.awaitsIssuer(&one) {
+				continue
+			}
 			pods[key{one.Kind + "/" + one.Name, one.Reason, one.Message, one.Remedy}]++
 		}
 	}
@@ -149,6 +154,17 @@ func (p *finder) reported() {
 		}
 		p.add(k.where, k.reason, message, text.Or(k.remedy, remedies()[k.reason]))
 	}
+}
+
+// awaitsIssuer: a pod misses a Secret and cannot know that cert-manager is to write
+// it. What holds that up is told with the certificate.
+func (p *finder) awaitsIssuer(one *control.Problem) bool {
+	if one.Kind != "listener" || one.Reason != wsv1alpha1.ReasonSecretNotFound {
+		return false
+	}
+	return slices.ContainsFunc(p.report.Listeners, func(l Listener) bool {
+		return l.Name == one.Name && l.Certificate.Name != "" && l.Certificate.State != ready
+	})
 }
 
 // endpoints: no condition tells that a backend has nobody to answer, since pods

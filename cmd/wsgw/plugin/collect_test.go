@@ -51,6 +51,9 @@ func unpack(t *testing.T, data []byte) map[string]string {
 			t.Fatal(err)
 		}
 		_, name, _ := strings.Cut(header.Name, "/")
+		if _, twice := files[name]; twice {
+			t.Errorf("%s is there twice", name)
+		}
 		files[name] = string(content)
 	}
 }
@@ -65,6 +68,19 @@ func plant(b *bench) {
 		Issuer: "https://id.example.com", Audiences: []string{"chat"}, Algorithms: []wsv1alpha1.JWTAlgorithm{"ES256"},
 		JWKS: wsv1alpha1.KeySetSource{ConfigMapRef: &wsv1alpha1.LocalKeyReference{Name: "keys"}},
 	}}}
+	second := *gw.Spec.Listeners[0].DeepCopy()
+	second.Name, second.Hostnames = "partners", []wsv1alpha1.Hostname{"partners.example.com"}
+	gw.Spec.Listeners = append(gw.Spec.Listeners, second)
+	gw.Spec.Audit = &wsv1alpha1.Audit{
+		Sinks: &wsv1alpha1.AuditSinks{
+			File: &wsv1alpha1.AuditFile{},
+			OTLP: &wsv1alpha1.OTLP{GRPC: &wsv1alpha1.OTLPServer{
+				BackendRef: &wsv1alpha1.ServiceReference{Name: "collector", Port: 4317}, CARef: &wsv1alpha1.LocalKeyReference{Name: "collector-ca"},
+				HeadersSecretRef: &wsv1alpha1.LocalReference{Name: "collector-headers"},
+			}},
+		},
+		Privacy: &wsv1alpha1.AuditPrivacy{Identities: &wsv1alpha1.AuditIdentities{HashKeyRef: wsv1alpha1.LocalKeyReference{Name: "hash-key"}}},
+	}
 	gw.Status.Conditions[1].Message = "the server said: Bearer " + planted
 	b.create(gw)
 	b.order(gw)
@@ -79,6 +95,9 @@ func plant(b *bench) {
 	b.create(
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "wsgw-edge.public", Labels: labels("edge")}, StringData: map[string]string{"tls.key": key}},
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "keys"}, StringData: map[string]string{"sensor-1": planted}},
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "collector-headers"}, StringData: map[string]string{"Authorization": "Api-Token " + planted}},
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "hash-key"}, StringData: map[string]string{"key": planted + planted}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "collector-ca"}, Data: map[string]string{"ca.crt": key}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "keys"}, Data: map[string]string{"jwks.json": `{"keys":[{"kty":"EC","d":"` + planted + `"}]}`}},
 		&corev1.ConfigMap{
 			ObjectMeta: metav1.ObjectMeta{
@@ -103,6 +122,7 @@ func plant(b *bench) {
 		},
 	)
 	b.create(service("echo", 1)...)
+	b.create(service("collector", 1)...)
 	b.cluster.Logs = func(_ context.Context, _ types.NamespacedName, options *corev1.PodLogOptions) (io.ReadCloser, error) {
 		if options.TailLines == nil || options.LimitBytes == nil {
 			return nil, errors.New("a log without bounds")
@@ -114,6 +134,7 @@ func plant(b *bench) {
 			`2026-06-01T11:59:00Z {"level":"INFO","msg":"ready"}`,
 			`2026-06-01T11:59:01Z {"level":"WARN","msg":"somebody sent Authorization: Basic ` + planted + `="}`,
 			`2026-06-01T11:59:02Z panic: ` + token,
+			`2026-06-01T11:59:02Z {"level":"WARN","msg":"draining, as an administrator has asked","claimed_by":"erin \"` + planted + `\"","drain_window":60}`,
 			`2026-06-01T11:59:03Z ` + strings.ReplaceAll(key, "\n", `\n`),
 			`2026-06-01T11:59:04Z {"@timestamp":"2026-06-01T11:59:04Z","wsgateway.schema":"wsgateway.dev/audit/v1","user.id":"ann-` + planted + `"}`,
 			`2026-06-01T11:59:05Z {"@timestamp":"2026-06-01T11:59:05Z","wsgateway.schema":"wsgateway.dev/audit/v1","user.id":"cut-` + planted,
@@ -145,13 +166,14 @@ func TestNoCredentialIsInAnArchive(t *testing.T) {
 	for _, want := range []string{
 		"manifest.json", "status.txt", "status.json", "events.yaml", "objects/websocketgateway/edge.yaml", "objects/pod/wsgw-edge-1.yaml",
 		"objects/certificate/wsgw-edge.public.yaml", "objects/challenge/wsgw-edge.public-1-42-7.yaml", "objects/configmap/wsgw-edge.yaml",
+		"objects/service/collector.yaml", "objects/endpointslice/collector-1.yaml", "objects/configmap/collector-ca.yaml",
 		"objects/configmap/keys.yaml", "objects/service/echo.yaml", "objects/endpointslice/echo-1.yaml", "pods/wsgw-edge-1/gateway.log",
 	} {
 		if files[want] == "" {
 			t.Errorf("there is no %s", want)
 		}
 	}
-	if log := files["pods/wsgw-edge-1/gateway.log"]; !strings.Contains(log, `"ready"`) || strings.Contains(log, "user.id") {
+	if log := files["pods/wsgw-edge-1/gateway.log"]; !strings.Contains(log, `"ready"`) || !strings.Contains(log, `"claimed_by":"REDACTED","drain_window":60`) || strings.Contains(log, "user.id") {
 		t.Errorf("the log:\n%s", log)
 	}
 }
@@ -222,6 +244,9 @@ func TestTheManifestListsWhatIsInAnArchive(t *testing.T) {
 		if !listed[name] {
 			t.Errorf("%s is not in the manifest", name)
 		}
+	}
+	if !strings.Contains(files["pods/wsgw-edge-1/state.json"], `"sinks": [`) {
+		t.Errorf("how the audit log fares is missing:\n%s", files["pods/wsgw-edge-1/state.json"])
 	}
 	if !listed["pods/wsgw-edge-1/state.json"] || !strings.Contains(files["pods/wsgw-edge-1/metrics.txt"], "wsgateway_") {
 		t.Errorf("what the pod says is missing: %v", listed)

@@ -116,7 +116,7 @@ func (s *session) drain(ctx context.Context, flags *drainFlags, name string) err
 	}
 	s.tell(name, answer)
 	if flags.wait {
-		return s.drained(ctx, pod)
+		return s.drained(ctx, pod, *answer)
 	}
 	return nil
 }
@@ -154,9 +154,8 @@ func (s *session) tell(name string, d *control.Drain) {
 
 var errDrained = errors.New("drained")
 
-// drained waits, and tells when something has changed.
-func (s *session) drained(ctx context.Context, pod types.NamespacedName) error {
-	last := control.Drain{}
+// drained waits, and tells when something has changed since what was told last.
+func (s *session) drained(ctx context.Context, pod types.NamespacedName, last control.Drain) error {
 	err := live.Every(ctx, time.Second, func(ctx context.Context) error {
 		state, err := s.pods.State(ctx, pod)
 		if err != nil {

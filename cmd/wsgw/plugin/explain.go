@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -55,20 +56,13 @@ func Explain(ctx context.Context, env *Env, flags *cluster.Flags, args []string,
 	return said, nil
 }
 
+// opinions puts the pods together that decide the same for the same reasons. Notes
+// are no part of a decision: those that not all of them make are left out.
 func opinions(answers []ask.Answer[json.RawMessage]) (said []Said, errs []error) {
-	var seen []json.RawMessage
+	var seen [][]byte
 	for _, answer := range answers {
 		if answer.Err != nil {
 			errs = append(errs, answer.Err)
-			continue
-		}
-		known := false
-		for i := range seen {
-			if bytes.Equal(seen[i], answer.Value) {
-				said[i].Pods, known = append(said[i].Pods, answer.Pod), true
-			}
-		}
-		if known {
 			continue
 		}
 		report := &explanation.Report{}
@@ -76,8 +70,20 @@ func opinions(answers []ask.Answer[json.RawMessage]) (said []Said, errs []error)
 			errs = append(errs, fmt.Errorf("pod %s: its explanation is not understood: %w", answer.Pod.Name, err))
 			continue
 		}
-		seen = append(seen, answer.Value)
-		said = append(said, Said{[]types.NamespacedName{answer.Pod}, report})
+		decision := *report
+		decision.Notes = nil
+		text, err := json.Marshal(decision)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("pod %s: compare its explanation: %w", answer.Pod.Name, err))
+			continue
+		}
+		i := slices.IndexFunc(seen, func(other []byte) bool { return bytes.Equal(other, text) })
+		if i < 0 {
+			seen, said = append(seen, text), append(said, Said{[]types.NamespacedName{answer.Pod}, report})
+			continue
+		}
+		said[i].Pods = append(said[i].Pods, answer.Pod)
+		said[i].Report.Notes = slices.DeleteFunc(said[i].Report.Notes, func(note string) bool { return !slices.Contains(report.Notes, note) })
 	}
 	return said, errs
 }

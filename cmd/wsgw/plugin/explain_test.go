@@ -35,6 +35,8 @@ func TestPodsExplainWhatTheyWouldAnswer(t *testing.T) {
 	b.create(gateway("edge"))
 	b.serve("wsgw-edge-1")
 	two := b.serve("wsgw-edge-2")
+	// How many are connected is told, and is no part of the decision.
+	two.connect(t, 1, "/feed", "")
 	for name, tt := range map[string]struct {
 		key     string
 		verdict explanation.Verdict

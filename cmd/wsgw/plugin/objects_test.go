@@ -65,7 +65,7 @@ func gateway(name string) *wsv1alpha1.WebSocketGateway {
 		Addresses: []wsv1alpha1.GatewayAddress{{Type: "IPAddress", Value: "203.0.113.7"}},
 		Pods:      &wsv1alpha1.PodCounts{Desired: 2, Ready: 2, Programmed: 2},
 		Listeners: []wsv1alpha1.ListenerStatus{{
-			Name: "public", AttachedRoutes: 2, TLSVersions: []string{"TLS 1.2", "TLS 1.3"},
+			Name: "public", AttachedRoutes: 2, TLSVersions: []string{"1.2", "1.3"},
 			Certificate: &wsv1alpha1.ServedCertificate{
 				SerialNumber: "3f9a0c1122334455", SHA256: "ab", NotAfter: metav1.NewTime(now.Add(61 * 24 * time.Hour)), ServedBy: 2,
 			},

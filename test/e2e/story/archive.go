@@ -39,6 +39,9 @@ func unpack(file string) (map[string][]byte, error) {
 			return nil, fmt.Errorf("read the archive: %w", err)
 		}
 		_, name, _ := strings.Cut(header.Name, "/")
+		if files[name] != nil {
+			return nil, fmt.Errorf("%s is in the archive twice", name)
+		}
 		files[name] = content
 	}
 }

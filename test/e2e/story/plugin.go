@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -36,6 +37,8 @@ type plugin struct {
 	world    *World
 	terminal *terminal
 	guests   party
+	// closing is when the guests began to be closed.
+	closing time.Time
 }
 
 // PluginSteps is the chapter in order.
@@ -169,11 +172,31 @@ func (p *plugin) connections(ctx context.Context) (string, error) {
 	if sum(at) != callersOfPlugin {
 		return "", fmt.Errorf("%d connections of %s, want %d: %v", sum(at), closedByPlugin, callersOfPlugin, at)
 	}
+	if err := p.talk(ctx); err != nil {
+		return "", err
+	}
 	p.terminal.say("Who is connected?", "The connections of all pods are one list.")
 	if _, err := p.terminal.enter(ctx, 0, "kubectl wsgw connections edge -n quickstart --limit 5"); err != nil {
 		return "", err
 	}
 	return p.terminal.enter(ctx, 0, "kubectl wsgw connections edge -n quickstart --subject plugin-ben --sort newest --limit 2 -o wide")
+}
+
+// talk has the guests talk until a pod has looked at the traffic twice, and so knows
+// a rate.
+func (p *plugin) talk(ctx context.Context) error {
+	return until(ctx, patience, func(ctx context.Context) error {
+		for i, g := range p.guests {
+			if err := g.conn.WriteMessage(websocket.TextMessage, bytes.Repeat([]byte("hello "), 10*(i+1))); err != nil {
+				return fmt.Errorf("%s: %w", g.name, err)
+			}
+		}
+		out, err := p.run(ctx, 0, "connections", Gateway, "--sort", "rate", "--limit", "1", "-o", "json")
+		if err == nil && !regexp.MustCompile(`"bytesPerSecond": [1-9]`).MatchString(out) {
+			return errors.New("no rate is known")
+		}
+		return err
+	})
 }
 
 func (p *plugin) top(ctx context.Context) (string, error) {
@@ -207,6 +230,7 @@ func (p *plugin) close(ctx context.Context) (string, error) {
 	if _, err := p.run(ctx, 2, one...); err != nil {
 		return "", fmt.Errorf("nobody to be asked: %w", err)
 	}
+	p.closing = time.Now()
 	p.terminal.say("Ending connections", "`close` counts, asks, and closes no more than it has counted.")
 	out, err := p.terminal.answer(ctx, 0,
 		"kubectl wsgw close edge -n quickstart --issuer "+Issuer+" --subject "+closedByPlugin+" --reason 'ticket 4711'", "[y/N] ", "y")
@@ -223,7 +247,8 @@ func (p *plugin) close(ctx context.Context) (string, error) {
 
 func (p *plugin) tail(ctx context.Context) (string, error) {
 	err := until(ctx, patience, func(ctx context.Context) error {
-		out, err := p.run(ctx, 0, "audit", "tail", Gateway, "--follow=false", "--tail", "1000",
+		// Not what the chapter did before on a cluster that was left up.
+		out, err := p.run(ctx, 0, "audit", "tail", Gateway, "--follow=false", "--since", (time.Since(p.closing) + time.Second).String(),
 			"--event", "closed", "--reason", "closed_by_administrator", "--subject", closedByPlugin)
 		if got := strings.Count(out, "\n"); err == nil && got != callersOfPlugin {
 			return fmt.Errorf("%d records, want %d:\n%s", got, callersOfPlugin, out)
@@ -263,19 +288,8 @@ func (p *plugin) drain(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	gone := 0
-	for _, g := range p.guests {
-		select {
-		case <-g.gone:
-			gone++
-			if !websocket.IsCloseError(g.end, websocket.CloseServiceRestart) {
-				return "", fmt.Errorf("%s: %w", g.name, g.end)
-			}
-		default:
-		}
-	}
-	if gone != at[pod] {
-		return "", fmt.Errorf("%d guests were closed, %d were at the pod", gone, at[pod])
+	if err := p.emptied(at[pod]); err != nil {
+		return "", err
 	}
 	shown, err := p.terminal.enter(ctx, 0, "kubectl wsgw status edge -n quickstart | sed -n '/^Problems/,$p'")
 	if err != nil || !strings.Contains(shown, "drain done, until") || !strings.Contains(shown, "--undo") {
@@ -286,6 +300,25 @@ func (p *plugin) drain(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return out + undone, until(ctx, patience, p.world.current)
+}
+
+// emptied makes sure that so many guests were sent away, and in the right way.
+func (p *plugin) emptied(want int) error {
+	gone := 0
+	for _, g := range p.guests {
+		select {
+		case <-g.gone:
+			gone++
+			if !websocket.IsCloseError(g.end, websocket.CloseServiceRestart) {
+				return fmt.Errorf("%s: %w", g.name, g.end)
+			}
+		default:
+		}
+	}
+	if gone != want {
+		return fmt.Errorf("%d guests were closed, %d were at the pod", gone, want)
+	}
+	return nil
 }
 
 // verify takes the logs of the pods as they are: of a long story, the kubelet has

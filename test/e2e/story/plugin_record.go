@@ -34,7 +34,7 @@ func (p *plugin) mistakes(ctx context.Context) (string, error) {
 	defer func() { _ = p.world.Client.Delete(context.WithoutCancel(ctx), gw) }()
 	err := until(ctx, time.Minute, func(ctx context.Context) error {
 		out, err := p.run(ctx, 0, "status", gw.Name)
-		for _, want := range []string{"IssuerNotFound", "ServiceNotFound", "config in force", "served by 1 pod", "\u2192 "} {
+		for _, want := range []string{"IssuerNotFound", "backend_not_found", "CertificateNotIssued", "config in force", "served by 1 pod", "\u2192 "} {
 			if err == nil && !strings.Contains(out, want) {
 				return fmt.Errorf("no %q in\n%s", want, out)
 			}
@@ -99,7 +99,7 @@ another exit status than 0, the last line says so. Names, addresses, identifiers
 	if p.Recording == "" {
 		return fmt.Sprintf("%d commands", strings.Count(page, "\n$ kubectl wsgw")), ctx.Err()
 	}
-	if err := os.WriteFile(p.Recording, []byte(page), 0o644); err != nil { //nolint:gosec // a page for everybody
+	if err := os.WriteFile(p.Recording, []byte(page), 0o644); err != nil {
 		return "", fmt.Errorf("write the recording: %w", err)
 	}
 	return p.Recording, nil
