@@ -140,3 +140,22 @@ func TestThePageRefreshesUntilSomebodyStopsIt(t *testing.T) {
 		t.Errorf("asked for %+v", listing)
 	}
 }
+
+func TestThePageTellsWhenADrainIsOver(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		drain      control.Drain
+		want, miss string
+	}{
+		"none":        {control.Drain{State: control.DrainNone}, "Problems", "drained by hand"},
+		"by hand":     {control.Drain{State: control.DrainDone, Until: new(time.Date(2026, 3, 4, 13, 0, 0, 0, time.UTC))}, "Over by itself 2026-03-04 13:00:00Z", "stopping"},
+		"of the end":  {control.Drain{State: control.DrainClosing, Stopping: true}, "The pod is stopping", "--undo"},
+		"without one": {control.Drain{State: control.DrainClosing}, "--undo", "Over by itself"},
+	} {
+		p := newPod()
+		p.state.Drain = tt.drain
+		if body := ask(p, http.MethodGet, "/", "", nil).Body.String(); !strings.Contains(body, tt.want) || strings.Contains(body, tt.miss) {
+			t.Errorf("%s: no %q, or %q, in\n%s", name, tt.want, tt.miss, body)
+		}
+	}
+}
