@@ -103,7 +103,7 @@ func (d *drawing) conditions(root *text.Tree) {
 
 func (d *drawing) listener(root *text.Tree, l *Listener) {
 	branch := root.Add(fmt.Sprintf("Listener %s  :%d", l.Name, l.Port), strings.Join(l.Hostnames, ", "),
-		"TLS "+text.Or(strings.Join(l.TLSVersions, ", "), "?"), text.Count(l.Routes, "route"))
+		strings.TrimSuffix("TLS "+strings.Join(l.TLSVersions, ", "), "TLS "), text.Count(l.Routes, "route"))
 	c := &l.Certificate
 	bad := c.Name != "" && c.State != ready || c.NotAfter == nil || c.NotAfter.Before(d.now)
 	name := "Certificate " + c.Name
