@@ -47,14 +47,7 @@ credential, so whoever may open connections on this machine may use it.`,
 		Args: noArguments,
 	}
 	flags := &runFlags{files: filesFlag(cmd)}
-	f := cmd.Flags()
-	f.StringSliceVar(&flags.ports, "port", nil, "LISTENER=PORT: bind this port for a listener, 0 for any free one")
-	f.StringSliceVar(&flags.backends, "backend", nil, "[NAMESPACE/]SERVICE[:PORT]=HOST:PORT: where a Service is")
-	f.StringVar(&flags.state, "state", "", "folder for the CA, certificates and Secrets (default: one that is removed at the end)")
-	f.StringVar(&flags.admin, "admin", "", "HOST:PORT of /healthz, /readyz, /metrics and /report (default: none)")
-	f.Int32Var(&flags.control, "control-port", 0, "port on 127.0.0.1 of the status page and the control port, 0 for any free one (default: none)")
-	f.StringVar(&flags.folder, "audit-folder", "", "folder for the audit records of spec.audit.sinks.file (default: none)")
-	f.BoolVarP(&flags.verbose, "verbose", "v", false, "log details")
+	flags.bind(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := needFiles(cmd, *flags.files); err != nil {
 			return err
@@ -80,6 +73,17 @@ type runFlags struct {
 	state, admin, folder string
 	control              int32
 	verbose              bool
+}
+
+func (flags *runFlags) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringSliceVar(&flags.ports, "port", nil, "LISTENER=PORT: bind this port for a listener, 0 for any free one")
+	f.StringSliceVar(&flags.backends, "backend", nil, "[NAMESPACE/]SERVICE[:PORT]=HOST:PORT: where a Service is")
+	f.StringVar(&flags.state, "state", "", "folder for the CA, certificates and Secrets (default: one that is removed at the end)")
+	f.StringVar(&flags.admin, "admin", "", "HOST:PORT of /healthz, /readyz, /metrics and /report (default: none)")
+	f.Int32Var(&flags.control, "control-port", 0, "port on 127.0.0.1 of the status page and the control port, 0 for any free one (default: none)")
+	f.StringVar(&flags.folder, "audit-folder", "", "folder for the audit records of spec.audit.sinks.file (default: none)")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "log details")
 }
 
 func run(ctx context.Context, o standalone.Options) error {
