@@ -113,8 +113,16 @@ bench bench-quick:
 	@WSGATEWAY_BENCH_OUT=$(CURDIR)/bin/bench go test -tags=bench -count=1 -v -timeout=60m -run=TestSideBySide ./test/bench
 
 .PHONY: bench-handshake
-bench-handshake: ## Measure what tokens and traces add to the cost of a connection; it has bounds.
-	@go test ./gateway -run='^$$' -bench='HandshakeWithToken|HandshakeTraced' -benchtime=1x -count=3
+bench-handshake: ## Measure what a token adds to the cost of a connection; it has a bound.
+	@go test ./gateway -run='^$$' -bench=HandshakeWithToken -benchtime=1x -count=3
+
+.PHONY: bench-monitoring
+bench-monitoring: ## Measure what audit, metrics and traces cost, in processor time and memory; it has bounds.
+	@go test ./gateway -run='^$$' -bench='Monitoring$$|IdleConnectionMonitored' -benchtime=1x -timeout=30m
+
+.PHONY: bench-memory
+bench-memory: ## Measure what idle connections hold in memory, by how they were admitted.
+	@go test ./gateway -run='^$$' -bench='IdleConnection$$' -benchtime=1x -timeout=30m
 
 .PHONY: e2e
 e2e: ## Test the whole on a real node with real cert-manager; needs root on Linux.

@@ -60,7 +60,7 @@ func (a *accounts) open(one *session.Session, standing handshake.Standing, rulin
 
 // rule notes what a policy says now, and counts a connection that only its dry
 // run leaves open.
-func (a *accounts) rule(one *session.Session, ruling *handshake.Ruling, set *metrics.Set) {
+func (a *accounts) rule(one *session.Session, ruling *handshake.Ruling, set meter) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	account := a.live[one]
@@ -74,7 +74,7 @@ func (a *accounts) rule(one *session.Session, ruling *handshake.Ruling, set *met
 }
 
 // sparing notes that the dry run of a policy has left a connection open.
-func (a *accounts) sparing(one *session.Session, reason outcome.Reason, set *metrics.Set) {
+func (a *accounts) sparing(one *session.Session, reason outcome.Reason, set meter) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if account := a.live[one]; account != nil {
@@ -83,7 +83,7 @@ func (a *accounts) sparing(one *session.Session, reason outcome.Reason, set *met
 }
 
 // spare counts a connection once: in force, the policy would have ended it once.
-func (a *account) spare(reason outcome.Reason, set *metrics.Set) {
+func (a *account) spare(reason outcome.Reason, set meter) {
 	if !a.spared {
 		a.spared = true
 		set.WouldClose(reason)
@@ -118,7 +118,7 @@ func (a *accounts) answered(one *session.Session, expiresAt time.Time, denied *o
 }
 
 // settle counts what is left and forgets the connection.
-func (a *accounts) settle(one *session.Session, set *metrics.Set) {
+func (a *accounts) settle(one *session.Session, set meter) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if account := a.live[one]; account != nil {
@@ -128,7 +128,7 @@ func (a *accounts) settle(one *session.Session, set *metrics.Set) {
 }
 
 // count counts what has been relayed since the last time, and returns it.
-func (a *account) count(one *session.Session, set *metrics.Set) rates {
+func (a *account) count(one *session.Session, set meter) rates {
 	now := one.Traffic()
 	set.Traffic(metrics.FromClient, now.MessagesFromClient-a.counted.MessagesFromClient, now.BytesFromClient-a.counted.BytesFromClient)
 	set.Traffic(metrics.ToClient, now.MessagesToClient-a.counted.MessagesToClient, now.BytesToClient-a.counted.BytesToClient)
@@ -162,7 +162,7 @@ func (a *accounts) all() rates {
 // tick counts traffic, and calls progress, which must not block, for the
 // connections whose progress is due. None of them is settled meanwhile, so that
 // nothing is written of a connection behind its end.
-func (a *accounts) tick(now time.Time, every time.Duration, set *metrics.Set, progress func(*session.Session)) {
+func (a *accounts) tick(now time.Time, every time.Duration, set meter, progress func(*session.Session)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	elapsed := now.Sub(a.ticked)
@@ -205,8 +205,8 @@ func (s *server) follow(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		s.accounts.tick(s.options.Now(), every, s.metrics, func(one *session.Session) {
-			s.audit.Progress(one.Connection(), one.Traffic())
+		s.accounts.tick(s.options.Now(), every, s.figures, func(one *session.Session) {
+			s.records.Progress(one.Connection(), one.Traffic())
 		})
 		s.metrics.Problems(len(s.problems()))
 	}

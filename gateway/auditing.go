@@ -72,7 +72,9 @@ func newAuditing(o *Options, bootID string, dial dialing) *auditing {
 	return a
 }
 
-func (a *auditing) standard() audit.Sink { return audit.Sink{Name: sinkStdout, Out: a.stdout} }
+func (a *auditing) standard() audit.Sink {
+	return audit.Sink{Name: sinkStdout, Out: a.stdout, Linger: audit.DefaultLinger}
+}
 
 // apply brings a configuration into force.
 func (a *auditing) apply(config *contract.Config, files certs.Files) {
@@ -171,7 +173,7 @@ func (a *auditing) fileSink(wanted *contract.AuditFile) (audit.Sink, *contract.R
 		a.file, a.fileSpec = rotated.New(spec), spec
 	}
 	file := a.file
-	return audit.Sink{Name: sinkFile, Out: file, Close: func() { _ = file.Close() }}, nil
+	return audit.Sink{Name: sinkFile, Out: file, Linger: audit.DefaultLinger, Close: func() { _ = file.Close() }}, nil
 }
 
 func (a *auditing) privacy(wanted *contract.Audit, files certs.Files) (*audit.Privacy, *contract.ReportProblem) {

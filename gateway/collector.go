@@ -59,7 +59,7 @@ func (a *auditing) otlpSink(config *contract.Config, files certs.Files) (audit.S
 	}
 	c.move(a.endpoints)
 	a.collector = c
-	return audit.Sink{Name: sinkOTLP, Out: c.output, Trouble: c.trouble, Stop: c.output.Stop, Close: c.close}, problem
+	return audit.Sink{Name: sinkOTLP, Out: c.output, Linger: audit.DefaultLinger, Trouble: c.trouble, Stop: c.output.Stop, Close: c.close}, problem
 }
 
 // move tells the collector where it is now.

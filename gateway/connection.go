@@ -121,10 +121,10 @@ func (v *visit) arrive(ctx context.Context) *admitted {
 		v.tlsFailed(hello, err)
 		return nil
 	}
-	v.metrics.Handshake(metrics.PhaseTLS, v.options.Now().Sub(v.begin))
+	v.figures.Handshake(metrics.PhaseTLS, v.options.Now().Sub(v.begin))
 	v.conn = secure
 	state := secure.ConnectionState()
-	v.metrics.Secured(&state)
+	v.figures.Secured(state.Version, state.CurveID, state.DidResume)
 	v.certificate = clientcert.Of(&state, v.snapshot.clients[hello.Listener])
 	v.attempt.Certificate = told(v.certificate.Leaf())
 	return v.converse(ctx, secure, hello)
@@ -162,7 +162,7 @@ func (v *visit) turnedAway(silent bool, refusal *outcome.Refusal) {
 	if silent && refusal.Reason == outcome.ClientGone {
 		// Health checks of load balancers come every few seconds from every
 		// node; a record for each would bury those of real callers.
-		v.metrics.Refused("", refusal)
+		v.figures.Refused("", refusal)
 		return
 	}
 	v.refused(refusal)
@@ -296,21 +296,21 @@ func (s *server) relayed(ctx context.Context, a *admitted) {
 	defer a.leave()
 	defer a.upstream.Release()
 	one, c := a.session, a.session.Connection()
-	s.audit.Opened(c)
-	s.metrics.Opened(c.Route)
+	s.records.Opened(c)
+	s.figures.Opened(c.Route)
 	if c.WouldRefuse != "" {
-		s.metrics.WouldRefuse(c.WouldRefuse)
+		s.figures.WouldRefuse(c.WouldRefuse)
 	}
 	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")
 	defer func() {
 		s.sessions.Remove(one)
-		s.accounts.settle(one, s.metrics)
+		s.accounts.settle(one, s.figures)
 		s.revalidations.Forget(one)
-		s.metrics.Closed(c.Route, closure.Reason, s.options.Now().Sub(c.OpenedAt))
+		s.figures.Closed(c.Route, closure.Reason, s.options.Now().Sub(c.OpenedAt))
 		if closure.Violation() {
-			s.audit.Violated(c, closure)
+			s.records.Violated(c, closure)
 		}
-		s.audit.Closed(c, one.Traffic(), closure)
+		s.records.Closed(c, one.Traffic(), closure)
 		s.traceEnd(ctx, a.mark, one, closure)
 	}()
 	s.register(a)
@@ -336,8 +336,8 @@ func (s *server) register(a *admitted) {
 
 // refused writes down why a caller did not get in.
 func (v *visit) refused(refusal *outcome.Refusal) {
-	v.metrics.Refused(v.attempt.Route, refusal)
-	v.audit.Denied(&v.attempt, refusal)
+	v.figures.Refused(v.attempt.Route, refusal)
+	v.records.Denied(&v.attempt, refusal)
 	v.traceRefusal(refusal)
 }
 

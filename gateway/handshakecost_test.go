@@ -73,8 +73,15 @@ type alone struct {
 
 func startAlone(b *testing.B, root string) *alone {
 	b.Helper()
+	return spawn(b, nil, aloneRoot+"="+root)
+}
+
+// spawn starts this test binary as a gateway, with files and an environment. It ends
+// with the benchmark.
+func spawn(b *testing.B, files []*os.File, environment ...string) *alone {
+	b.Helper()
 	command := exec.CommandContext(context.Background(), os.Args[0])
-	command.Env, command.Stderr = append(os.Environ(), aloneRoot+"="+root), os.Stderr
+	command.Env, command.Stderr, command.ExtraFiles = append(os.Environ(), environment...), os.Stderr, files
 	input, err := command.StdinPipe()
 	if err != nil {
 		b.Fatal(err)

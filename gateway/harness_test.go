@@ -28,12 +28,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if root := os.Getenv(aloneRoot); root != "" {
-		if err := runAlone(root); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for variable, program := range map[string]func(root string) error{aloneRoot: runAlone, switchedRoot: runSwitched} {
+		if root := os.Getenv(variable); root != "" {
+			if err := program(root); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
 		}
-		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -22,6 +22,7 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/test/paired"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
@@ -114,4 +115,53 @@ func BenchmarkIdleConnection(b *testing.B) {
 			}
 		})
 	}
+}
+
+// maxMonitoringBytes is what monitoring may hold for a connection.
+const maxMonitoringBytes = 256
+
+// BenchmarkIdleConnectionMonitored tells how much more an idle connection holds in
+// the heap and in stacks of a gateway with all monitors on than in one with all of
+// them off. It fails when that is more than maxMonitoringBytes beyond doubt.
+func BenchmarkIdleConnectionMonitored(b *testing.B) {
+	pairs := pairsOr(b, 7)
+	for b.Loop() {
+		var off, more []float64
+		for range pairs {
+			without, with := heldByOne(b, "off"), heldByOne(b, "on")
+			off, more = append(off, without), append(more, with-without)
+		}
+		present(b, "monitoring, memory", []costRow{
+			newRow("heap and stacks per idle connection", "B", paired.Of(off).Median, paired.Of(more), maxMonitoringBytes),
+		})
+	}
+}
+
+// heldByOne is what one of many idle connections holds in a new gateway whose
+// monitors are on or off.
+func heldByOne(b *testing.B, state string) float64 {
+	b.Helper()
+	const connections = 2000
+	s := startSwitched(b, allMonitors)
+	s.tell(b, state)
+	var talks []*talk
+	hold := func(n int) int64 {
+		for range n {
+			t, err := s.open()
+			if err != nil {
+				b.Fatal(err)
+			}
+			talks = append(talks, t)
+		}
+		s.tell(b, fmt.Sprint("rest ", len(talks)))
+		time.Sleep(afterRest)
+		return s.tell(b, "memory")
+	}
+	before := hold(connections / 10) // what is made once is not the connections'
+	after := hold(connections)
+	for _, t := range talks {
+		_ = t.Close()
+	}
+	s.tell(b, "rest 0")
+	return float64(after-before) / connections
 }

@@ -76,6 +76,10 @@ type Options struct {
 	// address of each listener by name, and with those of the admin and the
 	// control port under AdminName and ControlName.
 	OnReady func(addresses map[string]string)
+
+	// prepared, if not nil, is shown the gateway before it begins: benchmarks take
+	// its monitors away. No other package can set it.
+	prepared func(*server)
 }
 
 // Names of the ports of the gateway itself among the addresses of OnReady. The

@@ -36,6 +36,7 @@ type server struct {
 
 	metrics *metrics.Set
 	audit   *audit.Log
+	monitors
 	signing signing
 	// auditing says where audit goes.
 	auditing *auditing
@@ -125,6 +126,7 @@ func newServer(o Options, own []netip.Addr) *server {
 	})
 	s.auditing = newAuditing(&s.options, s.bootID, s.pool.Dial)
 	s.audit = s.auditing.log
+	s.monitors = monitors{records: s.audit, figures: s.metrics}
 	s.review.wanted = make(chan struct{}, 1)
 	s.authorizers = external.New(external.Options{
 		Dial: s.pool.Dial, Now: o.Now, Gateway: s.gateway, Logger: o.Logger, Asked: s.asked,
@@ -137,6 +139,9 @@ func newServer(o Options, own []netip.Addr) *server {
 	s.door = &handshake.Door{
 		Upstreams: s.pool, Draining: s.draining.Load, Unrecorded: s.auditing.full, Seat: s.seat, Now: o.Now, Took: s.metrics.Handshake,
 		AuthenticateTimeout: handshake.DefaultAuthenticateTimeout, UpstreamTimeout: handshake.DefaultUpstreamTimeout,
+	}
+	if o.prepared != nil {
+		o.prepared(s)
 	}
 	return s
 }

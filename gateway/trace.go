@@ -86,7 +86,7 @@ func (s *server) closeTracers(ctx context.Context) (wait func()) {
 
 // established ends the span of a handshake that has become a connection.
 func (v *visit) established(secure *tls.Conn, a *handshake.Admission, c *audit.Connection) {
-	v.metrics.Established(c.OpenedAt.Sub(v.begin), c.TraceID)
+	v.figures.Established(c.OpenedAt.Sub(v.begin), c.TraceID)
 	if v.trace == nil {
 		return
 	}

@@ -3,7 +3,10 @@
 
 package audit
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // Schema is the value of the field wsgateway.schema. It changes when a field
 // changes its meaning or goes; fields may be added under the same value.
@@ -77,6 +80,25 @@ type entry struct {
 	// weight is how many events the record stands for.
 	weight uint64
 	// body are the fields behind those that the stream writes, each with a comma
-	// in front of it.
+	// in front of it; see content.
 	body []byte
+	// encode makes the body; nil where there is one already.
+	encode  func() *entry
+	encoded sync.Once
+}
+
+// later is an entry whose body is made by the first stream that writes it: many are
+// written one after the other, which costs a fraction of making each in the midst
+// of a connection's beginning or end, and nobody is kept waiting for it. What encode
+// makes it of must not change any more.
+func later(event Event, at time.Time, encode func() *entry) *entry {
+	return &entry{time: at, event: event, weight: 1, encode: encode}
+}
+
+// content is the body. It may be called by several streams at once.
+func (e *entry) content() []byte {
+	if e.encode != nil {
+		e.encoded.Do(func() { e.body = e.encode().body })
+	}
+	return e.body
 }

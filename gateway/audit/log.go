@@ -102,16 +102,21 @@ func (l *Log) run() {
 func (l *Log) Sign(signer *Signer) { l.signer.Store(signer) }
 
 // Opened records that a connection was let in.
-func (l *Log) Opened(c *Connection) { l.put(opened(c, l.privacy.Load(), l.options.Now())) }
+func (l *Log) Opened(c *Connection) {
+	p, now := l.privacy.Load(), l.options.Now()
+	l.put(later(EventOpened, now, func() *entry { return opened(c, p, now) }))
+}
 
 // Progress records how much a long connection has relayed so far.
 func (l *Log) Progress(c *Connection, t Traffic) {
-	l.put(progress(c, t, l.privacy.Load(), l.options.Now()))
+	p, now := l.privacy.Load(), l.options.Now()
+	l.put(later(EventProgress, now, func() *entry { return progress(c, t, p, now) }))
 }
 
-// Closed records the end of a connection.
+// Closed records the end of a connection. The closure must not change any more.
 func (l *Log) Closed(c *Connection, t Traffic, closure *outcome.Closure) {
-	l.put(closed(c, t, closure, l.privacy.Load(), l.options.Now()))
+	p, now := l.privacy.Load(), l.options.Now()
+	l.put(later(EventClosed, now, func() *entry { return closed(c, t, closure, p, now) }))
 }
 
 // Denied records a refused handshake. Above a rate per client address the

@@ -28,6 +28,9 @@ type Sink struct {
 	Stop, Close func()
 	// Queue is how many records may wait for Out. 0 means DefaultQueue.
 	Queue int
+	// Linger is how long a record may wait for others to be written with, one Write
+	// each; not so long where a quarter of the queue is full. 0 means not at all.
+	Linger time.Duration
 }
 
 // Keeper is an Out that sends several records at once.
@@ -47,6 +50,16 @@ const (
 
 // retirement is how long a sink that is taken away may take for what waits.
 const retirement = 5 * time.Second
+
+// DefaultLinger is a time in which a busy pod makes dozens of records: to wake a
+// goroutine, and whoever reads what it writes, for each of them would cost more
+// than to write them. It is also the most that a pod which is killed has not
+// written yet.
+const DefaultLinger = 50 * time.Millisecond
+
+// fullPart is the part of the queue that is not waited with: those who come at once
+// are many, and need the room.
+const fullPart = 4
 
 // counts are the figures of all streams of a sink.
 type counts struct {

@@ -22,8 +22,13 @@ type stream struct {
 	now    func() time.Time
 	signer *atomic.Pointer[Signer]
 	queue  chan *entry
-	stop   chan struct{}
-	done   chan struct{}
+	// due ends the time for which entries linger, and hurry ends it at once; armed is
+	// true while due is set. Nil where they do not linger.
+	due   *time.Timer
+	hurry chan struct{}
+	armed atomic.Bool
+	stop  chan struct{}
+	done  chan struct{}
 	// keeper is Out where that is one.
 	keeper Keeper
 	condition
@@ -78,21 +83,35 @@ func newStream(sink Sink, name string, counted *counts, o *Options, signer *atom
 	head.text("wsgateway.stream", name)
 	head.key("event.sequence")
 	keeper, _ := sink.Out.(Keeper)
-	return &stream{
+	s := &stream{
 		counts: counted, sink: sink, keeper: keeper, now: o.Now, signer: signer, constant: head.line,
 		queue: make(chan *entry, sink.Queue), stop: make(chan struct{}), done: make(chan struct{}),
 	}
+	if sink.Linger > 0 {
+		s.hurry = make(chan struct{}, 1)
+		s.due = time.NewTimer(sink.Linger)
+	}
+	return s
 }
 
 func (s *stream) run() {
 	defer close(s.done)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	queue, due := s.queue, (<-chan time.Time)(nil)
+	if s.due != nil {
+		defer s.due.Stop()
+		queue, due = nil, s.due.C
+	}
 	for {
 		select {
-		case e := <-s.queue:
+		case e := <-queue:
 			s.write(e)
 			s.relax()
+		case <-due:
+			s.drain()
+		case <-s.hurry:
+			s.drain()
 		case <-ticker.C:
 			s.sayLost()
 			s.tick()
@@ -105,13 +124,41 @@ func (s *stream) run() {
 	}
 }
 
+// drain writes what lingers.
+func (s *stream) drain() {
+	// First: who comes from now on sets the time again, who came before is seen.
+	s.armed.Store(false)
+	for range len(s.queue) {
+		s.write(<-s.queue)
+	}
+	s.relax()
+}
+
 // put queues an entry or counts it.
 func (s *stream) put(e *entry) {
 	select {
 	case s.queue <- e:
 		s.press(len(s.queue), cap(s.queue))
+		s.arm()
 	default:
 		s.lose(e)
+	}
+}
+
+// arm sees that what was just queued is written in time. Whoever queues must not be
+// slow: it wakes nobody but in a hurry.
+func (s *stream) arm() {
+	if s.due == nil {
+		return
+	}
+	if !s.armed.Swap(true) {
+		s.due.Reset(s.sink.Linger)
+	}
+	if len(s.queue)*fullPart >= cap(s.queue) {
+		select {
+		case s.hurry <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -207,7 +254,7 @@ func (s *stream) begin(e *entry) {
 		line = append(line, `,"wsgateway.chain.previous":"`...)
 		line = append(hex.AppendEncode(line, s.previous[:]), '"')
 	}
-	s.buffer = append(line, e.body...)
+	s.buffer = append(line, e.content()...)
 }
 
 // complete ends the line in the buffer and sends it.

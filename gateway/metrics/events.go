@@ -53,7 +53,15 @@ func (s *Set) Spans(result string, spans int) { s.spans.WithLabelValues(result).
 
 // Handshake records how long a phase of a handshake took.
 func (s *Set) Handshake(phase Phase, took time.Duration) {
-	s.phases.WithLabelValues(string(phase)).Observe(took.Seconds())
+	series := s.upstream
+	switch phase {
+	case PhaseTLS:
+		series = s.tls
+	case PhaseAuthenticate:
+		series = s.authenticate
+	case PhaseUpstream:
+	}
+	series.Observe(took.Seconds())
 }
 
 // Authorization counts a question to an authorization server.
@@ -63,8 +71,12 @@ func (s *Set) Authorization(about About, verdict Verdict) {
 
 // Traffic adds relayed messages and their payload bytes.
 func (s *Set) Traffic(direction Direction, messages, bytes uint64) {
-	s.messages.WithLabelValues(string(direction)).Add(float64(messages))
-	s.bytes.WithLabelValues(string(direction)).Add(float64(bytes))
+	to := s.fromClient
+	if direction == ToClient {
+		to = s.toClient
+	}
+	to.messages.Add(float64(messages))
+	to.bytes.Add(float64(bytes))
 }
 
 // FileInForce records since when a file of the contract ("config.json") is in

@@ -76,8 +76,13 @@ type Set struct {
 	lifetime   prometheus.Summary
 	handshakes prometheus.Histogram
 	phases     *prometheus.SummaryVec
-	messages   *prometheus.CounterVec
-	bytes      *prometheus.CounterVec
+	// Series that every connection counts in: to find them by their labels would cost
+	// more than to count.
+	tls, authenticate, upstream prometheus.Observer
+	fromClient, toClient        flow
+
+	messages *prometheus.CounterVec
+	bytes    *prometheus.CounterVec
 
 	fileFailures *prometheus.CounterVec
 	fileInForce  *prometheus.GaugeVec
@@ -194,13 +199,10 @@ func (s *Set) describeDrain(b *catalogue.Book) {
 func result() catalogue.Label { return catalogue.Label{Name: "result", Values: "`ok` or `failed`"} }
 
 func (s *Set) zero() {
-	for _, phase := range []Phase{PhaseTLS, PhaseAuthenticate, PhaseUpstream} {
-		s.phases.WithLabelValues(string(phase))
-	}
-	for _, direction := range []Direction{FromClient, ToClient} {
-		s.messages.WithLabelValues(string(direction))
-		s.bytes.WithLabelValues(string(direction))
-	}
+	s.tls = s.phases.WithLabelValues(string(PhaseTLS))
+	s.authenticate = s.phases.WithLabelValues(string(PhaseAuthenticate))
+	s.upstream = s.phases.WithLabelValues(string(PhaseUpstream))
+	s.fromClient, s.toClient = s.flow(FromClient), s.flow(ToClient)
 	for _, about := range []About{AboutHandshake, AboutConnection} {
 		for _, verdict := range []Verdict{Admitted, Refused, Unanswered} {
 			s.authorizers.WithLabelValues(string(about), string(verdict))
@@ -212,6 +214,13 @@ func (s *Set) zero() {
 	for _, result := range []string{resultOK, resultFailed} {
 		s.keySets.WithLabelValues(result)
 	}
+}
+
+// flow is one direction of what is relayed.
+type flow struct{ messages, bytes prometheus.Counter }
+
+func (s *Set) flow(direction Direction) flow {
+	return flow{messages: s.messages.WithLabelValues(string(direction)), bytes: s.bytes.WithLabelValues(string(direction))}
 }
 
 // Handler serves the metrics, in the text format of Prometheus or as OpenMetrics,

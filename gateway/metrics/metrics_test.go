@@ -78,8 +78,8 @@ func TestMetricsOfALife(t *testing.T) {
 	set.Refused("chat", outcome.Refuse(outcome.BadCredential, ""))
 	set.Refused("chat", outcome.Refuse(outcome.UpstreamTimeout, ""))
 	set.Refused("removed", outcome.Refuse(outcome.UpstreamTimeout, ""))
-	set.Secured(&tls.ConnectionState{Version: tls.VersionTLS13, CurveID: tls.X25519MLKEM768})
-	set.Secured(&tls.ConnectionState{Version: tls.VersionTLS12, CurveID: tls.CurveP521, DidResume: true})
+	set.Secured(tls.VersionTLS13, tls.X25519MLKEM768, false)
+	set.Secured(tls.VersionTLS12, tls.CurveP521, true)
 	set.Handshake(metrics.PhaseTLS, 10*time.Millisecond)
 	set.Established(30*time.Millisecond, "")
 	set.Established(30*time.Millisecond, "0af7651916cd43dd8448eb211c80319c")
@@ -164,7 +164,7 @@ func everything(set *metrics.Set) (refused, closed int) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, id := range []tls.CurveID{tls.X25519MLKEM768, tls.SecP384r1MLKEM1024, tls.X25519, tls.CurveP256, tls.CurveP384} {
 			if version == tls.VersionTLS13 || id != tls.X25519MLKEM768 { // which TLS 1.2 does not have
-				set.Secured(&tls.ConnectionState{Version: version, CurveID: id})
+				set.Secured(version, id, false)
 			}
 		}
 	}
@@ -308,10 +308,9 @@ func TestConcurrentUse(t *testing.T) {
 func BenchmarkConnection(b *testing.B) {
 	set := metrics.New()
 	set.Keep([]string{"chat"}, []string{"public"})
-	state := &tls.ConnectionState{Version: tls.VersionTLS13, CurveID: tls.X25519MLKEM768}
 	b.ReportAllocs()
 	for b.Loop() {
-		set.Secured(state)
+		set.Secured(tls.VersionTLS13, tls.X25519MLKEM768, false)
 		for _, phase := range []metrics.Phase{metrics.PhaseTLS, metrics.PhaseAuthenticate, metrics.PhaseUpstream} {
 			set.Handshake(phase, time.Millisecond)
 		}

@@ -38,9 +38,9 @@ func newSecured(b *catalogue.Book) *secured {
 }
 
 // Secured counts a TLS handshake.
-func (s *Set) Secured(state *tls.ConnectionState) {
-	s.secured.handshakes.WithLabelValues(version(state.Version), group(state.CurveID)).Inc()
-	if state.DidResume {
+func (s *Set) Secured(of uint16, by tls.CurveID, resumed bool) {
+	s.secured.handshakes.WithLabelValues(version(of), group(by)).Inc()
+	if resumed {
 		s.secured.resumed.Inc()
 	}
 }

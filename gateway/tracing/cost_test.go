@@ -46,6 +46,27 @@ func TestTracingThatIsOffCostsNothingAndChangesNothing(t *testing.T) {
 	}
 }
 
+// Nearly all handshakes are not recorded: a place in a trace is all that is made for
+// them.
+func TestAHandshakeThatIsNotRecordedCostsFewAllocations(t *testing.T) {
+	none := 0.0
+	tracer, _ := tracer(t, wstest.Collect(t), contract.Tracing{Ratio: &none}, &fates{})
+	header, now, result := http.Header{}, time.Now(), &tracing.Result{}
+	if got := testing.AllocsPerRun(100, func() {
+		h := tracer.Begin(t.Context(), now, header)
+		h.Authenticated(now, now, "jwt", "")
+		upstream := h.Upstream(now)
+		upstream.Propagate(header)
+		upstream.End(now, "echo:80", "10.0.0.7:8080", "")
+		h.End(now, result)
+	}); got > 8 { // four, and what the exporter does meanwhile
+		t.Errorf("%v allocations", got)
+	}
+	if header.Get("Traceparent") == "" {
+		t.Error("the backend is told nothing")
+	}
+}
+
 func BenchmarkHandshake(b *testing.B) {
 	for name, ratio := range map[string]float64{"unsampled": 0, "sampled": 1} {
 		b.Run(name, func(b *testing.B) {

@@ -40,10 +40,11 @@ const (
 // one goroutine.
 type Handshake struct {
 	tracer *Tracer
-	ctx    context.Context //nolint:containedctx // it is the span, as OpenTelemetry passes spans around
-	span   trace.Span
-	// recorded does not end with the span.
-	recorded bool
+	// ctx and span are nil where nothing is recorded, which is nearly always: all
+	// that there is then is what the backend is told.
+	ctx  context.Context //nolint:containedctx // it is the span, as OpenTelemetry passes spans around
+	span trace.Span
+	told trace.SpanContext
 }
 
 // Begin starts the span of a handshake that began before its request was read.
@@ -52,24 +53,30 @@ func (t *Tracer) Begin(ctx context.Context, began time.Time, header http.Header)
 	if t == nil {
 		return nil
 	}
-	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), at(began)}
-	outside := propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header))
-	client := trace.SpanContextFromContext(outside)
-	switch {
-	case t.config.ContinueClients:
-		ctx = outside
-	case client.IsValid():
-		options = append(options, trace.WithLinks(trace.Link{SpanContext: client}))
-	}
 	h := &Handshake{tracer: t}
+	var parent trace.SpanContext
+	if t.config.ContinueClients {
+		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header))
+		parent = trace.SpanContextFromContext(ctx)
+	}
+	if !t.chooses(parent) {
+		h.told = unrecorded(parent)
+		return h
+	}
+	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), at(began)}
+	if !t.config.ContinueClients {
+		outside := propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header))
+		if client := trace.SpanContextFromContext(outside); client.IsValid() {
+			options = append(options, trace.WithLinks(trace.Link{SpanContext: client}))
+		}
+	}
 	h.ctx, h.span = t.tracer.Start(ctx, http.MethodGet, options...)
-	h.recorded = h.span.IsRecording()
 	return h
 }
 
 // Recorded tells whether anybody will see the span: what is only for its
 // attributes need not be computed otherwise.
-func (h *Handshake) Recorded() bool { return h != nil && h.recorded }
+func (h *Handshake) Recorded() bool { return h != nil && h.span != nil }
 
 // TraceID of a span that is recorded; empty otherwise.
 func (h *Handshake) TraceID() string {
@@ -97,8 +104,10 @@ func (h *Handshake) Authenticated(began, ended time.Time, method, reason string)
 
 // Upstream is the span of a backend's handshake.
 type Upstream struct {
+	// ctx and span are nil, and told is what is told, as in Handshake.
 	ctx  context.Context //nolint:containedctx // as in Handshake
 	span trace.Span
+	told trace.SpanContext
 }
 
 // Upstream starts the span of a backend's handshake.
@@ -106,7 +115,10 @@ func (h *Handshake) Upstream(began time.Time) *Upstream {
 	if h == nil {
 		return nil
 	}
-	u := &Upstream{}
+	u := &Upstream{told: h.told}
+	if h.span == nil {
+		return u
+	}
 	u.ctx, u.span = h.tracer.tracer.Start(h.ctx, http.MethodGet, trace.WithSpanKind(trace.SpanKindClient), at(began))
 	return u
 }
@@ -119,13 +131,17 @@ func (u *Upstream) Propagate(header http.Header) {
 		return
 	}
 	header.Del("Tracestate")
+	if u.span == nil {
+		tell(header, u.told)
+		return
+	}
 	propagation.TraceContext{}.Inject(u.ctx, propagation.HeaderCarrier(header))
 }
 
 // End ends the span. backend and address are empty where none was reached; reason
 // is that of the refusal, empty for none.
 func (u *Upstream) End(ended time.Time, backend, address, reason string) {
-	if u == nil {
+	if u == nil || u.span == nil {
 		return
 	}
 	if u.span.IsRecording() {

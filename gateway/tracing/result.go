@@ -34,17 +34,15 @@ type Result struct {
 
 // End ends the span.
 func (h *Handshake) End(ended time.Time, r *Result) {
-	if h == nil {
+	if !h.Recorded() {
 		return
 	}
-	if h.recorded {
-		if r.Pattern != "" {
-			h.span.SetName(http.MethodGet + " " + r.Pattern)
-		}
-		h.span.SetAttributes(r.attributes()...)
-		if r.Status >= http.StatusInternalServerError {
-			h.span.SetStatus(codes.Error, "")
-		}
+	if r.Pattern != "" {
+		h.span.SetName(http.MethodGet + " " + r.Pattern)
+	}
+	h.span.SetAttributes(r.attributes()...)
+	if r.Status >= http.StatusInternalServerError {
+		h.span.SetStatus(codes.Error, "")
 	}
 	h.span.End(at(ended))
 }
@@ -109,7 +107,7 @@ func (t *Tracer) Closed(ctx context.Context, mark *Mark, e *Ending) {
 	if t == nil || mark == nil {
 		return
 	}
-	_, span := t.tracer.Start(context.WithValue(ctx, recorded{}, true), "websocket close",
+	_, span := t.tracer.Start(ctx, "websocket close",
 		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindInternal), at(e.Closed),
 		trace.WithLinks(trace.Link{SpanContext: mark.span}),
 		trace.WithAttributes(

@@ -70,7 +70,8 @@ func New(o Options) (*Tracer, error) {
 	living, giveUp := context.WithCancel(context.Background())
 	export := &uploader{living: living, client: client, counted: o.Counted, logger: o.Logger, server: otlp.Name(&o.Config.OTLP)}
 	provider := sdk.NewTracerProvider(
-		sdk.WithSampler(sampler{ratio: sdk.TraceIDRatioBased(o.Config.SamplingRatio())}),
+		// What is not to be recorded does not get here.
+		sdk.WithSampler(sdk.AlwaysSample()),
 		sdk.WithResource(o.Origin.resource()),
 		sdk.WithSpanProcessor(newQueue(otlptrace.NewUnstarted(export), o.Counted)),
 	)
@@ -123,30 +124,6 @@ func (t *Tracer) Close(ctx context.Context) {
 	t.giveUp()
 	t.client.Close()
 }
-
-// sampler decides which traces are recorded. A span whose context says so is
-// recorded in any case: the end of a connection whose beginning was.
-type sampler struct{ ratio sdk.Sampler }
-
-type recorded struct{}
-
-// ShouldSample implements sdk.Sampler.
-func (s sampler) ShouldSample(p sdk.SamplingParameters) sdk.SamplingResult {
-	parent := trace.SpanContextFromContext(p.ParentContext)
-	switch {
-	case p.ParentContext.Value(recorded{}) != nil:
-		return sdk.AlwaysSample().ShouldSample(p)
-	case !parent.IsValid():
-		return s.ratio.ShouldSample(p)
-	case parent.IsSampled():
-		return sdk.AlwaysSample().ShouldSample(p)
-	default:
-		return sdk.NeverSample().ShouldSample(p)
-	}
-}
-
-// Description implements sdk.Sampler.
-func (s sampler) Description() string { return s.ratio.Description() }
 
 // at makes the times of spans the gateway's: its clock may not be the SDK's.
 func at(when time.Time) trace.SpanEventOption { return trace.WithTimestamp(when) }

@@ -57,6 +57,7 @@ type Output struct {
 
 	resource *resourcev1.Resource
 	records  []*logsv1.LogRecord
+	kinds    map[kind]*beside
 	// trouble is why the last attempt failed; nil if it did not.
 	trouble atomic.Pointer[string]
 }
@@ -67,7 +68,7 @@ func New(o Options) *Output {
 		o.Random = rand.Float64
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	return &Output{options: o, ctx: ctx, stop: stop, resource: resource(&o)}
+	return &Output{options: o, ctx: ctx, stop: stop, resource: resource(&o), kinds: map[kind]*beside{}}
 }
 
 // Write keeps a line for the next Flush.

@@ -5,7 +5,6 @@ package otlplog
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -43,12 +42,28 @@ func text(key, value string) *commonv1.KeyValue {
 	return &commonv1.KeyValue{Key: key, Value: &commonv1.AnyValue{Value: &commonv1.AnyValue_StringValue{StringValue: value}}}
 }
 
-// brief is what stands beside a line, for those who choose by it.
-type brief struct {
-	Time   time.Time `json:"@timestamp"`
-	Event  string    `json:"event.action"`
-	Reason string    `json:"event.reason"`
-	Trace  string    `json:"trace.id"`
+// What stands beside a line, for those who choose by it. In a line of ours no text
+// can have these characters in it: its quotes are escaped.
+const (
+	timeBefore   = `{"@timestamp":"`
+	eventBefore  = `,"event.action":"`
+	reasonBefore = `,"event.reason":"`
+	traceBefore  = `,"trace.id":"`
+
+	// maxHead is more than a time and what stands before it.
+	maxHead = 64
+)
+
+// behind returns the text that follows a field's name, which is a word or a time of
+// ours and has nothing escaped; empty for none. To decode the whole line would cost
+// more than all else that is done with it.
+func behind(line, before string) string {
+	_, rest, _ := strings.Cut(line, before)
+	value, _, closed := strings.Cut(rest, `"`)
+	if !closed {
+		return ""
+	}
+	return value
 }
 
 // traceIDBytes is the length of a trace's identifier (W3C Trace Context, 3.2.2.3).
@@ -59,32 +74,59 @@ const traceIDBytes = 16
 func (o *Output) record(line []byte) *logsv1.LogRecord {
 	body := strings.TrimRight(string(line), "\n")
 	// A line that is none of ours has no time and no name, and is sent all the same.
-	var b brief
-	_ = json.Unmarshal([]byte(body), &b)
+	event, reason := behind(body, eventBefore), behind(body, reasonBefore)
 	r := &logsv1.LogRecord{
 		ObservedTimeUnixNano: nanoseconds(o.options.Now()),
 		SeverityNumber:       logsv1.SeverityNumber_SEVERITY_NUMBER_INFO,
 		SeverityText:         "INFO",
 		Body:                 &commonv1.AnyValue{Value: &commonv1.AnyValue_StringValue{StringValue: body}},
 	}
-	if !b.Time.IsZero() {
-		r.TimeUnixNano = nanoseconds(b.Time)
+	if at, err := time.Parse(time.RFC3339, behind(body[:min(len(body), maxHead)], timeBefore)); err == nil {
+		r.TimeUnixNano = nanoseconds(at)
 	}
-	if warns(b.Event) {
+	if warns(event) {
 		r.SeverityNumber, r.SeverityText = logsv1.SeverityNumber_SEVERITY_NUMBER_WARN, "WARN"
 	}
-	if b.Event != "" {
-		r.EventName = service + "." + b.Event
-		r.Attributes = append(r.Attributes, text("event.action", b.Event))
-	}
-	if b.Reason != "" {
-		r.Attributes = append(r.Attributes, text("event.reason", b.Reason))
+	if beside := o.beside(event, reason); beside != nil {
+		r.EventName, r.Attributes = beside.name, beside.attributes
 	}
 	// A collector that has the traces too shows both together.
-	if id, err := hex.DecodeString(b.Trace); err == nil && len(id) == traceIDBytes {
+	if id, err := hex.DecodeString(behind(body, traceBefore)); err == nil && len(id) == traceIDBytes {
 		r.TraceId = id
 	}
 	return r
+}
+
+// kind is an event with its reason, and what stands beside the lines of all such.
+type kind struct{ event, reason string }
+
+type beside struct {
+	name       string
+	attributes []*commonv1.KeyValue
+}
+
+// maxKinds is more than there are events and reasons; lines that are none of ours
+// must not fill the memory.
+const maxKinds = 512
+
+// beside is shared by all records of a kind, which nobody changes; nil where there
+// is nothing to say.
+func (o *Output) beside(event, reason string) *beside {
+	known := kind{event, reason}
+	if found, ok := o.kinds[known]; ok {
+		return found
+	}
+	var b *beside
+	if event != "" {
+		b = &beside{name: service + "." + event, attributes: []*commonv1.KeyValue{text("event.action", event)}}
+		if reason != "" {
+			b.attributes = append(b.attributes, text("event.reason", reason))
+		}
+	}
+	if len(o.kinds) < maxKinds {
+		o.kinds[known] = b
+	}
+	return b
 }
 
 // warns tells the events that somebody should look at.
