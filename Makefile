@@ -103,6 +103,11 @@ picture: ## Draw the picture of the status page in docs/images, with Chromium.
 	@hack/need.sh chromium
 	WSGW_PICTURE=docs/images/status-page.png go test -tags e2e -count=1 -run=TestTheStatusPage ./test/browser
 
+.PHONY: pictures
+pictures: ## Run the tests on a real node, and draw its dashboards in docs/images.
+	@hack/need.sh ip nft containerd runc cni prometheus script chromium
+	WSGATEWAY_PICTURES=$(CURDIR)/docs/images hack/e2e.sh
+
 .PHONY: bench bench-quick
 bench: ## Compare with HAProxy and nginx, side by side, into bin/bench.{txt,json,svg}.
 bench-quick: export WSGATEWAY_BENCH = quick
@@ -126,7 +131,7 @@ bench-memory: ## Measure what idle connections hold in memory, by how they were 
 
 .PHONY: e2e
 e2e: ## Test the whole on a real node with real cert-manager; needs root on Linux.
-	@hack/need.sh ip nft containerd runc cni script
+	@hack/need.sh ip nft containerd runc cni prometheus script
 	hack/e2e.sh
 
 .PHONY: recording

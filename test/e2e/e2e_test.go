@@ -9,19 +9,24 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/test/e2e/story"
+	"github.com/wsgateway/websocket-gateway-operator/test/promserver"
 )
 
 // TestOnARealNode tells one story on one cluster, so its parts run in order.
 func TestOnARealNode(t *testing.T) {
 	world := open(t)
 	tell(t, world.Steps())
+	begin, end := watchSteps(t, world, true)
+	tell(t, begin)
 	for _, trouble := range story.Troubles() {
 		run(t, "The status tells what is wrong when "+trouble.Name, func(ctx context.Context) (string, error) {
 			return trouble.Check(ctx, world)
@@ -32,6 +37,7 @@ func TestOnARealNode(t *testing.T) {
 	run(t, "A changed spec is in force in every pod at once", world.ChangeOften)
 	tell(t, world.DoorSteps())
 	tell(t, pluginSteps(t, world))
+	tell(t, end)
 	run(t, "The operator writes nothing while nothing changes", func(ctx context.Context) (string, error) {
 		return world.Quiet(ctx, auditLog(t), quiet(t))
 	})
@@ -43,6 +49,38 @@ func TestWhoMayConnect(t *testing.T) { tell(t, open(t).DoorSteps()) }
 
 // TestPlugin is the chapter about kubectl wsgw, which needs the quick start only.
 func TestPlugin(t *testing.T) { tell(t, pluginSteps(t, open(t))) }
+
+// TestAlerts is the chapter about monitoring; alone, it takes some six minutes of
+// waiting for what takes that long in the other chapters' time.
+func TestAlerts(t *testing.T) {
+	begin, end := watchSteps(t, open(t), false)
+	tell(t, begin)
+	tell(t, end)
+}
+
+// watchSteps are the two parts of that chapter. all says whether the other chapters
+// are told in between.
+func watchSteps(t *testing.T, world *story.World, all bool) (begin, end []story.Step) {
+	t.Helper()
+	rendered, err := promserver.Render(t.Context(), "../..", "--set", "monitoring.monitors.interval=5s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, end, stop := world.Watch(story.Outlook{
+		Rendered: rendered, Folder: t.TempDir(), Pictures: os.Getenv("WSGATEWAY_PICTURES"), Node: onNode, All: all,
+	})
+	t.Cleanup(stop)
+	return begin, end
+}
+
+// onNode runs a command on the node.
+func onNode(ctx context.Context, args ...string) error {
+	command := exec.CommandContext(ctx, "go", append([]string{"-C", "../../hack/cluster", "run", ".", "exec", "--all", "--"}, args...)...)
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("on the node: %s: %w: %s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
 
 // pluginSteps builds the program under test.
 func pluginSteps(t *testing.T, world *story.World) []story.Step {

@@ -59,20 +59,9 @@ func (w *World) Renew(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	certificate := &cmv1.Certificate{}
-	key := client.ObjectKey{Namespace: Namespace, Name: "wsgw-" + Gateway + "." + ListenerPublic}
-	if err := w.Client.Get(ctx, key, certificate); err != nil {
-		return 0, fmt.Errorf("get the listener's Certificate: %w", err)
-	}
-	changed := certificate.DeepCopy()
-	issuing := cmv1.CertificateCondition{
-		Type: cmv1.CertificateConditionIssuing, Status: cmmetav1.ConditionTrue, Reason: "ManuallyTriggered",
-		Message: "renewal asked for", ObservedGeneration: certificate.Generation, LastTransitionTime: &metav1.Time{Time: time.Now()},
-	}
-	changed.Status.Conditions = append(changed.Status.Conditions, issuing)
 	start := time.Now()
-	if err := w.Client.Status().Patch(ctx, changed, client.MergeFrom(certificate)); err != nil {
-		return 0, fmt.Errorf("ask for a renewal: %w", err)
+	if err := w.askForRenewal(ctx, Namespace, Gateway, ListenerPublic); err != nil {
+		return 0, err
 	}
 	err = until(ctx, time.Minute, func(ctx context.Context) error {
 		now, err := w.served(ctx)
@@ -85,6 +74,26 @@ func (w *World) Renew(ctx context.Context) (time.Duration, error) {
 		return nil
 	})
 	return time.Since(start), err
+}
+
+// askForRenewal has cert-manager renew the certificate of a listener, as cmctl does.
+func (w *World) askForRenewal(ctx context.Context, namespace, gateway, listener string) error {
+	certificate := &cmv1.Certificate{}
+	key := client.ObjectKey{Namespace: namespace, Name: "wsgw-" + gateway + "." + listener}
+	if err := w.Client.Get(ctx, key, certificate); err != nil {
+		return fmt.Errorf("get the listener's Certificate: %w", err)
+	}
+	changed := certificate.DeepCopy()
+	issuing := cmv1.CertificateCondition{
+		Type: cmv1.CertificateConditionIssuing, Status: cmmetav1.ConditionTrue, Reason: "ManuallyTriggered",
+		Message: "renewal asked for", ObservedGeneration: certificate.Generation, LastTransitionTime: &metav1.Time{Time: time.Now()},
+	}
+	changed.Status.Conditions = slices.DeleteFunc(changed.Status.Conditions, func(c cmv1.CertificateCondition) bool { return c.Type == issuing.Type })
+	changed.Status.Conditions = append(changed.Status.Conditions, issuing)
+	if err := w.Client.Status().Patch(ctx, changed, client.MergeFrom(certificate)); err != nil {
+		return fmt.Errorf("ask for a renewal: %w", err)
+	}
+	return nil
 }
 
 // served is what the status says of the public listener's certificate.
