@@ -19,7 +19,6 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
-	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
@@ -70,7 +69,7 @@ type visit struct {
 
 // serve is the life of one connection, as doc.go tells it, up to our 101. What it
 // returns is the rest; nil when there is none.
-func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest func()) {
+func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest func(over func())) {
 	v := &visit{server: s, conn: conn, port: port, begin: s.options.Now(), snapshot: s.current.Load()}
 	v.attempt.ClientAddress = conn.RemoteAddr().String()
 	v.client = addressOf(v.attempt.ClientAddress)
@@ -90,12 +89,13 @@ func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest fu
 		return nil
 	}
 	network := v.network
-	return func() {
-		defer s.slots.Release()
-		defer s.standUp(network)
-		defer func() { _ = conn.Close() }()
-		defer s.survive()
-		s.relayed(ctx, admitted)
+	return func(over func()) {
+		s.relayed(ctx, admitted, func() {
+			_ = conn.Close()
+			s.standUp(network)
+			s.slots.Release()
+			over()
+		})
 	}
 }
 
@@ -168,20 +168,6 @@ func (v *visit) turnedAway(silent bool, refusal *outcome.Refusal) {
 	v.refused(refusal)
 }
 
-// admitted is what is left of a visit when it becomes a connection: it must hold
-// neither the snapshot nor the request.
-type admitted struct {
-	session  *session.Session
-	standing handshake.Standing
-	rules    uint64
-	ruling   handshake.Ruling
-	leave    func()
-	client   net.Conn
-	upstream *proxy.Upstream
-	limits   contract.EffectiveLimits
-	mark     *tracing.Mark
-}
-
 // converse reads the request, decides and answers.
 func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.Hello) *admitted {
 	admission, early, err := v.admit(ctx, secure, hello)
@@ -205,7 +191,7 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 			Certificate: v.certificate,
 		},
 		client:   proxy.Replay(secure, early),
-		upstream: admission.Upstream, limits: v.snapshot.limits,
+		upstream: admission.Upstream, relay: v.relayOf(admission.Route), limits: v.snapshot.limits,
 	}
 	v.admission = nil // from here on it is the connection's to give back
 	return connection
@@ -289,49 +275,6 @@ func (v *visit) describe(secure *tls.Conn, a *handshake.Admission) *audit.Connec
 		c.WouldRefuse, c.WouldRefuseDetail = would.Reason, would.Detail
 	}
 	return c
-}
-
-// relayed is the connection from our 101 to its end.
-func (s *server) relayed(ctx context.Context, a *admitted) {
-	defer a.leave()
-	defer a.upstream.Release()
-	one, c := a.session, a.session.Connection()
-	s.records.Opened(c)
-	s.figures.Opened(c.Route)
-	if c.WouldRefuse != "" {
-		s.figures.WouldRefuse(c.WouldRefuse)
-	}
-	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")
-	defer func() {
-		s.sessions.Remove(one)
-		s.accounts.settle(one, s.figures)
-		s.revalidations.Forget(one)
-		s.figures.Closed(c.Route, closure.Reason, s.options.Now().Sub(c.OpenedAt))
-		if closure.Violation() {
-			s.records.Violated(c, closure)
-		}
-		s.records.Closed(c, one.Traffic(), closure)
-		s.traceEnd(ctx, a.mark, one, closure)
-	}()
-	s.register(a)
-	closure = s.relay.Relay(ctx, a.client, a.upstream, one, a.limits)
-}
-
-// register makes a connection known to whatever may end it.
-func (s *server) register(a *admitted) {
-	one := a.session
-	s.accounts.open(one, a.standing, &a.ruling)
-	s.sessions.Add(one)
-	s.asking.Add(-1)
-	s.sessions.SetExpiry(one, a.ruling.Ends)
-	s.schedule(one, &a.standing)
-	// A sweep or a review of this moment may have looked before it was there.
-	if s.review.number.Load() != a.rules {
-		s.reconsiderLate(one)
-	}
-	if !s.current.Load().keeps(one.Connection()) {
-		one.End(outcome.Close(outcome.RouteRemoved, outcome.ByGateway, ""))
-	}
 }
 
 // refused writes down why a caller did not get in.

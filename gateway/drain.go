@@ -84,8 +84,10 @@ func (s *server) close(ctx context.Context, end context.CancelFunc) error {
 	kept := context.WithoutCancel(ctx)
 	if !s.waitServed(kept, lastCloses) {
 		s.sockets.Abort()
+		s.frames.Close()
 		s.waitServed(kept, afterAbortion)
 	}
+	s.frames.Close()
 	s.keySets.Close()
 	s.authorizers.Close()
 	limited, cancel := context.WithTimeout(kept, flushTimeout)

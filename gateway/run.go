@@ -35,7 +35,7 @@ func Run(ctx context.Context, o Options) error {
 	// Connections end by the drain, not because ctx is done.
 	living, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	s.sockets = listener.NewSockets(func(conn net.Conn, port string) func() { return s.serve(living, conn, port) }, o.Logger)
+	s.sockets = listener.NewSockets(func(conn net.Conn, port string) func(func()) { return s.serve(living, conn, port) }, o.Logger)
 
 	closeServers, err := s.openServers(ctx)
 	if err != nil {

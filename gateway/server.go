@@ -55,6 +55,8 @@ type server struct {
 	sockets  *listener.Sockets
 	pool     *proxy.Pool
 	relay    proxy.Relay
+	// frames is the relay of routes that ask for it.
+	frames   *proxy.Loops
 	sessions *session.Registry
 	door     *handshake.Door
 	accounts accounts
@@ -115,6 +117,7 @@ func newServer(o Options, own []netip.Addr) *server {
 		metrics: metrics.New(),
 		slots:   limits.NewConnections(limits.MaxConnections(0)),
 		relay:   proxy.NewMessages(proxy.MessagesOptions{Now: o.Now, Random: random}),
+		frames:  proxy.NewLoops(proxy.FramesOptions{Now: o.Now, Random: random}),
 
 		sessions:      session.NewRegistry(session.Options{Now: o.Now, Random: random, Wait: o.Wait}),
 		revalidations: revalidation.New[*session.Session](o.Now, random, external.MaxOpenQuestions),

@@ -42,6 +42,15 @@ type Route struct {
 	// +kubebuilder:validation:items:Pattern="^[-!#$%&'*+.^_`|~0-9A-Za-z]+$"
 	Subprotocols []string `json:"subprotocols,omitempty"`
 
+	// relay says how messages are carried. Messages reads and writes whole
+	// messages, so that text which is not UTF-8 is refused. Frames passes frames
+	// on as they came, and reads only their headers: it needs less memory and less
+	// CPU, and pings of one side reach the other. Everything else that breaks a
+	// rule of the protocol or a limit ends the connection in both. Default
+	// Messages.
+	// +optional
+	Relay Relay `json:"relay,omitempty"`
+
 	// backendRefs are the Services that connections are relayed to, each in
 	// proportion to its weight. Within a Service the endpoint with the fewest
 	// open connections is taken. A Service that does not exist is reported and
@@ -52,6 +61,19 @@ type Route struct {
 	// +kubebuilder:validation:MaxItems=8
 	BackendRefs []BackendReference `json:"backendRefs"`
 }
+
+// Relay says how messages are carried between client and backend.
+//
+// +kubebuilder:validation:Enum=Frames;Messages
+type Relay string
+
+// The ways to carry messages.
+const (
+	// RelayFrames passes frames on as they came and reads only their headers.
+	RelayFrames Relay = "Frames"
+	// RelayMessages reads and writes whole messages.
+	RelayMessages Relay = "Messages"
+)
 
 // PathMatchType says how a path is compared.
 //

@@ -26,6 +26,9 @@ func (c *compiler) routes() []contract.Route {
 			Path:         path(spec.Path),
 			Subprotocols: sorted(spec.Subprotocols),
 		}
+		if spec.Relay == wsv1alpha1.RelayFrames {
+			route.Relay = contract.RelayFrames
+		}
 		route.Policy, route.Fault = c.routePolicy(spec)
 		backends, fault := c.backends(spec)
 		if route.Fault == "" {

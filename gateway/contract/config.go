@@ -236,9 +236,17 @@ type Route struct {
 	Policy       string    `json:"policy,omitempty"`
 	Subprotocols []string  `json:"subprotocols,omitempty"`
 	Backends     []Backend `json:"backends,omitempty"`
+	// Relay is RelayFrames, or empty for whole messages.
+	Relay Relay `json:"relay,omitempty"`
 	// Fault, if not empty, makes the route answer 503 with that reason.
 	Fault Fault `json:"fault,omitempty"`
 }
+
+// Relay says how the messages of a route are carried.
+type Relay string
+
+// RelayFrames passes frames on as they came and reads only their headers.
+const RelayFrames Relay = "frames"
 
 // Path selects request paths. Exactly one field is set.
 type Path struct {

@@ -240,6 +240,8 @@ func (r *Route) validate(policies map[string]bool) error {
 		return fmt.Errorf("route %q: needs exactly one of prefix and exact path", r.Name)
 	case r.Fault != "":
 		return nil
+	case r.Relay != "" && r.Relay != RelayFrames:
+		return fmt.Errorf("route %q: unknown relay %q", r.Name, r.Relay)
 	case !policies[r.Policy]:
 		return fmt.Errorf("route %q: unknown policy %q", r.Name, r.Policy)
 	case len(r.Backends) == 0:

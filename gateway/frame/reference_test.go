@@ -15,6 +15,7 @@ type seen struct {
 	opcode    frame.Opcode
 	final     bool
 	length    uint64
+	header    int
 	key       [4]byte
 	message   uint64
 	inMessage bool
@@ -67,6 +68,7 @@ func (r *reader) broken(fault frame.Fault) bool {
 }
 
 func (r *reader) frame() bool {
+	begin := r.at
 	first, ok := r.take(1)
 	if !ok {
 		return false
@@ -142,7 +144,7 @@ func (r *reader) frame() bool {
 		r.open = true
 	}
 	one := seen{
-		at: r.at, event: frame.Began, opcode: opcode, final: final, length: length, key: key,
+		at: r.at, event: frame.Began, opcode: opcode, final: final, length: length, header: r.at - begin, key: key,
 		message: r.message, inMessage: r.open,
 	}
 	r.seen, r.forwarded = append(r.seen, one), r.at

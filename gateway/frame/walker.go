@@ -50,11 +50,13 @@ const (
 	lengthBits  = 0x7f
 	follows16   = 126 // the length is in the next two bytes
 	follows64   = 127 // the length is in the next eight bytes
-	maxHeader   = 14
 	inFrame     = 1
 	inMessage   = 2
 	smallHeader = 2
 )
+
+// MaxHeader is the size of the largest header of a frame, in bytes.
+const MaxHeader = 14
 
 // Walker follows one direction of a connection from frame to frame. Its zero
 // value is ready for the first byte behind the handshake. It takes 40 bytes
@@ -68,7 +70,7 @@ type Walker struct {
 	message   uint64
 	fragments uint32
 	// header of the present frame, or what has come of the next one.
-	header [maxHeader]byte
+	header [MaxHeader]byte
 	have   uint8
 	state  uint8
 	fault  Fault
@@ -100,7 +102,7 @@ func (w *Walker) Next(p []byte, rules *Rules) (n int, event Event) {
 }
 
 func (w *Walker) readHeader(p []byte, rules *Rules) (n int, event Event) {
-	if w.have == 0 && len(p) >= maxHeader {
+	if w.have == 0 && len(p) >= MaxHeader {
 		return w.wholeHeader(p, rules)
 	}
 	for {
@@ -109,7 +111,7 @@ func (w *Walker) readHeader(p []byte, rules *Rules) (n int, event Event) {
 		upTo := w.nextDecision()
 		taken := copy(w.header[w.have:upTo], p[n:])
 		n += taken
-		w.have += uint8(taken) //nolint:gosec // is not above maxHeader
+		w.have += uint8(taken) //nolint:gosec // is not above MaxHeader
 		if w.have < upTo {
 			return n, More
 		}
@@ -126,7 +128,7 @@ func (w *Walker) readHeader(p []byte, rules *Rules) (n int, event Event) {
 // wholeHeader is readHeader, several times as fast, for a header that has come
 // in one piece: nearly all of them.
 func (w *Walker) wholeHeader(p []byte, rules *Rules) (n int, event Event) {
-	w.header = [maxHeader]byte(p)
+	w.header = [MaxHeader]byte(p)
 	w.have = 1
 	w.fault = w.judgeFirst(rules)
 	if w.fault == NoFault {
@@ -168,16 +170,12 @@ func (w *Walker) lengthSize() uint8 {
 	}
 }
 
-// headerSize must not be asked before the second byte is here: until then it is
-// more than that.
+// headerSize is how long the header will be, as far as is known.
 func (w *Walker) headerSize() uint8 {
 	if w.have < smallHeader {
-		return maxHeader
+		return MaxHeader
 	}
-	if w.header[1]&maskBit != 0 {
-		return smallHeader + w.lengthSize() + 4
-	}
-	return smallHeader + w.lengthSize()
+	return uint8(w.HeaderSize()) //nolint:gosec // is not above MaxHeader
 }
 
 // decide judges the part of the header that has just become complete.
@@ -285,12 +283,21 @@ func (w *Walker) end() {
 	w.have = 0
 }
 
-// Opcode is the kind of the frame that has just begun or ended. It is valid
-// until the next call of Next, like Final, Length and Key.
+// Opcode is the kind of the frame that has begun or just ended. It is valid until
+// the header of the next one begins, like Final, HeaderSize, Length and Key.
 func (w *Walker) Opcode() Opcode { return Opcode(w.header[0] & opcodeBits) }
 
 // Final tells whether the frame is the last of its message.
 func (w *Walker) Final() bool { return w.header[0]&finBit != 0 }
+
+// HeaderSize is the size of the frame's header, in bytes: at most MaxHeader.
+func (w *Walker) HeaderSize() int {
+	size := smallHeader + int(w.lengthSize())
+	if w.header[1]&maskBit != 0 {
+		size += 4
+	}
+	return size
+}
 
 // Length is the size of the frame's payload, in bytes.
 func (w *Walker) Length() uint64 {

@@ -86,7 +86,7 @@ func walk(t testing.TB, stream []byte, rules frame.Rules, sizes ...int) verdict 
 			one := seen{at: at + done, event: event, fault: w.Fault()}
 			if event != frame.Broken {
 				one.opcode, one.final, one.length, one.key = w.Opcode(), w.Final(), w.Length(), w.Key()
-				one.message, one.inMessage = w.Message(), w.InMessage()
+				one.header, one.message, one.inMessage = w.HeaderSize(), w.Message(), w.InMessage()
 			}
 			got.seen = append(got.seen, one)
 			if event == frame.Broken {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
@@ -113,7 +114,7 @@ func (f *Front) ServedBy(name string) (listener string, ok bool) {
 func (f *Front) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	name := strings.ToLower(hello.ServerName)
 	c, ok := f.hosts.Lookup(name)
-	if p, isProbe := hello.Conn.(*probe); isProbe {
+	if p := probeOf(hello.Conn); p != nil {
 		p.hello.ServerName = name
 		p.chosen = c
 	}
@@ -124,6 +125,14 @@ func (f *Front) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return nil, errNoClientCAs
 	}
 	return c.config, nil
+}
+
+func probeOf(conn net.Conn) *probe {
+	if below, ok := conn.(*nowait.Conn); ok {
+		p, _ := below.Conn.(*probe)
+		return p
+	}
+	return nil
 }
 
 // Hello is what is known of a TLS handshake, also of one that failed.
@@ -165,11 +174,14 @@ func (p *probe) CloseWrite() error {
 	return nil
 }
 
+// NetConn is the connection below.
+func (p *probe) NetConn() net.Conn { return p.Conn }
+
 // Handshake speaks TLS as server within the deadline that the caller has set on
-// conn. The error is an *outcome.Refusal; conn is then for the caller to close.
+// conn. What it returns is on top of a nowait.Conn. The error is an *outcome.Refusal; conn is then for the caller to close.
 func (f *Front) Handshake(ctx context.Context, conn net.Conn) (*tls.Conn, Hello, error) {
 	p := &probe{Conn: conn}
-	secure := tls.Server(p, f.config)
+	secure := tls.Server(nowait.Wrap(p), f.config)
 	// The deadline ends a handshake; a context that can be done would cost a
 	// goroutine for each.
 	err := secure.HandshakeContext(context.WithoutCancel(ctx))

@@ -120,3 +120,6 @@ func (b *begun) CloseWrite() error {
 	}
 	return nil
 }
+
+// NetConn is the connection below.
+func (b *begun) NetConn() net.Conn { return b.Conn }

@@ -21,7 +21,7 @@ const (
 // Sockets are the ports that are open now. Its methods are safe for concurrent
 // use.
 type Sockets struct {
-	serve  func(conn net.Conn, port string) func()
+	serve  func(conn net.Conn, port string) (rest func(over func()))
 	logger *slog.Logger
 
 	mu      sync.Mutex
@@ -35,8 +35,9 @@ type Sockets struct {
 // of its own for each accepted connection; port is the name that Apply was given.
 // What serve returns, if not nil, is called in another new goroutine: handshakes
 // need a deep stack, which a connection that then idles for hours must not keep.
-// Whichever of the two is last closes the connection.
-func NewSockets(serve func(conn net.Conn, port string) (rest func()), logger *slog.Logger) *Sockets {
+// It may return before the connection has ended, but must call over then. Whichever
+// is last closes the connection.
+func NewSockets(serve func(conn net.Conn, port string) (rest func(over func())), logger *slog.Logger) *Sockets {
 	return &Sockets{serve: serve, logger: logger, open: map[string]*socket{}, conns: map[net.Conn]struct{}{}}
 }
 
@@ -149,10 +150,7 @@ func (s *Sockets) start(conn net.Conn, port string) {
 			s.forget(conn)
 			return
 		}
-		go func() {
-			defer s.forget(conn)
-			rest()
-		}()
+		go rest(func() { s.forget(conn) })
 	}()
 }
 

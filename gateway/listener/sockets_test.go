@@ -19,8 +19,9 @@ import (
 // second goroutine.
 func echoing(t *testing.T) *listener.Sockets {
 	t.Helper()
-	sockets := listener.NewSockets(func(conn net.Conn, _ string) func() {
-		return func() {
+	sockets := listener.NewSockets(func(conn net.Conn, _ string) func(func()) {
+		return func(over func()) {
+			defer over()
 			_, _ = io.Copy(conn, conn)
 			_ = conn.Close()
 		}

@@ -17,22 +17,26 @@ import (
 // BenchmarkEcho relays echoes over TLS. Client and upstream allocate nothing per
 // message, so that what is reported is the relay's (two messages per echo).
 func BenchmarkEcho(b *testing.B) {
-	for _, size := range []int{128, 16 << 10} {
-		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
-			g := newGate(b, wstest.Raw(b, func(conn net.Conn) { echoFrames(conn, size) }))
-			conn := g.raw()
-			_ = conn.SetDeadline(time.Time{})
-			request := masked(fin|bin, make([]byte, size))
-			answer := make([]byte, len(plain(fin|bin, make([]byte, size))))
-			b.SetBytes(int64(size))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := conn.Write(request); err != nil {
-					b.Fatal(err)
-				}
-				if _, err := io.ReadFull(conn, answer); err != nil {
-					b.Fatal(err)
-				}
+	for name, relay := range relays() {
+		b.Run(name, func(b *testing.B) {
+			for _, size := range []int{128, 16 << 10} {
+				b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
+					g := relay.newGate(b, wstest.Raw(b, func(conn net.Conn) { echoFrames(conn, size) }))
+					conn := g.raw()
+					_ = conn.SetDeadline(time.Time{})
+					request := masked(fin|bin, make([]byte, size))
+					answer := make([]byte, len(plain(fin|bin, make([]byte, size))))
+					b.SetBytes(int64(size))
+					b.ReportAllocs()
+					for b.Loop() {
+						if _, err := conn.Write(request); err != nil {
+							b.Fatal(err)
+						}
+						if _, err := io.ReadFull(conn, answer); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
 			}
 		})
 	}
@@ -58,17 +62,21 @@ func echoFrames(conn net.Conn, size int) {
 // is an upper bound: both ends of TLS, the test's client and its upstream are in
 // the same process.
 func BenchmarkIdle(b *testing.B) {
-	const connections = 400
-	upstream := wstest.Raw(b, func(conn net.Conn) { echoFrames(conn, 128) })
-	g := newGate(b, upstream)
-	before := inUse()
-	for range connections {
-		_ = g.raw().SetDeadline(time.Time{})
+	for name, relay := range relays() {
+		b.Run(name, func(b *testing.B) {
+			const connections = 400
+			upstream := wstest.Raw(b, func(conn net.Conn) { echoFrames(conn, 128) })
+			g := relay.newGate(b, upstream)
+			before := inUse()
+			for range connections {
+				_ = g.raw().SetDeadline(time.Time{})
+			}
+			for b.Loop() {
+				runtime.Gosched()
+			}
+			b.ReportMetric(float64(inUse()-before)/connections, "B/connection")
+		})
 	}
-	for b.Loop() {
-		runtime.Gosched()
-	}
-	b.ReportMetric(float64(inUse()-before)/connections, "B/connection")
 }
 
 func inUse() uint64 {

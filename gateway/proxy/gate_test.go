@@ -27,6 +27,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
@@ -46,6 +47,7 @@ type gate struct {
 	pool     *proxy.Pool
 	limits   contract.EffectiveLimits
 	listener net.Listener
+	config   *tls.Config
 	sessions chan *session.Session
 	closures chan *outcome.Closure
 	ctx      context.Context
@@ -62,14 +64,46 @@ var toB = []contract.Backend{{Name: "b"}}
 
 func handshake() proxy.Handshake { return proxy.Handshake{Target: "/chat?x=1", Host: "ws.example.com"} }
 
-// newGate serves until the test ends. change may set the limits and options.
-func newGate(tb testing.TB, upstream *wstest.Upstream, change ...func(*contract.EffectiveLimits, *proxy.MessagesOptions)) *gate {
+// timeouts of a relay; 0 means the default.
+type timeouts struct{ CloseTimeout, WriteTimeout time.Duration }
+
+// kind is a relay under test.
+type kind struct {
+	make func(timeouts, func() float64) proxy.Relay
+	// frames is true of a relay that passes frames on as they came.
+	frames bool
+}
+
+// relays are all kinds, by name.
+func relays() map[string]kind {
+	return map[string]kind{
+		"Messages": {func(t timeouts, random func() float64) proxy.Relay {
+			return proxy.NewMessages(proxy.MessagesOptions{Now: time.Now, Random: random, CloseTimeout: t.CloseTimeout, WriteTimeout: t.WriteTimeout})
+		}, false},
+		"Loops": {func(t timeouts, random func() float64) proxy.Relay {
+			return proxy.NewLoops(proxy.FramesOptions{Now: time.Now, Random: random, CloseTimeout: t.CloseTimeout, WriteTimeout: t.WriteTimeout})
+		}, true},
+		"Frames": {func(t timeouts, random func() float64) proxy.Relay {
+			return proxy.NewFrames(proxy.FramesOptions{Now: time.Now, Random: random, CloseTimeout: t.CloseTimeout, WriteTimeout: t.WriteTimeout})
+		}, true},
+	}
+}
+
+// portable are the relays that take any connection, one in fake time, too.
+func portable() map[string]kind {
+	kinds := relays()
+	delete(kinds, "Loops")
+	return kinds
+}
+
+// newGate serves until the test ends. change may set the limits and timeouts.
+func (k kind) newGate(tb testing.TB, upstream *wstest.Upstream, change ...func(*contract.EffectiveLimits, *timeouts)) *gate {
 	tb.Helper()
 	var absent *contract.Limits
 	limits := absent.WithDefaults()
-	options := proxy.MessagesOptions{Now: time.Now, Random: mathrand.Float64}
+	var times timeouts
 	for _, c := range change {
-		c(&limits, &options)
+		c(&limits, &times)
 	}
 	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,8 +111,8 @@ func newGate(tb testing.TB, upstream *wstest.Upstream, change ...func(*contract.
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &gate{
-		tb: tb, relay: proxy.NewMessages(options), pool: newPool(upstream.Address), limits: limits,
-		listener: tls.NewListener(listener, serverTLS(tb)), sessions: make(chan *session.Session, 1000), closures: make(chan *outcome.Closure, 1000),
+		tb: tb, relay: k.make(times, mathrand.Float64), pool: newPool(upstream.Address), limits: limits,
+		listener: listener, config: serverTLS(tb), sessions: make(chan *session.Session, 1000), closures: make(chan *outcome.Closure, 1000),
 		ctx: ctx, cancel: cancel,
 	}
 	done := make(chan struct{})
@@ -90,6 +124,9 @@ func newGate(tb testing.TB, upstream *wstest.Upstream, change ...func(*contract.
 		_ = listener.Close()
 		cancel()
 		<-done
+		if loops, ok := g.relay.(*proxy.Loops); ok {
+			loops.Close()
+		}
 	})
 	return g
 }
@@ -105,7 +142,7 @@ func (g *gate) serve() {
 		n++
 		go func() {
 			defer func() { relays <- struct{}{} }()
-			g.handle(conn)
+			g.handle(tls.Server(nowait.Wrap(conn), g.config))
 		}()
 	}
 	for range n {

@@ -95,13 +95,12 @@ func (l *leg) abandon() {
 	l.wire.wake()
 }
 
-// hangUp closes the connection. A socket that is closed with unread bytes is
+// hangUp closes a connection that is not gone already. A socket that is closed with unread bytes is
 // reset, and the reset may overtake the Close frame that was just sent; so our
 // direction is closed first and the peer gets a moment to close its own.
-func (l *leg) hangUp(now func() time.Time) {
-	conn := l.wire.Conn
+func hangUp(conn net.Conn, gone bool, now func() time.Time) {
 	defer func() { _ = conn.Close() }()
-	if l.gone.Load() || !closeWrite(conn) {
+	if gone || !closeWrite(conn) {
 		return
 	}
 	if conn.SetReadDeadline(now().Add(lingerTime)) == nil {

@@ -92,8 +92,8 @@ func (m *Messages) Relay(ctx context.Context, client net.Conn, upstream *Upstrea
 	r.finish()
 	s.OnEnd(nil)
 	var hangups sync.WaitGroup
-	hangups.Go(func() { r.upstream.hangUp(m.options.Now) })
-	r.client.hangUp(m.options.Now)
+	hangups.Go(func() { hangUp(r.upstream.wire.Conn, r.upstream.gone.Load(), m.options.Now) })
+	hangUp(r.client.wire.Conn, r.client.gone.Load(), m.options.Now)
 	hangups.Wait()
 	return r.closure.Load()
 }

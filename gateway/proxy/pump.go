@@ -13,6 +13,9 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
+// endedSilently is the detail of a connection that just ended.
+const endedSilently = "connection ended without a Close frame"
+
 // errNotHeard ends reading from a peer that goes on talking to one who left.
 var errNotHeard = errors.New("the other side has left")
 
@@ -110,7 +113,7 @@ func (r *relaying) unwritable(to *leg, err error) {
 		to.deaf.Store(true)
 		return
 	}
-	r.settle(lost(to, cause(err)))
+	r.settle(lost(to.name, cause(err)))
 	to.abandon()
 }
 
@@ -135,21 +138,21 @@ func (r *relaying) judge(from *leg, err error) *outcome.Closure {
 	case errors.Is(err, websocket.ErrReadLimit):
 		return outcome.Close(outcome.MessageTooBig, from.name, fmt.Sprintf("more than %d bytes", r.limits.MaxMessageBytes))
 	case errors.Is(err, errUnwritable):
-		return lost(from, cause(err))
+		return lost(from.name, cause(err))
 	case networkError(from, err):
 		if errors.Is(from.wire.readError, io.EOF) || from.wire.readError == nil {
-			return lost(from, "connection ended without a Close frame")
+			return lost(from.name, endedSilently)
 		}
-		return lost(from, cause(from.wire.readError))
+		return lost(from.name, cause(from.wire.readError))
 	case errors.As(err, &closed):
 		return outcome.Closed(from.name, closed.Code)
 	}
 	return outcome.Close(outcome.ProtocolError, from.name, cause(err))
 }
 
-func lost(l *leg, detail string) *outcome.Closure {
-	if l.name == outcome.ByClient {
-		return outcome.Close(outcome.ClientLost, l.name, detail)
+func lost(name outcome.Initiator, detail string) *outcome.Closure {
+	if name == outcome.ByClient {
+		return outcome.Close(outcome.ClientLost, name, detail)
 	}
-	return outcome.Close(outcome.UpstreamLost, l.name, detail)
+	return outcome.Close(outcome.UpstreamLost, name, detail)
 }

@@ -26,3 +26,19 @@ type Relay interface {
 	// NetConn() net.Conn, as tls.Conn does, is closed without a reset.
 	Relay(ctx context.Context, client net.Conn, upstream *Upstream, s *session.Session, limits contract.EffectiveLimits) *outcome.Closure
 }
+
+// Link is what a relay connects.
+type Link struct {
+	Client   net.Conn
+	Upstream *Upstream
+	Session  *session.Session
+	Limits   contract.EffectiveLimits
+}
+
+// Starter is a Relay that needs no goroutine to wait for the end.
+type Starter interface {
+	// Start is Relay, but returns at once and calls done at the end, which must not
+	// block. It returns false, and has done nothing, where it needs a goroutine
+	// after all: then call Relay.
+	Start(ctx context.Context, link *Link, done func(*outcome.Closure)) bool
+}

@@ -63,7 +63,7 @@ func polite(p *peer, f frame) {
 }
 
 // relayPipes must be called in a bubble. act runs while the relay does.
-func relayPipes(t *testing.T, limits contract.EffectiveLimits, client, upstream func(*peer, frame), act func(*peers)) *peers {
+func (k kind) relayPipes(t *testing.T, limits contract.EffectiveLimits, client, upstream func(*peer, frame), act func(*peers)) *peers {
 	t.Helper()
 	clientConn, gatewayClient := net.Pipe()
 	upstreamConn, gatewayUpstream := net.Pipe()
@@ -73,7 +73,7 @@ func relayPipes(t *testing.T, limits contract.EffectiveLimits, client, upstream 
 		started:  time.Now(),
 		session:  session.New(&audit.Connection{ID: "a"}),
 	}
-	relay := proxy.NewMessages(proxy.MessagesOptions{Now: time.Now, Random: func() float64 { return 0.5 }})
+	relay := k.make(timeouts{}, func() float64 { return 0.5 })
 	// What is left of the handshakes' deadlines must not matter.
 	_ = gatewayClient.SetDeadline(p.started.Add(time.Second))
 	_ = gatewayUpstream.SetDeadline(p.started.Add(time.Second))
@@ -108,220 +108,274 @@ func wantClosure(t *testing.T, got *outcome.Closure, reason outcome.Reason, by o
 func code(f frame) int { return int(f.payload[0])<<8 | int(f.payload[1]) }
 
 func TestConnectionWithoutMessagesEndsAfterTheIdleTimeout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		// Pings go back and forth all the time: they do not count.
-		p := relayPipes(t, defaults(), polite, polite, nil)
-		wantClosure(t, p.closure, outcome.IdleTimeout, outcome.ByGateway)
-		if p.client.closed != contract.DefaultIdleTimeout {
-			t.Errorf("ended after %v, want %v", p.client.closed, contract.DefaultIdleTimeout)
-		}
-		for _, side := range []*peer{p.client, p.upstream} {
-			if last := side.got[len(side.got)-1]; code(last) != outcome.CodeGoingAway {
-				t.Errorf("last frame %v", last)
-			}
-		}
-	})
+	for name, relay := range portable() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				// Pings go back and forth all the time: they do not count.
+				p := relay.relayPipes(t, defaults(), polite, polite, nil)
+				wantClosure(t, p.closure, outcome.IdleTimeout, outcome.ByGateway)
+				if p.client.closed != contract.DefaultIdleTimeout {
+					t.Errorf("ended after %v, want %v", p.client.closed, contract.DefaultIdleTimeout)
+				}
+				for _, side := range []*peer{p.client, p.upstream} {
+					if last := side.got[len(side.got)-1]; code(last) != outcome.CodeGoingAway {
+						t.Errorf("last frame %v", last)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestMessagesInEitherDirectionKeepAConnection(t *testing.T) {
-	for name, sender := range map[string]func(*peers) *peer{
-		"from the client":   func(p *peers) *peer { return p.client },
-		"from the upstream": func(p *peers) *peer { return p.upstream },
-	} {
+	for name, relay := range portable() {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				const each = contract.DefaultIdleTimeout - time.Second
-				p := relayPipes(t, defaults(), polite, polite, func(p *peers) {
-					for range 3 {
-						time.Sleep(each)
-						sender(p).send(fin|text, []byte("x"))
-					}
+			for name, sender := range map[string]func(*peers) *peer{
+				"from the client":   func(p *peers) *peer { return p.client },
+				"from the upstream": func(p *peers) *peer { return p.upstream },
+			} {
+				t.Run(name, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						const each = contract.DefaultIdleTimeout - time.Second
+						p := relay.relayPipes(t, defaults(), polite, polite, func(p *peers) {
+							for range 3 {
+								time.Sleep(each)
+								sender(p).send(fin|text, []byte("x"))
+							}
+						})
+						wantClosure(t, p.closure, outcome.IdleTimeout, outcome.ByGateway)
+						if want := 3*each + contract.DefaultIdleTimeout; p.client.closed != want {
+							t.Errorf("ended after %v, want %v", p.client.closed, want)
+						}
+					})
 				})
-				wantClosure(t, p.closure, outcome.IdleTimeout, outcome.ByGateway)
-				if want := 3*each + contract.DefaultIdleTimeout; p.client.closed != want {
-					t.Errorf("ended after %v, want %v", p.client.closed, want)
-				}
-			})
+			}
 		})
 	}
 }
 
 func TestMessageThatTricklesInIsIdle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := relayPipes(t, defaults(), polite, polite, func(p *peers) {
-			_, _ = p.client.conn.Write(masked(fin|bin, make([]byte, 100_000))[:10])
-			for range 2000 {
-				time.Sleep(time.Second)
-				if _, err := p.client.conn.Write([]byte("x")); err != nil {
-					return
+	for name, relay := range portable() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := relay.relayPipes(t, defaults(), polite, polite, func(p *peers) {
+					_, _ = p.client.conn.Write(masked(fin|bin, make([]byte, 100_000))[:10])
+					for range 2000 {
+						time.Sleep(time.Second)
+						if _, err := p.client.conn.Write([]byte("x")); err != nil {
+							return
+						}
+					}
+				})
+				wantClosure(t, p.closure, outcome.IdleTimeout, outcome.ByGateway)
+				// The header takes a few seconds too.
+				if p.client.closed > contract.DefaultIdleTimeout+2*proxy.DefaultCloseTimeout {
+					t.Errorf("ended after %v", p.client.closed)
 				}
-			}
+			})
 		})
-		wantClosure(t, p.closure, outcome.IdleTimeout, outcome.ByGateway)
-		// The header takes a few seconds too.
-		if p.client.closed > contract.DefaultIdleTimeout+2*proxy.DefaultCloseTimeout {
-			t.Errorf("ended after %v", p.client.closed)
-		}
-	})
+	}
 }
 
 func TestClientIsPingedEachInterval(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := relayPipes(t, defaults(), polite, polite, nil)
-		var pings []time.Duration
-		for i, f := range p.client.got {
-			if f.first == fin|ping {
-				pings = append(pings, p.client.at[i])
-			}
-		}
-		// The first one is early by a random part of half an interval.
-		for i, at := range pings {
-			if want := contract.DefaultPingInterval*3/4 + time.Duration(i)*contract.DefaultPingInterval; at != want {
-				t.Errorf("ping %d after %v, want %v", i, at, want)
-			}
-		}
-		if len(pings) != 20 {
-			t.Errorf("%d pings in ten minutes", len(pings))
-		}
-		for _, f := range p.upstream.got {
-			if f.first == fin|ping {
-				t.Error("the upstream was pinged")
-			}
-		}
-	})
+	for name, relay := range portable() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := relay.relayPipes(t, defaults(), polite, polite, nil)
+				var pings []time.Duration
+				for i, f := range p.client.got {
+					if f.first == fin|ping {
+						pings = append(pings, p.client.at[i])
+					}
+				}
+				// The first one is early by a random part of half an interval.
+				for i, at := range pings {
+					if want := contract.DefaultPingInterval*3/4 + time.Duration(i)*contract.DefaultPingInterval; at != want {
+						t.Errorf("ping %d after %v, want %v", i, at, want)
+					}
+				}
+				if len(pings) != 20 {
+					t.Errorf("%d pings in ten minutes", len(pings))
+				}
+				for _, f := range p.upstream.got {
+					if f.first == fin|ping {
+						t.Error("the upstream was pinged")
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestClientThatDoesNotAnswerAPingIsLost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := relayPipes(t, defaults(), nil, polite, nil)
-		wantClosure(t, p.closure, outcome.PongTimeout, outcome.ByClient)
-		if want := contract.DefaultPingInterval*3/4 + contract.DefaultPongTimeout; p.client.closed != want {
-			t.Errorf("ended after %v, want %v", p.client.closed, want)
-		}
-		if last := p.upstream.got[len(p.upstream.got)-1]; code(last) != outcome.CodeGoingAway {
-			t.Errorf("upstream's last frame %v", last)
-		}
-	})
+	for name, relay := range portable() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := relay.relayPipes(t, defaults(), nil, polite, nil)
+				wantClosure(t, p.closure, outcome.PongTimeout, outcome.ByClient)
+				if want := contract.DefaultPingInterval*3/4 + contract.DefaultPongTimeout; p.client.closed != want {
+					t.Errorf("ended after %v, want %v", p.client.closed, want)
+				}
+				if last := p.upstream.got[len(p.upstream.got)-1]; code(last) != outcome.CodeGoingAway {
+					t.Errorf("upstream's last frame %v", last)
+				}
+			})
+		})
+	}
 }
 
 func TestClientInTheMiddleOfALargeMessageNeedsNoPong(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const bytes = 60
-		p := relayPipes(t, defaults(), func(p *peer, f frame) {
-			if f.first&0xf == clos {
-				polite(p, f)
-			}
-		}, polite, func(p *peers) {
-			message := masked(fin|bin, make([]byte, bytes))
-			for i := range message {
-				time.Sleep(time.Second)
-				_, _ = p.client.conn.Write(message[i : i+1])
-			}
-			p.client.send(fin|clos, []byte{0x03, 0xe8})
+	for name, relay := range portable() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const bytes = 60
+				p := relay.relayPipes(t, defaults(), func(p *peer, f frame) {
+					if f.first&0xf == clos {
+						polite(p, f)
+					}
+				}, polite, func(p *peers) {
+					message := masked(fin|bin, make([]byte, bytes))
+					for i := range message {
+						time.Sleep(time.Second)
+						_, _ = p.client.conn.Write(message[i : i+1])
+					}
+					p.client.send(fin|clos, []byte{0x03, 0xe8})
+				})
+				wantClosure(t, p.closure, outcome.ClientClosed, outcome.ByClient)
+				if got := p.session.Traffic().BytesFromClient; got != bytes {
+					t.Errorf("%d bytes relayed", got)
+				}
+			})
 		})
-		wantClosure(t, p.closure, outcome.ClientClosed, outcome.ByClient)
-		if got := p.session.Traffic().BytesFromClient; got != bytes {
-			t.Errorf("%d bytes relayed", got)
-		}
-	})
+	}
 }
 
 func TestClientIsNotBlamedWhileTheUpstreamDoesNotRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		limits := defaults()
-		limits.PingInterval, limits.PongTimeout = 4*time.Second, time.Second
-		p := relayPipes(t, limits, polite, func(p *peer, f frame) {
-			if f.first&0xf == bin {
-				time.Sleep(9 * time.Second)
-			}
-			polite(p, f)
-		}, func(p *peers) {
-			time.Sleep(3500 * time.Millisecond)
-			go func() {
-				p.client.send(fin|bin, []byte("x"))
-				// Nobody reads this one while the upstream sleeps, nor the pong
-				// that the client's reader sends behind it.
-				p.client.send(fin|bin, []byte("y"))
-			}()
-			time.Sleep(time.Minute)
-			p.client.send(fin|clos, []byte{0x03, 0xe8})
+	for name, relay := range portable() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				limits := defaults()
+				limits.PingInterval, limits.PongTimeout = 4*time.Second, time.Second
+				p := relay.relayPipes(t, limits, polite, func(p *peer, f frame) {
+					if f.first&0xf == bin {
+						time.Sleep(9 * time.Second)
+					}
+					polite(p, f)
+				}, func(p *peers) {
+					time.Sleep(3500 * time.Millisecond)
+					go func() {
+						p.client.send(fin|bin, []byte("x"))
+						// Nobody reads this one while the upstream sleeps, nor the pong
+						// that the client's reader sends behind it.
+						p.client.send(fin|bin, []byte("y"))
+					}()
+					time.Sleep(time.Minute)
+					p.client.send(fin|clos, []byte{0x03, 0xe8})
+				})
+				wantClosure(t, p.closure, outcome.ClientClosed, outcome.ByClient)
+			})
 		})
-		wantClosure(t, p.closure, outcome.ClientClosed, outcome.ByClient)
-	})
+	}
 }
 
 func TestPlannedEndIsOverAfterTheCloseTimeoutWhateverThePeersDo(t *testing.T) {
-	for name, behaviour := range map[string]struct{ client, upstream func(*peer, frame) }{
-		"both polite":     {polite, polite},
-		"silent client":   {nil, polite},
-		"silent upstream": {polite, nil},
-		"both silent":     {nil, nil},
-	} {
+	for name, relay := range portable() {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p := relayPipes(t, defaults(), behaviour.client, behaviour.upstream, func(p *peers) {
-					p.session.End(outcome.Close(outcome.DrainingClosure, outcome.ByGateway, ""))
+			for name, behaviour := range map[string]struct{ client, upstream func(*peer, frame) }{
+				"both polite":     {polite, polite},
+				"silent client":   {nil, polite},
+				"silent upstream": {polite, nil},
+				"both silent":     {nil, nil},
+			} {
+				t.Run(name, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						p := relay.relayPipes(t, defaults(), behaviour.client, behaviour.upstream, func(p *peers) {
+							p.session.End(outcome.Close(outcome.DrainingClosure, outcome.ByGateway, ""))
+						})
+						wantClosure(t, p.closure, outcome.DrainingClosure, outcome.ByGateway)
+						if took := max(p.client.closed, p.upstream.closed); took > proxy.DefaultCloseTimeout {
+							t.Errorf("took %v", took)
+						}
+						if got := code(p.client.got[0]); got != outcome.CodeServiceRestart {
+							t.Errorf("client was told %d", got)
+						}
+						if got := code(p.upstream.got[0]); got != outcome.CodeGoingAway {
+							t.Errorf("upstream was told %d", got)
+						}
+					})
 				})
-				wantClosure(t, p.closure, outcome.DrainingClosure, outcome.ByGateway)
-				if took := max(p.client.closed, p.upstream.closed); took > proxy.DefaultCloseTimeout {
-					t.Errorf("took %v", took)
-				}
-				if got := code(p.client.got[0]); got != outcome.CodeServiceRestart {
-					t.Errorf("client was told %d", got)
-				}
-				if got := code(p.upstream.got[0]); got != outcome.CodeGoingAway {
-					t.Errorf("upstream was told %d", got)
-				}
-			})
+			}
 		})
 	}
 }
 
 func TestLimitsOfZeroAreOff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := relayPipes(t, contract.EffectiveLimits{}, polite, polite, func(p *peers) {
-			time.Sleep(24 * time.Hour)
-			p.client.send(fin|bin, make([]byte, 5<<20))
-			p.client.send(fin|clos, []byte{0x03, 0xe8})
+	for name, relay := range portable() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := relay.relayPipes(t, contract.EffectiveLimits{}, polite, polite, func(p *peers) {
+					time.Sleep(24 * time.Hour)
+					p.client.send(fin|bin, make([]byte, 5<<20))
+					p.client.send(fin|clos, []byte{0x03, 0xe8})
+				})
+				wantClosure(t, p.closure, outcome.ClientClosed, outcome.ByClient)
+				if len(p.client.got) != 1 || p.session.Traffic().BytesFromClient != 5<<20 {
+					t.Errorf("client got %d frames, traffic %+v", len(p.client.got), p.session.Traffic())
+				}
+			})
 		})
-		wantClosure(t, p.closure, outcome.ClientClosed, outcome.ByClient)
-		if len(p.client.got) != 1 || p.session.Traffic().BytesFromClient != 5<<20 {
-			t.Errorf("client got %d frames, traffic %+v", len(p.client.got), p.session.Traffic())
-		}
-	})
+	}
+}
+
+func otherLost(by outcome.Initiator) (outcome.Reason, outcome.Initiator) {
+	if by == outcome.ByClient {
+		return outcome.UpstreamLost, outcome.ByUpstream
+	}
+	return outcome.ClientLost, outcome.ByClient
 }
 
 func TestPeerThatSendsPingsAndReadsNoAnswerIsLost(t *testing.T) {
-	flood := func(p *peer) {
-		for {
-			if _, err := p.conn.Write(p.write(fin|ping, make([]byte, 125))); err != nil {
-				return
-			}
-		}
-	}
-	for name, test := range map[string]struct {
-		flooder func(*peers) *peer
-		reason  outcome.Reason
-		by      outcome.Initiator
-	}{
-		"client":   {func(p *peers) *peer { return p.client }, outcome.ClientLost, outcome.ByClient},
-		"upstream": {func(p *peers) *peer { return p.upstream }, outcome.UpstreamLost, outcome.ByUpstream},
-	} {
+	for name, relay := range portable() {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				over := make(chan struct{})
-				// The first pong is read, then nothing for an hour.
-				stuck := func(*peer, frame) { <-over }
-				time.AfterFunc(time.Hour, func() { close(over) })
-				behaviour := map[string]func(*peer, frame){"client": polite, "upstream": polite, name: stuck}
-				p := relayPipes(t, defaults(), behaviour["client"], behaviour["upstream"], func(p *peers) { flood(test.flooder(p)) })
-				wantClosure(t, p.closure, test.reason, test.by)
-				for _, side := range []*peer{p.client, p.upstream} {
-					if side != test.flooder(p) && side.closed > proxy.DefaultWriteTimeout+proxy.DefaultCloseTimeout {
-						t.Errorf("the other side was kept for %v", side.closed)
+			flood := func(p *peer) {
+				for {
+					if _, err := p.conn.Write(p.write(fin|ping, make([]byte, 125))); err != nil {
+						return
 					}
 				}
-			})
+			}
+			for name, test := range map[string]struct {
+				flooder func(*peers) *peer
+				reason  outcome.Reason
+				by      outcome.Initiator
+			}{
+				"client":   {func(p *peers) *peer { return p.client }, outcome.ClientLost, outcome.ByClient},
+				"upstream": {func(p *peers) *peer { return p.upstream }, outcome.UpstreamLost, outcome.ByUpstream},
+			} {
+				t.Run(name, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						over := make(chan struct{})
+						// The first pong is read, then nothing for an hour.
+						stuck := func(*peer, frame) { <-over }
+						time.AfterFunc(time.Hour, func() { close(over) })
+						behaviour := map[string]func(*peer, frame){"client": polite, "upstream": polite, name: stuck}
+						p := relay.relayPipes(t, defaults(), behaviour["client"], behaviour["upstream"], func(p *peers) { flood(test.flooder(p)) })
+						reason, by := test.reason, test.by
+						if relay.frames && p.closure.Initiator != by {
+							// The other side answers each ping and, while nobody
+							// takes its answers, does not read either: which of
+							// the two was first nobody can tell.
+							reason, by = otherLost(by)
+						}
+						wantClosure(t, p.closure, reason, by)
+						for _, side := range []*peer{p.client, p.upstream} {
+							if side != test.flooder(p) && side.closed > proxy.DefaultWriteTimeout+proxy.DefaultCloseTimeout {
+								t.Errorf("the other side was kept for %v", side.closed)
+							}
+						}
+					})
+				})
+			}
 		})
 	}
 }

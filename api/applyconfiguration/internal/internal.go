@@ -711,6 +711,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: size
       type:
         scalar: numeric
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Relay
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RevocationGatewayStatus
   map:
     fields:
@@ -792,6 +794,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: path
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PathMatch
+    - name: relay
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Relay
     - name: subprotocols
       type:
         list:

@@ -30,6 +30,13 @@ type RouteApplyConfiguration struct {
 	// none of which is listed, is refused. Default: whatever client and backend
 	// agree upon.
 	Subprotocols []string `json:"subprotocols,omitempty"`
+	// relay says how messages are carried. Messages reads and writes whole
+	// messages, so that text which is not UTF-8 is refused. Frames passes frames
+	// on as they came, and reads only their headers: it needs less memory and less
+	// CPU, and pings of one side reach the other. Everything else that breaks a
+	// rule of the protocol or a limit ends the connection in both. Default
+	// Messages.
+	Relay *apiv1alpha1.Relay `json:"relay,omitempty"`
 	// backendRefs are the Services that connections are relayed to, each in
 	// proportion to its weight. Within a Service the endpoint with the fewest
 	// open connections is taken. A Service that does not exist is reported and
@@ -84,6 +91,14 @@ func (b *RouteApplyConfiguration) WithSubprotocols(values ...string) *RouteApply
 	for i := range values {
 		b.Subprotocols = append(b.Subprotocols, values[i])
 	}
+	return b
+}
+
+// WithRelay sets the Relay field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Relay field is set to the value of the last call.
+func (b *RouteApplyConfiguration) WithRelay(value apiv1alpha1.Relay) *RouteApplyConfiguration {
+	b.Relay = &value
 	return b
 }
 

@@ -1,0 +1,289 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"io"
+	mathrand "math/rand/v2"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
+)
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(3 * patience); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+func TestConnectionsOverTLSAreTakenIntoTheLoops(t *testing.T) {
+	g := relays()["Loops"].newGate(t, wstest.Echo(t))
+	loops := g.relay.(*proxy.Loops)
+	for range 5 {
+		_ = g.dial()
+	}
+	eventually(t, "five in the loops", func() bool { return loops.Open() == 5 })
+}
+
+func TestConnectionsWithoutADescriptorAreRelayedAllTheSame(t *testing.T) {
+	loops := proxy.NewLoops(proxy.FramesOptions{Now: time.Now, Random: mathrand.Float64})
+	defer loops.Close()
+	client, gatewayClient := net.Pipe()
+	upstream, gatewayUpstream := net.Pipe()
+	done := make(chan *outcome.Closure, 1)
+	go func() {
+		done <- loops.Relay(t.Context(), gatewayClient, &proxy.Upstream{Conn: gatewayUpstream}, session.New(&audit.Connection{ID: "a"}), defaults())
+	}()
+	go func() {
+		_, _ = client.Write(masked(fin|clos, []byte{0x03, 0xe8}))
+		_ = readClose(client)
+		_ = client.Close()
+	}()
+	_ = readClose(upstream)
+	_, _ = upstream.Write(plain(fin|clos, []byte{0x03, 0xe8}))
+	_ = upstream.Close()
+	wantClosure(t, <-done, outcome.ClientClosed, outcome.ByClient)
+}
+
+func TestAnUpstreamBehindTLSIsNotTakenAtItsSocket(t *testing.T) {
+	g := relays()["Loops"].newGate(t, wstest.Echo(t))
+	if proxy.HasDescriptor(g.raw()) {
+		t.Error("a loop would write frames where records belong")
+	}
+	plain, err := net.Dial("tcp", g.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	if !proxy.HasDescriptor(proxy.Replay(plain, []byte("early"))) {
+		t.Error("a connection of TCP is not taken")
+	}
+}
+
+func TestAConnectionThatWasQuietForAWhileGoesOn(t *testing.T) {
+	t.Parallel()
+	g := relays()["Loops"].newGate(t, wstest.Echo(t))
+	ws := g.dial()
+	_ = ws.SetReadDeadline(time.Now().Add(6 * patience))
+	for _, size := range []int{100_000, 1, 100_000} {
+		want := bytes.Repeat([]byte("x"), size)
+		if err := ws.WriteMessage(bin, want); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := ws.ReadMessage(); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%d bytes, %v", len(got), err)
+		}
+		time.Sleep(2500 * time.Millisecond) // in which the buffers of TLS are given back
+	}
+}
+
+func TestClosingTheLoopsCutsWhatIsThere(t *testing.T) {
+	g := relays()["Loops"].newGate(t, wstest.Echo(t))
+	loops := g.relay.(*proxy.Loops)
+	conn := g.raw()
+	eventually(t, "one in the loops", func() bool { return loops.Open() == 1 })
+	loops.Close()
+	g.want(outcome.Shutdown, outcome.ByGateway, outcome.CodeGoingAway)
+	if code := readClose(conn); code != outcome.CodeAbnormal {
+		t.Errorf("the client was told %d", code)
+	}
+}
+
+// TestPeersThatDoNotReadDelayNobody is the gate for what may be done in a loop: if
+// anything in there waited for a peer, all others would wait for it, too.
+func TestPeersThatDoNotReadDelayNobody(t *testing.T) {
+	stop := make(chan struct{})
+	stuck := wstest.Raw(t, func(conn net.Conn) {
+		shake(conn)
+		_ = conn.SetWriteDeadline(time.Now().Add(patience))
+		for { // what comes is not read, what is sent is not read either
+			if _, err := conn.Write(plain(fin|bin, make([]byte, 60_000))); err != nil {
+				break
+			}
+		}
+		<-stop
+	})
+	g := relays()["Loops"].newGate(t, stuck)
+	defer close(stop)
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	for range 10 {
+		conn := g.raw()
+		defer conn.NetConn().Close()
+		writing.Go(func() {
+			for {
+				if _, err := conn.Write(masked(fin|bin, make([]byte, 60_000))); err != nil {
+					return
+				}
+			}
+		})
+	}
+	echo := g.beside(wstest.Echo(t))
+	ws := echo.dial()
+	for range 200 {
+		if err := ws.WriteMessage(text, []byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := ws.ReadMessage(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// beside is another gate with the same relay.
+func (g *gate) beside(upstream *wstest.Upstream) *gate {
+	return kind{func(timeouts, func() float64) proxy.Relay { return g.relay }, true}.newGate(g.tb, upstream)
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// TestConnectionsThatEndInAnyWayLeaveNothingBehind lets connections end at random
+// moments by resets, ends, Close frames of either side and plans of ours.
+func TestConnectionsThatEndInAnyWayLeaveNothingBehind(t *testing.T) {
+	const clients, rounds = 8, 40
+	g := relays()["Loops"].newGate(t, wstest.Echo(t), func(_ *contract.EffectiveLimits, o *timeouts) { o.CloseTimeout = time.Second })
+	_ = g.dial().Close() // the loops have descriptors, too
+	<-g.closures
+	<-g.sessions
+	eventually(t, "the first has gone", func() bool { return g.relay.(*proxy.Loops).Open() == 0 })
+	before := descriptors(t)
+	var running sync.WaitGroup
+	for c := range clients {
+		random := mathrand.New(mathrand.NewPCG(uint64(c), 7))
+		running.Go(func() {
+			for range rounds {
+				conn := g.raw()
+				payload := bytes.Repeat([]byte{byte(c)}, 1+random.IntN(40_000))
+				go func() {
+					_, _ = conn.Write(masked(fin|bin, payload))
+				}()
+				if random.IntN(2) == 0 {
+					for got := 0; got < len(payload); {
+						f, err := readFrame(conn)
+						if err != nil || bytes.Count(f.payload, payload[:1]) != len(f.payload) {
+							t.Errorf("client %d: %v", c, err)
+							break
+						}
+						got += len(f.payload)
+					}
+				}
+				switch random.IntN(5) {
+				case 0:
+					_ = conn.NetConn().(*net.TCPConn).SetLinger(0)
+				case 1:
+					_, _ = conn.Write(masked(fin|clos, []byte{0x03, 0xe8}))
+				case 2:
+					_ = conn.CloseWrite()
+				case 3:
+					(<-g.sessions).End(outcome.Close(outcome.DrainingClosure, outcome.ByGateway, ""))
+				}
+				_ = conn.NetConn().Close()
+			}
+		})
+	}
+	running.Wait()
+	for range clients * rounds {
+		_ = g.closure()
+	}
+	eventually(t, "no descriptor is left", func() bool { return descriptors(t) <= before })
+}
+
+// quiet is a client that allocates nothing.
+type quiet struct {
+	secure   *tls.Conn
+	network  net.Conn
+	exchange nowait.Exchange
+	in       []byte
+	plain    []byte
+}
+
+func newQuiet(t *testing.T, g *gate) *quiet {
+	t.Helper()
+	network, err := net.Dial("tcp", g.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = network.Close() })
+	_ = network.SetDeadline(time.Now().Add(6 * patience))
+	below := nowait.Wrap(network)
+	q := &quiet{secure: tls.Client(below, &tls.Config{InsecureSkipVerify: true}), network: network, in: make([]byte, 32<<10), plain: make([]byte, 0, 64<<10)}
+	if _, err := io.WriteString(q.secure, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	for head := []byte{}; !bytes.HasSuffix(head, []byte("\r\n\r\n")); {
+		one := make([]byte, 1)
+		if _, err := io.ReadFull(q.secure, one); err != nil {
+			t.Fatal(err)
+		}
+		head = append(head, one...)
+	}
+	if q.exchange.Buffers, err = nowait.FindBuffers(); err != nil {
+		t.Fatal(err)
+	}
+	q.exchange.Out = make([]byte, 0, 64<<10)
+	below.Take(&q.exchange)
+	return q
+}
+
+// echo sends a frame and reads so many bytes of answer.
+func (q *quiet) echo(t *testing.T, request []byte, answer int) {
+	t.Helper()
+	q.exchange.Out = q.exchange.Out[:0]
+	if _, err := q.secure.Write(request); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := q.network.Write(q.exchange.Out); err != nil {
+		t.Fatal(err)
+	}
+	for got := 0; got < answer; {
+		n, err := q.network.Read(q.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.exchange.In = q.in[:n]
+		plain, err := q.exchange.Decrypt(q.secure, q.plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got += len(plain)
+	}
+}
+
+func TestNothingIsAllocatedPerMessageInALoop(t *testing.T) {
+	for _, size := range []int{128, 16 << 10} {
+		g := relays()["Loops"].newGate(t, wstest.Raw(t, func(conn net.Conn) { echoFrames(conn, size) }))
+		q := newQuiet(t, g)
+		request, answer := masked(fin|bin, make([]byte, size)), len(plain(fin|bin, make([]byte, size)))
+		for range 50 { // buffers grow to their size
+			q.echo(t, request, answer)
+		}
+		// Timers of the runtime and of the loop are set now and then.
+		if allocations := testing.AllocsPerRun(400, func() { q.echo(t, request, answer) }); allocations >= 1 && !raceDetector {
+			t.Errorf("%v allocations for an echo of %d bytes", allocations, size)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"os"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+// tick does what is due.
+func (p *passage) tick(c carrier, now time.Duration) {
+	if p.closure != nil {
+		p.tickEnd(c, now)
+		return
+	}
+	if idle := p.terms.limits.IdleTimeout; idle > 0 && now-p.active >= idle {
+		p.end(c, outcome.Close(outcome.IdleTimeout, outcome.ByGateway, ""), now)
+		return
+	}
+	if p.unanswered(now) {
+		client := &p.parties[fromClient]
+		client.gone, client.deaf = true, true
+		p.settle(outcome.Close(outcome.PongTimeout, outcome.ByClient, ""), now)
+		p.stop(c, fromClient, now)
+		return
+	}
+	if p.terms.limits.PingInterval > 0 && !p.waiting && now >= p.nextPing {
+		p.pinging = true
+		p.inject(c, fromClient, now)
+	}
+}
+
+// tickEnd is tick once the end has begun.
+func (p *passage) tickEnd(c carrier, now time.Duration) {
+	for x := range p.parties {
+		party := &p.parties[x]
+		if party.readBy > 0 && now >= party.readBy && !party.silent {
+			p.ended(c, x, os.ErrDeadlineExceeded, now)
+		}
+		if party.farewell != nil {
+			p.inject(c, x, now)
+		}
+	}
+	if now < p.by {
+		return
+	}
+	for x := range p.parties {
+		p.parties[x].silent, p.parties[x].deaf = true, true
+	}
+}
+
+// unanswered says whether the client has left a ping unanswered for too long.
+// Any byte counts as an answer, as a pong may wait behind a large message; and
+// time in which we did not read, because the upstream did not, is not the
+// client's.
+func (p *passage) unanswered(now time.Duration) bool {
+	if !p.waiting {
+		return false
+	}
+	client := &p.parties[fromClient]
+	if client.heard >= p.pinged {
+		p.waiting, p.nextPing = false, p.pinged+p.terms.limits.PingInterval
+		return false
+	}
+	if now-p.pinged < p.terms.limits.PongTimeout {
+		return false
+	}
+	if client.held {
+		p.pinged = now
+		return false
+	}
+	return true
+}
+
+// due is how long from now on tick has nothing to do.
+func (p *passage) due(now time.Duration) time.Duration {
+	next := p.nextCheck(now + time.Hour)
+	if p.closure != nil {
+		next = p.nextEnd(now)
+	}
+	// Never in a tight loop, whatever the limits are.
+	return max(next-now, time.Millisecond)
+}
+
+// nextEnd is due once the end has begun.
+func (p *passage) nextEnd(now time.Duration) time.Duration {
+	next := p.by
+	for x := range p.parties {
+		party := &p.parties[x]
+		if party.readBy > 0 && !party.silent {
+			next = min(next, party.readBy)
+		}
+		if party.farewell != nil && now < party.farewell.since+boundaryWait {
+			next = min(next, party.farewell.since+boundaryWait)
+		}
+	}
+	return next
+}
+
+// nextCheck is when an idle or silent client would be found out, or the next ping
+// is due, if that is before next.
+func (p *passage) nextCheck(next time.Duration) time.Duration {
+	if p.terms.limits.IdleTimeout > 0 {
+		next = min(next, p.active+p.terms.limits.IdleTimeout)
+	}
+	switch {
+	case p.waiting:
+		next = min(next, p.pinged+p.terms.limits.PongTimeout)
+	case p.terms.limits.PingInterval > 0 && !p.pinging:
+		next = min(next, p.nextPing)
+	}
+	return next
+}

@@ -1,0 +1,209 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+// mostPending bounds what is kept for a party that does not take it. A source
+// is not read meanwhile, so it is one wake-up at most; but a client may ask
+// for new keys again and again and never read an answer.
+const mostPending = 256 << 10
+
+// socket is one of the two.
+type socket struct {
+	fd int
+	// mask is what epoll reports; added says that it does.
+	mask  uint32
+	added bool
+	// pending is what the peer has not taken yet, since when it has taken
+	// nothing.
+	pending []byte
+	since   time.Duration
+	// listened is how much was read and thrown away at the end; ended says that
+	// the peer has ended its direction.
+	listened int
+	ended    bool
+}
+
+func (s *socket) close() {
+	if s.fd >= 0 {
+		_ = syscall.Close(s.fd)
+		s.fd = -1
+	}
+}
+
+// ready does what epoll has reported.
+func (p *pair) ready(x int, events uint32) {
+	s := &p.sockets[x]
+	const broken = syscall.EPOLLERR | syscall.EPOLLHUP
+	if events&syscall.EPOLLOUT != 0 || events&broken != 0 && len(s.pending) > 0 {
+		p.flush(x, nil)
+	}
+	switch {
+	case s.mask&syscall.EPOLLIN != 0 && events&(syscall.EPOLLIN|broken) != 0:
+		p.read(x)
+	case events&broken != 0:
+		// Level-triggered, this would be reported for ever.
+		p.passage.ended(p.loop, x, syscall.ECONNRESET, p.loop.now)
+		s.ended = true
+	}
+}
+
+func (p *pair) read(x int) {
+	if p.lingering {
+		p.listen(x)
+		return
+	}
+	l := p.loop
+	room := l.cipher
+	if x == fromUpstream {
+		room = l.plain[headroom : headroom+cipherRoom]
+	}
+	n, err := syscall.Read(p.sockets[x].fd, room)
+	switch {
+	case err != nil && again(err):
+	case err != nil:
+		p.passage.ended(l, x, os.NewSyscallError("read", err), l.now)
+	case x == fromClient:
+		l.exchange.In, l.exchange.Ended = room[:n], n == 0
+		p.decrypt()
+	case n == 0:
+		p.passage.ended(l, x, io.EOF, l.now)
+	default:
+		p.receive(l, x, l.plain[:headroom+n], l.now)
+	}
+}
+
+// decrypt relays what the client has sent.
+func (p *pair) decrypt() {
+	l := p.loop
+	plain, err := l.exchange.Decrypt(p.tls, l.plain[:headroom])
+	if p.dropAt == 0 {
+		p.dropAt = l.now + dropAfter
+		l.timers.Set(p, l.frames.start.Add(p.next()))
+	}
+	if len(plain) > headroom {
+		p.receive(l, fromClient, plain, l.now)
+	}
+	if err != nil {
+		p.passage.ended(l, fromClient, err, l.now)
+	}
+}
+
+// encrypt puts records for the client into the exchange.
+func (p *pair) encrypt(plain []byte) {
+	if _, err := p.tls.Write(plain); err != nil {
+		p.unwritable(p.loop, fromClient, err, p.loop.now)
+	}
+}
+
+// listen throws away what a peer sends at the end.
+func (p *pair) listen(x int) {
+	s := &p.sockets[x]
+	n, err := syscall.Read(s.fd, p.loop.cipher)
+	if err != nil && again(err) {
+		return
+	}
+	if s.listened += max(n, 0); err != nil || n == 0 || s.listened > lingerBytes {
+		s.ended = true
+	}
+}
+
+// flush sends what is pending and then more, and keeps what the socket does not
+// take.
+func (p *pair) flush(x int, more []byte) {
+	s := &p.sockets[x]
+	if p.parties[x].gone {
+		s.pending = nil
+		return
+	}
+	if len(s.pending) > 0 {
+		s.pending = append(s.pending, more...)
+		more = s.pending
+	}
+	if len(more) == 0 {
+		return
+	}
+	n, err := syscall.Write(s.fd, more)
+	if err != nil && !again(err) {
+		s.pending = nil
+		p.unwritable(p.loop, x, os.NewSyscallError("write", err), p.loop.now)
+		return
+	}
+	s.keep(more, max(n, 0), p.loop.now)
+	if len(s.pending) > mostPending {
+		p.unwritable(p.loop, x, errStuck, p.loop.now)
+	}
+}
+
+// keep keeps what is left of batch after so many bytes were sent.
+func (s *socket) keep(batch []byte, sent int, now time.Duration) {
+	if sent > 0 || len(s.pending) == 0 {
+		s.since = now
+	}
+	switch rest := batch[sent:]; {
+	case len(rest) == 0:
+		s.pending = nil
+	case len(s.pending) > 0:
+		s.pending = rest // of itself
+	default:
+		s.pending = append([]byte(nil), rest...) // batch is the loop's
+	}
+}
+
+// again tells whether a system call may succeed later.
+func again(err error) bool {
+	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR)
+}
+
+var errStuck = errors.New("does not take what is sent")
+
+// wanted is what is waited for: a party is read while the other one takes what it
+// sends, and at the end.
+func (p *pair) wanted(x int) (mask uint32) {
+	s, from := &p.sockets[x], &p.parties[x]
+	if p.lingering && !s.ended || !from.silent && !from.held {
+		mask = syscall.EPOLLIN
+	}
+	if len(s.pending) > 0 {
+		mask |= syscall.EPOLLOUT
+	}
+	return mask
+}
+
+// remask tells epoll what is waited for.
+func (p *pair) remask(x int) {
+	s, mask := &p.sockets[x], p.wanted(x)
+	operation := syscall.EPOLL_CTL_MOD
+	switch gone := s.ended || p.parties[x].gone; {
+	case gone && s.added:
+		operation, s.added = syscall.EPOLL_CTL_DEL, false
+	case gone, s.added && s.mask == mask:
+		return
+	case !s.added:
+		operation, s.added = syscall.EPOLL_CTL_ADD, true
+	}
+	s.mask = mask
+	if err := p.loop.watch(operation, s.fd, mask, p.key(x), p.turn); err != nil {
+		p.fail(outcome.Close(outcome.RelayFailed, outcome.ByGateway, err.Error()), p.loop.now)
+		p.kill()
+	}
+}
+
+// duplicate returns another descriptor of the same socket.
+func duplicate(fd int) (int, error) {
+	again, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return -1, os.NewSyscallError("fcntl", errno)
+	}
+	return int(again), nil
+}
