@@ -38,6 +38,7 @@ func TestOnARealNode(t *testing.T) {
 	tell(t, world.DoorSteps())
 	tell(t, pluginSteps(t, world))
 	tell(t, end)
+	tell(t, crowdSteps(t, world))
 	run(t, "The operator writes nothing while nothing changes", func(ctx context.Context) (string, error) {
 		return world.Quiet(ctx, auditLog(t), quiet(t))
 	})
@@ -82,17 +83,40 @@ func onNode(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// pluginSteps builds the program under test.
+// TestTenThousand is the chapter about the audit log of ten thousand connections,
+// which needs the cluster only.
+func TestTenThousand(t *testing.T) { tell(t, crowdSteps(t, open(t))) }
+
 func pluginSteps(t *testing.T, world *story.World) []story.Step {
 	t.Helper()
 	folder := t.TempDir()
+	return world.PluginSteps(story.Plugin{
+		Program: buildProgram(t, folder), Kubeconfig: need(t, "KUBECONFIG"), Folder: folder,
+		APIServerLog: auditLog(t), Recording: os.Getenv("WSGATEWAY_RECORDING"),
+	})
+}
+
+func crowdSteps(t *testing.T, world *story.World) []story.Step {
+	t.Helper()
+	folder := t.TempDir()
+	node := story.Node{Logs: need(t, "WSGATEWAY_POD_LOGS"), Kill: kill}
+	return world.CrowdSteps(node, buildProgram(t, folder), need(t, "KUBECONFIG"), folder)
+}
+
+// kill has containerd, inside of the node that hack/cluster started, end the one
+// process that it started for the container.
+func kill(ctx context.Context, container string) error {
+	return onNode(ctx, "ctr", "--namespace", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", container)
+}
+
+// buildProgram builds wsgw as it is installed for kubectl.
+func buildProgram(t *testing.T, folder string) string {
+	t.Helper()
 	program := filepath.Join(folder, "kubectl-wsgw")
 	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/wsgw").CombinedOutput(); err != nil {
 		t.Fatalf("build wsgw: %v\n%s", err, out)
 	}
-	return world.PluginSteps(story.Plugin{
-		Program: program, Kubeconfig: need(t, "KUBECONFIG"), Folder: folder, APIServerLog: auditLog(t), Recording: os.Getenv("WSGATEWAY_RECORDING"),
-	})
+	return program
 }
 
 func tell(t *testing.T, steps []story.Step) {

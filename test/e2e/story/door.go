@@ -90,7 +90,7 @@ func (w *World) DoorSteps() []Step {
 
 // opens begins with an empty namespace, so that the chapter can be told again.
 func (d *door) opens(ctx context.Context) (string, error) {
-	if err := d.emptySpace(ctx); err != nil {
+	if err := d.world.withoutSpace(ctx, doorSpace); err != nil {
 		return "", err
 	}
 	started := time.Now()
@@ -119,12 +119,13 @@ func (d *door) opens(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d pods after %s", len(d.pods), time.Since(started).Round(100*time.Millisecond)), nil
 }
 
-func (d *door) emptySpace(ctx context.Context) error {
-	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: doorSpace}}
+// withoutSpace deletes a namespace and waits until it is gone.
+func (w *World) withoutSpace(ctx context.Context, name string) error {
+	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	return until(ctx, startPatience, func(ctx context.Context) error {
-		err := d.world.Client.Delete(ctx, space)
+		err := w.Client.Delete(ctx, space)
 		if err == nil || apierrors.IsConflict(err) {
-			return fmt.Errorf("namespace %s is still there", doorSpace)
+			return fmt.Errorf("namespace %s is still there", name)
 		}
 		return client.IgnoreNotFound(err)
 	})

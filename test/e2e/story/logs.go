@@ -20,6 +20,9 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit/verify"
 )
 
+// collector collects logs until it is stopped.
+type collector interface{ stop() }
+
 // podLogs follows the logs of some pods from the beginning of the story, so that
 // what a deleted pod wrote is not lost.
 type podLogs struct {

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -65,21 +64,7 @@ func (w *World) PluginSteps(needs Plugin) []Step {
 // run starts the program and answers what it prints. Any other end than the exit
 // status is an error.
 func (p *plugin) run(ctx context.Context, status int, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	args = append(args, "--kubeconfig", p.Kubeconfig, "-n", Namespace)
-	cmd := exec.CommandContext(ctx, p.Program, args...)
-	var out, log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &log
-	err := cmd.Run()
-	var ended *exec.ExitError
-	if err != nil && !errors.As(err, &ended) {
-		return "", fmt.Errorf("run %s: %w", p.Program, err)
-	}
-	if got := cmd.ProcessState.ExitCode(); got != status {
-		return "", fmt.Errorf("wsgw %s: exit status %d, want %d:\n%s%s", strings.Join(args, " "), got, status, out.String(), log.String())
-	}
-	return out.String(), nil
+	return newProgram(p.Program, p.Kubeconfig, Namespace).run(ctx, status, args...)
 }
 
 func (p *plugin) status(ctx context.Context) (string, error) {

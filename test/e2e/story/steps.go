@@ -90,13 +90,21 @@ func (w *World) unknownName(ctx context.Context) (string, error) {
 	if response != nil {
 		_ = response.Body.Close()
 	}
-	// An alert that the other side sent is an OpError of this name around a value
-	// of a type that crypto/tls does not export.
-	var alert *net.OpError
-	if !errors.As(err, &alert) || alert.Op != "remote error" {
+	said, ok := alert(err)
+	if !ok {
 		return "", fmt.Errorf("no TLS alert but %w", err)
 	}
-	return "TLS alert: " + alert.Err.Error(), nil
+	return "TLS alert: " + said, nil
+}
+
+// alert tells whether a handshake ended by an alert of the other side: that is an
+// OpError of this name around a value of a type that crypto/tls does not export.
+func alert(err error) (said string, ok bool) {
+	var found *net.OpError
+	if !errors.As(err, &found) || found.Op != "remote error" {
+		return "", false
+	}
+	return found.Err.Error(), true
 }
 
 func (w *World) otherHost(ctx context.Context) (string, error) {

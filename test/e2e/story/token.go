@@ -143,12 +143,14 @@ func (w *World) token(subject string, lifetime time.Duration) (string, error) {
 }
 
 // PublishKeySet writes the ConfigMap that the gateway's policy refers to.
-func (w *World) PublishKeySet(ctx context.Context) error {
+func (w *World) PublishKeySet(ctx context.Context) error { return w.publishKeySet(ctx, Namespace) }
+
+func (w *World) publishKeySet(ctx context.Context, namespace string) error {
 	set, err := KeySet(w.Key)
 	if err != nil {
 		return err
 	}
-	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: KeySetConfigMap}}
+	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: KeySetConfigMap}}
 	_, err = controllerutil.CreateOrUpdate(ctx, w.Client, config, func() error {
 		config.Data = map[string]string{"jwks.json": string(set)}
 		return nil

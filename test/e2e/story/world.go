@@ -56,7 +56,7 @@ type World struct {
 	roots   *x509.CertPool
 	// logs are those of the quick start's gateway, collected all that are.
 	logs      *podLogs
-	collected []*podLogs
+	collected []collector
 	// tokens that were shown to the gateway; none may appear in a log.
 	tokens tokens
 	// admitted counts the handshakes that were answered with 101.
