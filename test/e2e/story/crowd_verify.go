@@ -112,19 +112,35 @@ func (c *crowd) withoutEnd(ctx context.Context, killed copied) (*verify.Stream, 
 	if len(found.Streams) != 1 || len(found.Findings) != 1 {
 		return nil, fmt.Errorf("the killed pod has the log %+v", *found)
 	}
-	last := killed.files[len(killed.files)-1]
-	lines, err := linesOf(last)
+	file, line, err := lastRecord(killed.files)
 	if err != nil {
 		return nil, err
 	}
 	finding, stream := found.Findings[0], &found.Streams[0]
-	if finding.Kind != verify.NoEnd || finding.File != last || finding.Line != len(lines) {
-		return nil, fmt.Errorf("the log of the killed pod has %+v, want that there is no end behind %s:%d", finding, last, len(lines))
+	if finding.Kind != verify.NoEnd || finding.File != file || finding.Line != line {
+		return nil, fmt.Errorf("the log of the killed pod has %+v, want that there is no end behind %s:%d", finding, file, line)
 	}
 	if stream.Complete || stream.Estimated || stream.Open != int64(c.left) || stream.Lost != 0 {
 		return nil, fmt.Errorf("the log of the killed pod says %+v, the clients had %d connections open", *stream, c.left)
 	}
 	return stream, nil
+}
+
+// lastRecord finds where the last record of a log is. The kubelet may have begun
+// another file behind it.
+func lastRecord(files []string) (file string, line int, err error) {
+	for _, file := range slices.Backward(files) {
+		lines, err := linesOf(file)
+		if err != nil {
+			return "", 0, err
+		}
+		for i, line := range slices.Backward(lines) {
+			if isRecord(line) {
+				return file, i + 1, nil
+			}
+		}
+	}
+	return "", 0, errors.New("there is no record in the log")
 }
 
 // linesOf reads a file, each line with its line break.

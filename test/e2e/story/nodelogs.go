@@ -110,7 +110,7 @@ func (l *nodeLogs) open(path string) error {
 	}
 	boot := l.boot(bootName{pod: parts[1], restarts: number})
 	if n := len(boot.files); n > 0 && os.SameFile(boot.files[n-1].info, info) {
-		return file.Close() //nolint:wrapcheck // it was only looked at
+		return file.Close()
 	}
 	boot.files = append(boot.files, &logFile{file: file, info: info})
 	return nil
