@@ -115,7 +115,7 @@ func printEnv(ctx context.Context, cluster *node.Cluster) error {
 		{"KUBECONFIG", cluster.Kubeconfig()},
 		{"WSGATEWAY_NODE_IP", cluster.NodeIP().String()},
 		{"WSGATEWAY_AUDIT_LOG", cluster.AuditLog()},
-		{"WSGATEWAY_POD_LOGS", cluster.PodLogs()},
+		{"WSGATEWAY_POD_LOGS", filepath.Join(cluster.State, "root", "var", "log", "pods")},
 	} {
 		fmt.Printf("export %s='%s'\n", pair[0], pair[1])
 	}

@@ -114,9 +114,6 @@ func (l Layout) Logs() string { return filepath.Join(l.State, "logs") }
 // AuditLog has a line of JSON for each write to the API server.
 func (l Layout) AuditLog() string { return filepath.Join(l.Logs(), "audit.log") }
 
-// PodLogs has the logs of the pods, rotated ones too, as the host sees them.
-func (l Layout) PodLogs() string { return filepath.Join(l.root(), "var", "log", "pods") }
-
 // Files of our own.
 func (l Layout) pki() string        { return filepath.Join(l.State, "pki") }
 func (l Layout) etc() string        { return filepath.Join(l.State, "etc") }
