@@ -95,6 +95,7 @@ func withTokens(t *testing.T, i *issuer) func(*contract.Config) {
 }
 
 func TestOnlyGoodCredentialsReachTheBackendAndNoneIsPassedOn(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t)
 	r, echo := startBase(t, withTokens(t, i))
 	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte("0123456789abcdef0123456789abcdef")})
@@ -157,6 +158,7 @@ func TestOnlyGoodCredentialsReachTheBackendAndNoneIsPassedOn(t *testing.T) {
 // What a browser adds by itself, or what is part of an address, ends at the
 // gateway, whether it was good or bad.
 func TestCredentialsInCookieAndQueryEndAtTheGateway(t *testing.T) {
+	t.Parallel()
 	const key, bad = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 	r, echo := startBase(t, func(c *contract.Config) {
 		c.Policies[0].Methods = []contract.Method{{APIKey: &contract.APIKey{Secret: "keys", From: []contract.Source{
@@ -220,6 +222,7 @@ func TestCredentialsInCookieAndQueryEndAtTheGateway(t *testing.T) {
 }
 
 func TestAPasswordLetsInAndEndsAtTheGateway(t *testing.T) {
+	t.Parallel()
 	r, echo := startBase(t, func(c *contract.Config) {
 		c.Policies[0].Methods = []contract.Method{{Basic: &contract.Basic{File: contract.SecretKey{Secret: "users", Key: "auth"}}}}
 		c.Policies[0].Origins = &contract.Origins{Allow: []string{"https://app.example.com"}, AllowMissing: true}
@@ -261,6 +264,7 @@ func reasonsOf(records []*audit.Record) []string {
 }
 
 func TestAMalformedSecretKeepsTheLastGoodOneAndADeletedOneFailsClosed(t *testing.T) {
+	t.Parallel()
 	const key = "0123456789abcdef0123456789abcdef"
 	r, _ := startBase(t, withTokens(t, newIssuer(t)))
 	status := func() int {
@@ -292,6 +296,7 @@ func TestAMalformedSecretKeepsTheLastGoodOneAndADeletedOneFailsClosed(t *testing
 }
 
 func TestEndpointsThatMoveGetTheNextConnectionOnly(t *testing.T) {
+	t.Parallel()
 	r, first := startBase(t, nil)
 	conn := r.dialer("public").MustDial(t, chatURL)
 	second := wstest.Echo(t)

@@ -69,6 +69,7 @@ func showing(shown *tls.Certificate, version uint16) func(*tls.Config) {
 }
 
 func TestForgedCertificatesAreRefusedForTheRightReason(t *testing.T) {
+	t.Parallel()
 	ca := wstest.NewCA(t)
 	r, echo := checkpoint(t, ca)
 	root := forgerOf(t, ca)

@@ -64,6 +64,7 @@ func (w *wallet) Get(string) (*tls.ClientSessionState, bool) { return w.session,
 func (w *wallet) Put(_ string, session *tls.ClientSessionState) { w.session = session }
 
 func TestOneListenersCertificateIsWorthNothingAtAnother(t *testing.T) {
+	t.Parallel()
 	first, second := wstest.NewCA(t), wstest.NewCA(t)
 	r, echo := startCrossing(t, first, second)
 	ofFirst, ofSecond := forgerOf(t, first).issue(t, uris(alice)), forgerOf(t, second).issue(t, uris(alice))
@@ -118,6 +119,7 @@ func TestOneListenersCertificateIsWorthNothingAtAnother(t *testing.T) {
 }
 
 func TestNoSessionLeadsFromOneListenerToAnother(t *testing.T) {
+	t.Parallel()
 	first, second := wstest.NewCA(t), wstest.NewCA(t)
 	r, echo := startCrossing(t, first, second)
 	mine := forgerOf(t, first).issue(t, uris(alice))
@@ -153,6 +155,7 @@ func TestNoSessionLeadsFromOneListenerToAnother(t *testing.T) {
 }
 
 func TestWhoShowedACertificateBeforeItsCAWasWithdrawnAndAsksAfter(t *testing.T) {
+	t.Parallel()
 	old, fresh := wstest.NewCA(t), wstest.NewCA(t)
 	r, echo := startBase(t, withCertificates(true, old))
 	conn := r.speakTLSWith(t, with(t, workload(t, old, alice)))
@@ -246,6 +249,7 @@ func (s *sealer) record(kind byte, data []byte) []byte {
 // What clients may send in TLS after the handshake gives nobody another identity,
 // and keeps nobody busy.
 func TestNothingIsNegotiatedAfterTheHandshake(t *testing.T) {
+	t.Parallel()
 	ca := wstest.NewCA(t)
 	shown := workload(t, ca, alice)
 	message := func(kind byte, body ...byte) []byte {

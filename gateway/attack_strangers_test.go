@@ -40,18 +40,22 @@ type answer struct {
 // It may be used concurrently.
 func (r *running) strikeAs(n int, change func(*tls.Config), raw string) answer {
 	begin := time.Now()
-	a := r.exchange(n, change, raw)
+	conn, err := r.reach(n, change)
+	a := answer{err: err}
+	if err == nil {
+		a = exchange(conn, raw)
+	}
 	a.took = time.Since(begin)
 	return a
 }
 
-func (r *running) exchange(n int, change func(*tls.Config), raw string) answer {
+// reach connects as a stranger. It may be used concurrently.
+func (r *running) reach(n int, change func(*tls.Config)) (*tls.Conn, error) {
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: stranger(n)}, Timeout: strangerTime}
 	conn, err := dialer.Dial("tcp", r.addresses["public"])
 	if err != nil {
-		return answer{err: fmt.Errorf("not even connected: %w", err)}
+		return nil, fmt.Errorf("not even connected: %w", err)
 	}
-	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(strangerTime))
 	config := &tls.Config{RootCAs: r.ca.Pool, ServerName: "ws.example.com"}
 	if change != nil {
@@ -59,8 +63,15 @@ func (r *running) exchange(n int, change func(*tls.Config), raw string) answer {
 	}
 	secure := tls.Client(conn, config)
 	if err := secure.Handshake(); err != nil {
-		return answer{err: err}
+		_ = conn.Close()
+		return nil, err
 	}
+	return secure, nil
+}
+
+// exchange sends what there is to send and waits for what comes of it.
+func exchange(secure *tls.Conn, raw string) answer {
+	defer func() { _ = secure.NetConn().Close() }()
 	// In TLS 1.3 the gateway may have hung up by now; what it said is still there.
 	_, _ = io.WriteString(secure, raw)
 	response, err := http.ReadResponse(bufio.NewReader(secure), nil)

@@ -84,6 +84,17 @@ func (a *audited) talk(t *testing.T, conn *websocket.Conn) {
 	}
 }
 
+// told waits until standard output holds as many openings.
+func (a *audited) told(t *testing.T, connections int) {
+	t.Helper()
+	until(t, func() string {
+		if got := len(a.audit.records(t, audit.EventOpened)); got < connections {
+			return fmt.Sprintf("%d of %d openings on record", got, connections)
+		}
+		return ""
+	})
+}
+
 // try opens a connection or not, and returns the answer.
 func (a *audited) try(t *testing.T) *http.Response {
 	t.Helper()
@@ -132,6 +143,7 @@ func toCollector() *contract.Audit {
 }
 
 func TestEachSinkGetsAStreamOfItsOwn(t *testing.T) {
+	t.Parallel()
 	wanted := toCollector()
 	wanted.File = &contract.AuditFile{}
 	a := startAudited(t, wanted, nil)
@@ -160,8 +172,10 @@ func TestEachSinkGetsAStreamOfItsOwn(t *testing.T) {
 }
 
 func TestSinksChangeWithoutARestartAndStdoutCanBeTurnedOff(t *testing.T) {
+	t.Parallel()
 	a := startAudited(t, nil, nil)
 	first := a.connect(t)
+	a.told(t, 1)
 	wanted := toCollector()
 	wanted.WithoutStdout = true
 	a.apply(t, wanted)
@@ -189,6 +203,7 @@ func TestSinksChangeWithoutARestartAndStdoutCanBeTurnedOff(t *testing.T) {
 }
 
 func TestRecordsWaitForACollectorThatIsDown(t *testing.T) {
+	t.Parallel()
 	a := startAudited(t, toCollector(), nil)
 	a.collector.Stop()
 	for range 5 {
@@ -220,6 +235,7 @@ func (s *stuck) Write(line []byte) (int, error) {
 }
 
 func TestNobodyWaitsForASinkThatBlocks(t *testing.T) {
+	t.Parallel()
 	out := &stuck{release: make(chan struct{})}
 	a := startAudited(t, &contract.Audit{File: &contract.AuditFile{}}, func(o *gateway.Options, _ *wstest.Root) { o.Audit = out })
 	for range 20 {
@@ -235,6 +251,7 @@ func TestNobodyWaitsForASinkThatBlocks(t *testing.T) {
 }
 
 func TestWithRefuseOverflowNobodyComesInUnrecordedAndNobodyIsSentAway(t *testing.T) {
+	t.Parallel()
 	a := startAudited(t, &contract.Audit{WithoutStdout: true, File: &contract.AuditFile{}, RefuseOverflow: true}, nil)
 	before := a.connect(t)
 	until(t, func() string {
@@ -289,6 +306,7 @@ func TestWithRefuseOverflowNobodyComesInUnrecordedAndNobodyIsSentAway(t *testing
 }
 
 func TestIdentitiesAndAddressesAreKeptOutOfRecordsOnly(t *testing.T) {
+	t.Parallel()
 	key := strings.Repeat("k", 32)
 	a := startAudited(t, &contract.Audit{
 		HashKey: &contract.SecretKey{Secret: "audit", Key: "hash.key"}, TruncateAddresses: true,
@@ -305,6 +323,7 @@ func TestIdentitiesAndAddressesAreKeptOutOfRecordsOnly(t *testing.T) {
 	if got := problem(); got.Reason != contract.ProblemSecretNotFound || got.Secret != "audit" || got.Serving {
 		t.Errorf("problem %+v, want that the Secret is not there", got)
 	}
+	a.told(t, 1)
 	for _, record := range a.audit.records(t, audit.EventOpened) {
 		if record.ClientIP != "" || record.ClientNetwork != "127.0.0.0/24" {
 			t.Errorf("the address is told: %+v", record)
@@ -332,6 +351,7 @@ func TestIdentitiesAndAddressesAreKeptOutOfRecordsOnly(t *testing.T) {
 }
 
 func TestAFileNeedsAFolderOfTheProcess(t *testing.T) {
+	t.Parallel()
 	a := startAudited(t, &contract.Audit{WithoutStdout: true, File: &contract.AuditFile{}}, func(o *gateway.Options, _ *wstest.Root) { o.AuditFolder = "" })
 	a.connect(t)
 	if problems := a.report(t).Problems; !slices.ContainsFunc(problems, func(p contract.ReportProblem) bool {
@@ -348,6 +368,7 @@ func TestAFileNeedsAFolderOfTheProcess(t *testing.T) {
 }
 
 func TestANewTokenOfACollectorBeginsNoNewStream(t *testing.T) {
+	t.Parallel()
 	ca := wstest.NewCA(t)
 	pair := ca.Issue(t, "collector.default.svc")
 	certificate := keyPair(t, pair)

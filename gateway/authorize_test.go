@@ -26,6 +26,7 @@ func rules(list ...string) *contract.Authorization {
 }
 
 func TestAChangeOfTheRulesClosesExactlyThoseThatItWouldRefuse(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t)
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	for name, tt := range map[string]struct {
@@ -59,6 +60,7 @@ func TestAChangeOfTheRulesClosesExactlyThoseThatItWouldRefuse(t *testing.T) {
 }
 
 func TestARefusalByARuleNamesTheRule(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t)
 	r, config, echo := startUsers(t, i)
 	config.Policies[0].Authorization = rules("Deny: request.path.startsWith('/chat/closed')", "Allow: identity.subject == 'ann'")
@@ -114,6 +116,7 @@ func whoWasRefused(detail string) string {
 
 // A pod that does not know what a rule means must not serve the policy without it.
 func TestRulesThatThePodCannotCompileCloseTheirPolicyOnly(t *testing.T) {
+	t.Parallel()
 	r, config, echo := startUsers(t, newIssuer(t))
 	open := contract.Policy{Name: "open", Methods: []contract.Method{{Anonymous: &contract.Anonymous{}}}}
 	config.Policies = append(config.Policies, open)

@@ -31,6 +31,7 @@ func tokensFrom(t *testing.T, i *issuer, when string, cas ...*wstest.CA) *partne
 }
 
 func TestATokenCountsOnlyBesideTheCertificateThatARuleAsksFor(t *testing.T) {
+	t.Parallel()
 	i, ca, other := newIssuer(t), wstest.NewCA(t), wstest.NewCA(t)
 	r := tokensFrom(t, i, "certificate.uris.exists(u, u.startsWith('spiffe://example.com/ns/shop/'))", ca, other)
 	elsewhere := workload(t, ca, "spiffe://example.com/ns/other/eve")
@@ -58,6 +59,7 @@ func TestATokenCountsOnlyBesideTheCertificateThatARuleAsksFor(t *testing.T) {
 }
 
 func TestAChangeOfRulesOnCertificatesClosesExactlyThoseThatItConcerns(t *testing.T) {
+	t.Parallel()
 	i, old, fresh := newIssuer(t), wstest.NewCA(t), wstest.NewCA(t)
 	when := func(text string) func(*contract.Config) {
 		return func(c *contract.Config) { c.Policies[0].Authorization = rules("Allow: " + text) }
@@ -98,15 +100,16 @@ func TestAChangeOfRulesOnCertificatesClosesExactlyThoseThatItConcerns(t *testing
 
 // A credential that a rule asks for is one whose end is the end of the connection.
 func TestACertificateThatARuleReadsEndsItsConnections(t *testing.T) {
+	t.Parallel()
 	i, ca := newIssuer(t), wstest.NewCA(t)
 	r := tokensFrom(t, i, "certificate.presented || identity.subject == 'ann'", ca)
 	short := ca.IssueClient(t, func(c *x509.Certificate) {
 		named(t, alice)(c)
-		c.NotAfter = time.Now().Add(6 * time.Second)
+		c.NotAfter = time.Now().Add(8 * time.Second)
 	})
 	token := "Bearer " + i.token(t, time.Hour)
 	bound, bare := r.join(t, short, "Authorization", token), r.open(t, "Authorization", token)
-	_ = bound.SetReadDeadline(short.Leaf.NotAfter.Add(15 * time.Second))
+	_ = bound.SetReadDeadline(short.Leaf.NotAfter.Add(patience))
 	if _, _, err := bound.ReadMessage(); !websocket.IsCloseError(err, outcome.CodeUnauthorized) || time.Now().Before(short.Leaf.NotAfter) {
 		t.Errorf("ended with %v, %v before its certificate", err, time.Until(short.Leaf.NotAfter))
 	}

@@ -57,6 +57,7 @@ func partners(t *testing.T, required bool, i *issuer, old, fresh *wstest.CA) (*p
 }
 
 func TestAChangeOfCertificateRulesClosesExactlyThoseThatItConcerns(t *testing.T) {
+	t.Parallel()
 	i, old, fresh := newIssuer(t), wstest.NewCA(t), wstest.NewCA(t)
 	asks := func(c *contract.Config) *contract.ClientCertificates { return c.Listeners[0].ClientCertificates }
 	method := func(c *contract.Config) *contract.ClientCertificate {
@@ -106,6 +107,7 @@ func TestAChangeOfCertificateRulesClosesExactlyThoseThatItConcerns(t *testing.T)
 }
 
 func TestAMissingCARefusesAndAMalformedOneDoesNot(t *testing.T) {
+	t.Parallel()
 	i, old, fresh := newIssuer(t), wstest.NewCA(t), wstest.NewCA(t)
 	r, _ := partners(t, true, i, old, fresh)
 	config, echo := r.config, r.echo
@@ -142,7 +144,8 @@ func TestAMissingCARefusesAndAMalformedOneDoesNot(t *testing.T) {
 }
 
 func TestACertificateEndsItsConnections(t *testing.T) {
-	const lifetime = 6 * time.Second
+	t.Parallel()
+	const lifetime = 8 * time.Second
 	i, old, fresh := newIssuer(t), wstest.NewCA(t), wstest.NewCA(t)
 	for _, required := range []bool{true, false} {
 		r, _ := partners(t, required, i, old, fresh)
@@ -160,7 +163,7 @@ func TestACertificateEndsItsConnections(t *testing.T) {
 				}
 				continue
 			}
-			_ = conn.SetReadDeadline(ends.Add(15 * time.Second))
+			_ = conn.SetReadDeadline(ends.Add(patience))
 			if _, _, err := conn.ReadMessage(); !websocket.IsCloseError(err, outcome.CodeUnauthorized) || time.Now().Before(ends) {
 				t.Errorf("required %v: ended with %v, %v before its certificate", required, err, time.Until(ends))
 			}
@@ -169,6 +172,7 @@ func TestACertificateEndsItsConnections(t *testing.T) {
 }
 
 func TestNoSessionOutlivesTheCAThatLetItIn(t *testing.T) {
+	t.Parallel()
 	old, fresh := wstest.NewCA(t), wstest.NewCA(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		r, echo := startBase(t, withCertificates(true, old))

@@ -94,6 +94,7 @@ func (r *running) join(t *testing.T, pair wstest.Pair, header ...string) *websoc
 const alice = "spiffe://example.com/ns/shop/alice"
 
 func TestOnlyCertificatesThatTheCAsVouchForGetIn(t *testing.T) {
+	t.Parallel()
 	ca, other := wstest.NewCA(t), wstest.NewCA(t)
 	below := ca.Intermediate(t)
 	foreign := workload(t, other, alice)
@@ -171,6 +172,7 @@ func TestOnlyCertificatesThatTheCAsVouchForGetIn(t *testing.T) {
 }
 
 func TestACertificateIsAnIdentity(t *testing.T) {
+	t.Parallel()
 	ca := wstest.NewCA(t)
 	r, echo := startBase(t, withCertificates(true, ca))
 	pair := ca.IssueClient(t, func(c *x509.Certificate) {
@@ -197,6 +199,7 @@ func TestACertificateIsAnIdentity(t *testing.T) {
 }
 
 func TestAnOptionalCertificateLeavesOtherMethods(t *testing.T) {
+	t.Parallel()
 	i, ca := newIssuer(t), wstest.NewCA(t)
 	r, _ := startBase(t, func(c *contract.Config) {
 		withTokens(t, i)(c)
@@ -228,6 +231,7 @@ func TestAnOptionalCertificateLeavesOtherMethods(t *testing.T) {
 }
 
 func TestNoHostLeadsAroundTheListenerThatAsksForCertificates(t *testing.T) {
+	t.Parallel()
 	ca := wstest.NewCA(t)
 	server := wstest.NewCA(t)
 	echo, root := wstest.Echo(t), wstest.NewRoot(t)

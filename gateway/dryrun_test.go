@@ -40,6 +40,7 @@ func (r *running) counted(t *testing.T, want string) {
 }
 
 func TestADryRunLetsInCountsAndTellsTheBackendNothingUnproven(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t)
 	r, config, echo := startTrial(t, i)
 	good, bad := i.token(t, time.Hour), newIssuer(t).token(t, time.Hour)
@@ -94,6 +95,7 @@ func TestADryRunLetsInCountsAndTellsTheBackendNothingUnproven(t *testing.T) {
 // The connections that a dry run has let in are judged by a policy in force just
 // as their handshakes would be.
 func TestThatADryRunIsOverEndsExactlyThoseThatAHandshakeWouldNotAdmit(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t)
 	r, config, echo := startTrial(t, i)
 	token, page := "Bearer "+i.token(t, time.Hour), "https://app.example.com"
@@ -134,7 +136,7 @@ func TestThatADryRunIsOverEndsExactlyThoseThatAHandshakeWouldNotAdmit(t *testing
 		t.Errorf("%d callers are refused now: %v", len(refused), refused)
 	}
 	for _, name := range refused {
-		_ = conns[name].SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = conns[name].SetReadDeadline(time.Now().Add(patience))
 		if _, _, err := conns[name].ReadMessage(); !websocket.IsCloseError(err, outcome.CodeForbidden) {
 			t.Errorf("%s: %v, want to be closed with 3003", name, err)
 		}
@@ -144,10 +146,11 @@ func TestThatADryRunIsOverEndsExactlyThoseThatAHandshakeWouldNotAdmit(t *testing
 }
 
 func TestAnExpiryInADryRunIsCountedAndComesIntoForceWithThePolicy(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t)
 	r, config, echo := startUsers(t, i)
-	// Accepted for about four seconds, by the skew.
-	short := r.open(t, "Authorization", "Bearer "+i.token(t, 4*time.Second-contract.DefaultClockSkew))
+	// Accepted for about eight seconds, by the skew.
+	short := r.open(t, "Authorization", "Bearer "+i.token(t, 8*time.Second-contract.DefaultClockSkew))
 	config.Policies[0].DryRun = true
 	config.Audit = &contract.Audit{ProgressInterval: new(contract.Duration(100 * time.Millisecond))}
 	r.put(t, echo, config)
@@ -157,13 +160,14 @@ func TestAnExpiryInADryRunIsCountedAndComesIntoForceWithThePolicy(t *testing.T) 
 	}
 	config.Policies[0].DryRun = false
 	r.put(t, echo, config)
-	_ = short.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = short.SetReadDeadline(time.Now().Add(patience))
 	if _, _, err := short.ReadMessage(); !websocket.IsCloseError(err, outcome.CodeUnauthorized) {
 		t.Errorf("connection of the expired token: %v, want to be closed with 3000", err)
 	}
 }
 
 func TestAChangeInADryRunIsCountedOncePerConnection(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t)
 	r, config, echo := startTrial(t, i)
 	conns := r.audience(t, i)
@@ -177,6 +181,7 @@ func TestAChangeInADryRunIsCountedOncePerConnection(t *testing.T) {
 }
 
 func TestADryRunGoesOnWithoutItsKeyServer(t *testing.T) {
+	t.Parallel()
 	r, _ := startBase(t, func(c *contract.Config) {
 		i := newIssuer(t)
 		withTokens(t, i)(c)
@@ -195,14 +200,15 @@ func TestADryRunGoesOnWithoutItsKeyServer(t *testing.T) {
 // What is tried at a dry run counts neither for nor against an address: else it
 // would lock out those who come by other policies, or let them guess for ever.
 func TestADryRunNeitherCountsNorForgetsFailures(t *testing.T) {
-	r, _ := startBase(t, func(c *contract.Config) {
+	t.Parallel()
+	r, _ := startBaseWith(t, func(c *contract.Config) {
 		withTokens(t, newIssuer(t))(c)
 		c.Limits = &contract.Limits{HandshakesPerSecondPerAddress: new(int32(1000))}
 		trial, tried := c.Policies[0], c.Routes[0]
 		trial.Name, trial.DryRun = "trial", true
 		tried.Name, tried.Policy, tried.Path = "trial", "trial", contract.Path{Prefix: "/trial"}
 		c.Policies, c.Routes = append(c.Policies, trial), append(c.Routes, tried)
-	})
+	}, newStopped().tell)
 	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte(aKey)})
 	until(t, func() string {
 		if len(r.report(t).Problems) > 0 {

@@ -10,6 +10,7 @@ import (
 )
 
 func TestAMessageComesBackThroughTheGateway(t *testing.T) {
+	t.Parallel()
 	r, echo := startBase(t, nil)
 	conn := r.dialer("public").MustDial(t, "wss://ws.example.com/chat/room?x=1")
 	if err := conn.WriteMessage(websocket.TextMessage, []byte("hello")); err != nil {

@@ -21,6 +21,7 @@ import (
 // TLS has an end of its own, and some clients wait for that of TCP: it has to
 // come at once, not when the gateway stops listening.
 func TestTheEndOfAConnectionIsAlsoTheEndOfTCP(t *testing.T) {
+	t.Parallel()
 	r, _ := startBase(t, nil)
 	for _, test := range []struct {
 		name, send string
@@ -38,7 +39,7 @@ func TestTheEndOfAConnectionIsAlsoTheEndOfTCP(t *testing.T) {
 				t.Fatalf("end of TLS: %v", err)
 			}
 			// The gateway goes on, so it is not its own end that ends this.
-			_ = conn.NetConn().SetReadDeadline(time.Now().Add(4 * time.Second))
+			_ = conn.NetConn().SetReadDeadline(time.Now().Add(contract.DefaultHandshakeTimeout - time.Second))
 			if _, err := conn.NetConn().Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				t.Errorf("end of TCP: %v", err)
 			}
@@ -82,6 +83,7 @@ func TestNothingIsRecordedOfAConnectionBehindItsEnd(t *testing.T) {
 
 // A handshake that is under way when the gateway stops gets an answer.
 func TestACallerWhoWaitsForABackendWhenTheGatewayStopsGetsAnAnswer(t *testing.T) {
+	t.Parallel()
 	backend, asked, agree := hesitant(t)
 	ca, root := wstest.NewCA(t), wstest.NewRoot(t)
 	root.TLSSecret(t, "public-tls", ca.Issue(t, "ws.example.com", "*.chat.example.com"))
@@ -116,7 +118,10 @@ func TestACallerWhoWaitsForABackendWhenTheGatewayStopsGetsAnAnswer(t *testing.T)
 }
 
 func TestACallerWhoSaysNothingDoesNotHoldUpTheEnd(t *testing.T) {
-	r, _ := startBase(t, nil)
+	t.Parallel()
+	r, _ := startBase(t, func(c *contract.Config) {
+		c.Limits = &contract.Limits{HandshakeTimeout: new(contract.Duration(time.Minute))}
+	})
 	for _, speaks := range []bool{false, true} {
 		if speaks {
 			_ = r.speakTLS(t, "public", "ws.example.com").Handshake()
@@ -130,7 +135,7 @@ func TestACallerWhoSaysNothingDoesNotHoldUpTheEnd(t *testing.T) {
 	}
 	begin := time.Now()
 	r.end(t)
-	if took := time.Since(begin); took > 7*time.Second {
+	if took := time.Since(begin); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 }

@@ -31,6 +31,7 @@ func (r *running) applied(t *testing.T, file string) []string {
 }
 
 func TestEveryChangeOfTheConfigurationIsOnRecordOnce(t *testing.T) {
+	t.Parallel()
 	r, echo := startBase(t, nil)
 	more := baseConfig()
 	more.Limits = &contract.Limits{MaxMessageBytes: new(int64(4096))}
@@ -73,6 +74,7 @@ func TestEveryChangeOfTheConfigurationIsOnRecordOnce(t *testing.T) {
 }
 
 func TestEveryCertificateThatIsServedIsOnRecordOnce(t *testing.T) {
+	t.Parallel()
 	r, echo := startBase(t, nil)
 	first := r.report(t).Listeners[0].Certificate
 	r.root.TLSSecret(t, "public-tls", r.ca.Issue(t, "ws.example.com", "*.chat.example.com"))
@@ -100,6 +102,7 @@ func TestEveryCertificateThatIsServedIsOnRecordOnce(t *testing.T) {
 }
 
 func TestARevocationIsOnRecordWithWhatItClosed(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t)
 	r, config, echo := startUsers(t, i)
 	conns := 0
@@ -107,6 +110,12 @@ func TestARevocationIsOnRecordWithWhatItClosed(t *testing.T) {
 		_ = r.open(t, who.header, who.value)
 		conns++
 	}
+	until(t, func() string {
+		if open := r.report(t).Connections; open != int64(conns) {
+			return fmt.Sprintf("%d connections are open", open)
+		}
+		return ""
+	})
 	file := revocations(func(one *contract.Revocation) {
 		one.Subjects = []contract.RevokedSubject{{Subject: "ann", Policy: "users"}}
 	})
@@ -132,6 +141,7 @@ func TestARevocationIsOnRecordWithWhatItClosed(t *testing.T) {
 }
 
 func TestWhoBreaksARuleOfTheRelayIsOnRecordBeforeTheEnd(t *testing.T) {
+	t.Parallel()
 	r, _ := startBase(t, func(c *contract.Config) { c.Limits = &contract.Limits{MaxMessageBytes: new(int64(1024))} })
 	conn := r.dialer("public").MustDial(t, chatURL)
 	if err := conn.WriteMessage(websocket.TextMessage, make([]byte, 4096)); err != nil {

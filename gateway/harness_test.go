@@ -6,13 +6,12 @@ package gateway_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,12 +19,18 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
-	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
-	"github.com/wsgateway/websocket-gateway-operator/test/auditschema"
 	"github.com/wsgateway/websocket-gateway-operator/test/edge"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
+
+// patience bounds every wait for what should come at once, so that a test which
+// fails ends. What is too late by less is the business of those tests that say by
+// when something is promised.
+const patience = time.Minute
+
+// testsAtOnce is how many tests run in parallel unless the command line says so.
+const testsAtOnce = "8"
 
 func TestMain(m *testing.M) {
 	for variable, program := range map[string]func(root string) error{aloneRoot: runAlone, switchedRoot: runSwitched} {
@@ -37,50 +42,16 @@ func TestMain(m *testing.M) {
 			os.Exit(0)
 		}
 	}
+	// Most of these tests wait for most of their time. As many as there are processors
+	// at once, which is what there is otherwise, would leave those idle.
+	flag.Parse()
+	if atOnce := flag.Lookup("test.parallel"); atOnce.Value.String() == atOnce.DefValue {
+		if err := atOnce.Value.Set(testsAtOnce); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	goleak.VerifyTestMain(m)
-}
-
-// journal keeps audit records and logs.
-type journal struct{ wstest.Journal }
-
-// records returns the audit records of one event.
-func (j *journal) records(t *testing.T, event audit.Event) []*audit.Record {
-	t.Helper()
-	return slices.DeleteFunc(j.every(t), func(record *audit.Record) bool { return record.Event != event })
-}
-
-// all returns the audit records of connections and handshakes, in their order.
-func (j *journal) all(t *testing.T) []*audit.Record {
-	t.Helper()
-	return slices.DeleteFunc(j.every(t), func(record *audit.Record) bool { return !slices.Contains(record.Category, "network") })
-}
-
-// every returns the audit records in their order.
-func (j *journal) every(t *testing.T) []*audit.Record {
-	t.Helper()
-	var found []*audit.Record
-	for line := range strings.Lines(j.String()) {
-		record, err := audit.Parse([]byte(line))
-		if err != nil {
-			t.Fatalf("%v: %s", err, line)
-		}
-		found = append(found, record)
-	}
-	return found
-}
-
-// fits holds every audit record against the published schema.
-func (j *journal) fits(t *testing.T) {
-	t.Helper()
-	schema, err := auditschema.Load("../" + auditschema.File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(j.String()) {
-		if err := schema.Check([]byte(line)); err != nil {
-			t.Error(err)
-		}
-	}
 }
 
 // running is a gateway that runs on loopback.
@@ -142,7 +113,7 @@ func fetch(t *testing.T, url string, change func(*http.Request)) (int, http.Head
 	if change != nil {
 		change(request)
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +140,7 @@ func (r *running) report(t *testing.T) contract.Report {
 // until waits for a condition, which says what is still missing.
 func until(t *testing.T, missing func() string) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		what := missing()
 		if what == "" {
@@ -225,6 +196,12 @@ func endpoints(address string) contract.Endpoints {
 // startBase runs a gateway with baseConfig in front of an echo.
 func startBase(t *testing.T, change func(*contract.Config)) (*running, *wstest.Upstream) {
 	t.Helper()
+	return startBaseWith(t, change, nil)
+}
+
+// startBaseWith is startBase with options.
+func startBaseWith(t *testing.T, change func(*contract.Config), options func(*gateway.Options)) (*running, *wstest.Upstream) {
+	t.Helper()
 	echo := wstest.Echo(t)
 	ca := wstest.NewCA(t)
 	root := wstest.NewRoot(t)
@@ -234,5 +211,5 @@ func startBase(t *testing.T, change func(*contract.Config)) (*running, *wstest.U
 	}
 	root.TLSSecret(t, "public-tls", ca.Issue(t, "ws.example.com", "*.chat.example.com"))
 	root.Config(t, config, endpoints(echo.Address))
-	return start(t, root, ca, nil), echo
+	return start(t, root, ca, options), echo
 }

@@ -59,6 +59,7 @@ func (m *mistake) happen(t *testing.T) {
 }
 
 func TestAMistakeWhileAServerIsAskedLosesNobody(t *testing.T) {
+	t.Parallel()
 	made := &mistake{function: "gateway.(*server).revalidate"}
 	g := startGuardedWith(t, doorkeeper(t), guarded(oftenAsks), made.plant)
 	ann := g.enter(t, "ann")
@@ -71,6 +72,7 @@ func TestAMistakeWhileAServerIsAskedLosesNobody(t *testing.T) {
 }
 
 func TestAMistakeBehindTheAdmissionLeavesNoPlaceTaken(t *testing.T) {
+	t.Parallel()
 	made := &mistake{function: "gateway.(*visit).answer"}
 	config := guarded(0)
 	config.Limits = &contract.Limits{MaxConnectionsPerIdentity: new(int32(1))}
@@ -95,6 +97,7 @@ func TestAMistakeBehindTheAdmissionLeavesNoPlaceTaken(t *testing.T) {
 }
 
 func TestAMistakeInAReviewEndsThatConnectionAndNoOther(t *testing.T) {
+	t.Parallel()
 	made := &mistake{function: "gateway.(*server).endRefused"}
 	ca := wstest.NewCA(t)
 	config := baseConfig()
@@ -129,6 +132,7 @@ func TestAMistakeInAReviewEndsThatConnectionAndNoOther(t *testing.T) {
 }
 
 func TestAFileThatWeCannotCopeWithLeavesWhatIsInForce(t *testing.T) {
+	t.Parallel()
 	made := &mistake{function: "gateway.(*server).swap"}
 	g := startGuardedWith(t, doorkeeper(t), guarded(0), made.plant)
 	ann := g.enter(t, "ann")
@@ -153,6 +157,7 @@ func TestAFileThatWeCannotCopeWithLeavesWhatIsInForce(t *testing.T) {
 }
 
 func TestAMistakeBehindAChangeOfTheRulesLeavesNobodyUnjudged(t *testing.T) {
+	t.Parallel()
 	made := &mistake{function: "gateway.(*server).lockOut"}
 	g := startGuardedWith(t, doorkeeper(t), guarded(0), made.plant)
 	ann := g.open(t, "Authorization", "Bearer "+marked+"-ann", "Origin", "https://app.example.com")

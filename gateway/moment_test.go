@@ -39,6 +39,7 @@ func answerTo(t *testing.T, conn net.Conn) int {
 }
 
 func TestACallerWhoAsksLateIsJudgedByTheRulesOfThatMoment(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		change func(*contract.Config)
@@ -90,6 +91,7 @@ func hesitant(t *testing.T) (upstream *wstest.Upstream, asked <-chan struct{}, a
 }
 
 func TestAChangeWhileTheBackendIsAskedCountsForTheNewcomer(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		change func(*contract.Config)
@@ -149,6 +151,7 @@ func TestAChangeWhileTheBackendIsAskedCountsForTheNewcomer(t *testing.T) {
 
 // However a change and newcomers meet, nobody is left on a route that is gone.
 func TestNobodySlipsInWhileARouteGoesAway(t *testing.T) {
+	t.Parallel()
 	r, echo := startBase(t, nil)
 	stop := make(chan struct{})
 	var conns []*websocket.Conn
@@ -166,18 +169,20 @@ func TestNobodySlipsInWhileARouteGoesAway(t *testing.T) {
 			}
 		}
 	}()
-	time.Sleep(100 * time.Millisecond)
+	until(t, func() string {
+		if r.report(t).Connections == 0 {
+			return "nobody has come"
+		}
+		return ""
+	})
 	config := baseConfig()
 	config.Routes[0].Path.Prefix = "/elsewhere"
 	r.root.Config(t, config, endpoints(echo.Address))
 	r.served(t, config)
 	close(stop)
 	<-done
-	if len(conns) == 0 {
-		t.Fatal("nobody came: the test proves nothing")
-	}
 	for i, conn := range conns {
-		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
 		if _, _, err := conn.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseGoingAway) {
 			t.Errorf("connection %d of %d: %v", i, len(conns), err)
 		}
@@ -186,7 +191,10 @@ func TestNobodySlipsInWhileARouteGoesAway(t *testing.T) {
 }
 
 func TestTheReportDoesNotRunAheadOfTheRules(t *testing.T) {
-	r, echo := startBase(t, nil)
+	t.Parallel()
+	r, echo := startBase(t, func(c *contract.Config) {
+		c.Limits = &contract.Limits{HandshakeTimeout: new(contract.Duration(patience))}
+	})
 	r.root.Secret(t, "keys", map[string][]byte{"device-1": []byte("0123456789abcdef0123456789abcdef")})
 	// Many keys make the change take its time.
 	one := strings.TrimSuffix(strings.TrimPrefix(newIssuer(t).keySet(t), `{"keys":[`), "]}")
@@ -210,6 +218,7 @@ func TestTheReportDoesNotRunAheadOfTheRules(t *testing.T) {
 }
 
 func TestARouteThatIsRenamedOrDividedKeepsItsConnections(t *testing.T) {
+	t.Parallel()
 	r, echo := startBase(t, nil)
 	talkers := wstest.Talk(t, r.dialer("public"), chatURL+"/room", 10, 10*time.Millisecond)
 	config := baseConfig()

@@ -240,6 +240,7 @@ func (a *annex) stay(t *testing.T, header string) {
 }
 
 func TestNoSecretOfAuthorizationServersAndCertificatesIsEmitted(t *testing.T) {
+	t.Parallel()
 	a := startAnnex(t)
 	a.consult(t)
 	a.stay(t, "Authorization: Bearer "+a.mark(t, "token of an open connection"))

@@ -89,6 +89,7 @@ func (p planted) search(t *testing.T, emitted map[string]string) {
 }
 
 func TestTheSearchFindsWhatItLooksFor(t *testing.T) {
+	t.Parallel()
 	p := planted{}
 	secret := p.mark(t, "secret")
 	for _, text := range []string{
@@ -177,6 +178,7 @@ func (h *house) send(t *testing.T, raw string) {
 }
 
 func TestNoSecretIsInAnythingThatTheGatewayEmits(t *testing.T) {
+	t.Parallel()
 	h := startHouse(t)
 	h.callers(t)
 	h.strangers(t)

@@ -60,7 +60,7 @@ func (r *running) speakTLS(t *testing.T, listener, name string) *tls.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	return conn
@@ -94,6 +94,7 @@ func (r *running) ask(t *testing.T, name, raw string) (*http.Response, string) {
 }
 
 func TestOnlyAStrictHandshakeIsLetIn(t *testing.T) {
+	t.Parallel()
 	r, echo := startBase(t, nil)
 	for _, test := range []struct {
 		name, raw string
@@ -216,6 +217,7 @@ func startTwo(t *testing.T) *running {
 }
 
 func TestTheHostMustBelongToTheListenerOfTheServerName(t *testing.T) {
+	t.Parallel()
 	r := startTwo(t)
 	if r.addresses["public"] != r.addresses["modern"] {
 		t.Fatalf("two sockets: %v", r.addresses)
@@ -240,6 +242,7 @@ func TestTheHostMustBelongToTheListenerOfTheServerName(t *testing.T) {
 }
 
 func TestTLSIsRefusedByName(t *testing.T) {
+	t.Parallel()
 	r := startTwo(t)
 	for name, test := range map[string]struct {
 		config *tls.Config
@@ -292,6 +295,7 @@ func TestTLSIsRefusedByName(t *testing.T) {
 }
 
 func TestNothingIsResumed(t *testing.T) {
+	t.Parallel()
 	r := startTwo(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		cache := tls.NewLRUClientSessionCache(8)
@@ -314,6 +318,7 @@ func TestNothingIsResumed(t *testing.T) {
 }
 
 func TestPlainHTTPIsToldToSpeakTLS(t *testing.T) {
+	t.Parallel()
 	r, _ := startBase(t, nil)
 	// Of a large request much is unread when the answer is on its way.
 	for _, raw := range []string{request(), request("X-Large: " + strings.Repeat("a", 40<<10))} {
@@ -323,7 +328,7 @@ func TestPlainHTTPIsToldToSpeakTLS(t *testing.T) {
 		}
 		defer func() { _ = conn.Close() }()
 		_, _ = io.WriteString(conn, raw)
-		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
 		answer, err := io.ReadAll(conn)
 		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") || !strings.Contains(string(answer), "wss://") {
 			t.Errorf("%d bytes: got %q %v", len(raw), answer, err)
@@ -332,8 +337,9 @@ func TestPlainHTTPIsToldToSpeakTLS(t *testing.T) {
 }
 
 func TestASlowHandshakeEndsAtItsDeadline(t *testing.T) {
+	t.Parallel()
 	r, _ := startBase(t, func(c *contract.Config) {
-		c.Limits = &contract.Limits{HandshakeTimeout: new(contract.Duration(300 * time.Millisecond))}
+		c.Limits = &contract.Limits{HandshakeTimeout: new(contract.Duration(2 * time.Second))}
 	})
 	silent, err := net.Dial("tcp", r.addresses["public"])
 	if err != nil {
@@ -341,8 +347,8 @@ func TestASlowHandshakeEndsAtItsDeadline(t *testing.T) {
 	}
 	defer func() { _ = silent.Close() }()
 	begin := time.Now()
-	_ = silent.SetReadDeadline(begin.Add(5 * time.Second))
-	if _, err := silent.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || time.Since(begin) < 250*time.Millisecond {
+	_ = silent.SetReadDeadline(begin.Add(contract.DefaultHandshakeTimeout - time.Second))
+	if _, err := silent.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || time.Since(begin) < 1900*time.Millisecond {
 		t.Errorf("without a word: %v after %v", err, time.Since(begin))
 	}
 	response, _ := r.ask(t, "ws.example.com", "GET /chat HTTP/1.1\r\nHost: ws")
@@ -352,6 +358,7 @@ func TestASlowHandshakeEndsAtItsDeadline(t *testing.T) {
 }
 
 func TestConnectionsAreCapped(t *testing.T) {
+	t.Parallel()
 	r, _ := startBase(t, func(c *contract.Config) { c.Limits = &contract.Limits{MaxConnections: new(int32(1))} })
 	first := r.dialer("public").MustDial(t, "wss://ws.example.com/chat")
 	if _, _, err := r.dialer("public").Dial(t.Context(), "wss://ws.example.com/chat"); err == nil {
@@ -373,6 +380,7 @@ func TestConnectionsAreCapped(t *testing.T) {
 }
 
 func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*gateway.Options){
 		"no root":                            func(o *gateway.Options) { o.Root = "" },
 		"no audit":                           func(o *gateway.Options) { o.Audit = nil },

@@ -22,6 +22,7 @@ import (
 )
 
 func TestTheReportSaysWhatIsServed(t *testing.T) {
+	t.Parallel()
 	ca, root, echo := wstest.NewCA(t), wstest.NewRoot(t), wstest.Echo(t)
 	pair := ca.Issue(t, "ws.example.com", "*.chat.example.com")
 	root.TLSSecret(t, "public-tls", pair)
@@ -67,6 +68,7 @@ func TestTheReportSaysWhatIsServed(t *testing.T) {
 }
 
 func TestTheReportIsTheSameUntilSomethingButTrafficChanges(t *testing.T) {
+	t.Parallel()
 	r, echo := startBase(t, nil)
 	_, header, _ := r.get(t, "/report")
 	tag := header.Get("ETag")
@@ -91,6 +93,7 @@ func TestTheReportIsTheSameUntilSomethingButTrafficChanges(t *testing.T) {
 }
 
 func TestTheControlPortListsConnectionsToLocalhostOnly(t *testing.T) {
+	t.Parallel()
 	r, _ := startBase(t, nil)
 	conn := r.dialer("public").MustDial(t, chatURL+"/room?secret=1")
 	if err := echoOnce(conn); err != nil {
@@ -134,6 +137,7 @@ func TestTheControlPortListsConnectionsToLocalhostOnly(t *testing.T) {
 }
 
 func TestTheAdminPortChangesNothing(t *testing.T) {
+	t.Parallel()
 	r, _ := startBase(t, nil)
 	base := "http://" + r.addresses[gateway.AdminName]
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/report": 200, "/connections": 404, "/debug/pprof/": 404} {
@@ -168,6 +172,7 @@ func taken(t *testing.T) (holder net.Listener, listener contract.Listener) {
 }
 
 func TestAPortThatIsTakenIsReportedAndOpenedWhenItIsFree(t *testing.T) {
+	t.Parallel()
 	holder, listener := taken(t)
 	r, echo := startBase(t, nil)
 	config := baseConfig()

@@ -55,7 +55,7 @@ func lost(t *testing.T, conns map[string]*websocket.Conn, marks ...string) {
 		if !gone {
 			continue
 		}
-		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
 		if _, _, err := conn.ReadMessage(); !websocket.IsCloseError(err, outcome.CodeForbidden) {
 			t.Errorf("%s: %v, want to be closed with 3003", name, err)
 		}
@@ -76,6 +76,7 @@ func (r *running) put(t *testing.T, echo *wstest.Upstream, config contract.Confi
 }
 
 func TestAChangeClosesExactlyThoseThatItWouldRefuse(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t)
 	for name, tt := range map[string]struct {
 		change func(*contract.Config)
@@ -116,6 +117,7 @@ func TestAChangeClosesExactlyThoseThatItWouldRefuse(t *testing.T) {
 }
 
 func TestAnAPIKeyThatIsTakenAwayEndsItsConnections(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t)
 	r, _, _ := startUsers(t, i)
 	conns := r.audience(t, i)
@@ -145,14 +147,15 @@ func TestAnAPIKeyThatIsTakenAwayEndsItsConnections(t *testing.T) {
 }
 
 func TestAShorterGraceReachesOpenConnections(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t)
 	r, config, echo := startUsers(t, i)
 	config.Policies[0].ExpiryGrace = contract.Duration(time.Hour)
 	r.put(t, echo, config)
-	short := r.open(t, "Authorization", "Bearer "+i.token(t, -24*time.Second))
+	short := r.open(t, "Authorization", "Bearer "+i.token(t, -20*time.Second))
 	config.Policies[0].ExpiryGrace = 0
 	r.put(t, echo, config)
-	_ = short.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = short.SetReadDeadline(time.Now().Add(patience))
 	if _, _, err := short.ReadMessage(); !websocket.IsCloseError(err, outcome.CodeUnauthorized) {
 		t.Errorf("connection of the expired token: %v", err)
 	}

@@ -31,6 +31,7 @@ func (r *running) try(t *testing.T, header http.Header) (conn *websocket.Conn, s
 }
 
 func TestAnIdentityHasNoMoreConnectionsThanItMay(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t)
 	r, config, echo := startUsers(t, i)
 	config.Limits = &contract.Limits{MaxConnectionsPerIdentity: new(int32(2))}
@@ -66,6 +67,7 @@ func TestAnIdentityHasNoMoreConnectionsThanItMay(t *testing.T) {
 }
 
 func TestAnAddressHasNoMoreConnectionsThanItMay(t *testing.T) {
+	t.Parallel()
 	r, echo := startBase(t, nil)
 	// Open before there is a limit: it counts, and stays.
 	first := r.dialer("public").MustDial(t, chatURL)

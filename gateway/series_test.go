@@ -23,6 +23,7 @@ func owner(series string) string {
 // TestAGatewayWithEverythingOnHasFewSeries serves, refuses and traces, and looks
 // at what a scraper has to store of it.
 func TestAGatewayWithEverythingOnHasFewSeries(t *testing.T) {
+	t.Parallel()
 	g := startTraced(t, traced(1))
 	if err := echoOnce(g.enter(t, "ann")); err != nil {
 		t.Fatal(err)

@@ -26,6 +26,7 @@ func (r *running) sample(t *testing.T, series string) string {
 }
 
 func TestCertificatesAreCountedWhenTheyChangeAndNotOtherwise(t *testing.T) {
+	t.Parallel()
 	r, echo := startBase(t, nil)
 	said := 0
 	counts := func(what, ok, failed string) {
@@ -77,6 +78,7 @@ func TestCertificatesAreCountedWhenTheyChangeAndNotOtherwise(t *testing.T) {
 }
 
 func TestAListenerThatIsPointedToAnotherSecretServesItsLastGoodCertificateUntilThatIsThere(t *testing.T) {
+	t.Parallel()
 	r, echo := startBase(t, nil)
 	good := r.leaf(t, "ws.example.com")
 	config := baseConfig()
@@ -108,6 +110,7 @@ func TestAListenerThatIsPointedToAnotherSecretServesItsLastGoodCertificateUntilT
 }
 
 func TestAPodIsReadyAsSoonAsOneListenerServes(t *testing.T) {
+	t.Parallel()
 	_, listener := taken(t)
 	r, echo := startBase(t, nil)
 	ready := func(what string, want bool, change func(*contract.Config)) {

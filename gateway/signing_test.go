@@ -70,6 +70,7 @@ func (r *running) proven(t *testing.T, keys ...ed25519.PublicKey) *verify.Report
 }
 
 func TestAnotherSigningKeyIsNamedByTheOneBefore(t *testing.T) {
+	t.Parallel()
 	first, public := signingKey(t)
 	second, next := signingKey(t)
 	r := startSigning(t, first)
@@ -88,6 +89,7 @@ func TestAnotherSigningKeyIsNamedByTheOneBefore(t *testing.T) {
 }
 
 func TestATroubledSigningKeyIsReportedAndStopsNobody(t *testing.T) {
+	t.Parallel()
 	good, public := signingKey(t)
 	malformed := map[string][]byte{"tls.key": []byte("-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n")}
 	for name, tt := range map[string]struct {
@@ -127,6 +129,7 @@ func TestATroubledSigningKeyIsReportedAndStopsNobody(t *testing.T) {
 }
 
 func TestSigningEndsAndBeginsWithTheConfiguration(t *testing.T) {
+	t.Parallel()
 	files, public := signingKey(t)
 	r, echo := startBase(t, nil)
 	r.root.Secret(t, "audit-key", files)

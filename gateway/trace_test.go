@@ -67,6 +67,7 @@ func (g *tracedGateway) awaited(t *testing.T, name string, n int) []wstest.Colle
 }
 
 func TestAConnectionIsTracedFromTheHandshakeToItsEnd(t *testing.T) {
+	t.Parallel()
 	g := startTraced(t, traced(1))
 	conn := g.open(t, "Authorization", "Bearer "+marked+"-ann")
 	if err := echoOnce(conn); err != nil {
@@ -78,13 +79,16 @@ func TestAConnectionIsTracedFromTheHandshakeToItsEnd(t *testing.T) {
 	upstream := g.awaited(t, "GET", 1)[0]
 	g.awaited(t, "authenticate", 1)
 
-	opened := g.audit.records(t, "opened")
-	if len(opened) != 1 {
-		t.Fatalf("%d records of an opening", len(opened))
-	}
-	if got, want := opened[0].TraceID, hex.EncodeToString(whole.GetTraceId()); got != want {
-		t.Errorf("the record names trace %q, the span is of %q", got, want)
-	}
+	until(t, func() string {
+		opened := g.audit.records(t, "opened")
+		if len(opened) != 1 {
+			return fmt.Sprintf("%d records of an opening", len(opened))
+		}
+		if got, want := opened[0].TraceID, hex.EncodeToString(whole.GetTraceId()); got != want {
+			t.Errorf("the record names trace %q, the span is of %q", got, want)
+		}
+		return ""
+	})
 	for name, want := range map[string]string{
 		"http.response.status_code": "101", "wsgateway.route": "chat", "wsgateway.policy": "asked", "wsgateway.listener": "public",
 		"wsgateway.auth.method": "external", "url.path": "/chat", "server.address": "ws.example.com", "tls.protocol.version": "1.3",
@@ -112,6 +116,7 @@ func TestAConnectionIsTracedFromTheHandshakeToItsEnd(t *testing.T) {
 }
 
 func TestRefusalsAreTracedWithTheirReasons(t *testing.T) {
+	t.Parallel()
 	g := startTraced(t, traced(1))
 	for raw, want := range map[string]string{
 		request("Authorization: Bearer "+marked+"-eve", "Origin: https://evil.example"): "origin_not_allowed",
@@ -159,6 +164,7 @@ func (g *tracedGateway) clean(t *testing.T) {
 }
 
 func TestSpansHoldNoCredentialNoQueryAndNobody(t *testing.T) {
+	t.Parallel()
 	g := startTraced(t, traced(1))
 	raw := strings.Replace(request("Authorization: Bearer "+marked+"-ann", "Cookie: c="+marked, "Sec-WebSocket-Protocol: bearer, "+marked, "User-Agent: "+marked),
 		"GET /chat", "GET /chat?access_token="+marked, 1)
@@ -181,6 +187,7 @@ func TestSpansHoldNoCredentialNoQueryAndNobody(t *testing.T) {
 
 // Where nothing is traced, a client's context goes through as it always did.
 func TestTracingComesAndGoesWithoutClosingAnything(t *testing.T) {
+	t.Parallel()
 	g := startTraced(t, guarded(0))
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	enter := func(who string) *websocket.Conn {
@@ -221,6 +228,7 @@ func TestTracingComesAndGoesWithoutClosingAnything(t *testing.T) {
 }
 
 func TestACollectorThatIsAwayHoldsUpNobody(t *testing.T) {
+	t.Parallel()
 	g := startTraced(t, traced(1))
 	g.collector.Stop()
 	for range 5 {
@@ -238,6 +246,7 @@ func TestACollectorThatIsAwayHoldsUpNobody(t *testing.T) {
 // A collector that asks for a token gets it by TLS; without the Secret it refuses,
 // and the report says why.
 func TestACollectorOfTracesGetsItsHeadersByTLS(t *testing.T) {
+	t.Parallel()
 	ca := wstest.NewCA(t)
 	pair := ca.Issue(t, "collector.default.svc")
 	config := traced(1)

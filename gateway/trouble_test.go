@@ -36,6 +36,7 @@ func (g *guardedGateway) knock(t *testing.T, want int) {
 }
 
 func TestAServerThatDoesNotAnswerIsReportedUntilItDoes(t *testing.T) {
+	t.Parallel()
 	clock := &ahead{}
 	g := startGuardedWith(t, doorkeeper(t), guarded(0), func(o *gateway.Options) { o.Now = clock.now })
 	g.server.Stop()
@@ -82,6 +83,7 @@ func TestAServerThatDoesNotAnswerIsReportedUntilItDoes(t *testing.T) {
 // Whatever is admitted is remembered: else a change of anything would throw out
 // whoever has many claims.
 func TestWhoIsAdmittedWithManyClaimsSurvivesAReview(t *testing.T) {
+	t.Parallel()
 	config := guarded(0)
 	config.Policies[0].Authorization = &contract.Authorization{Rules: []contract.Rule{{
 		Name: "members", Action: contract.ActionAllow, When: "'last' in identity.claims.groups",

@@ -120,7 +120,7 @@ func (o *output) all() string {
 // await waits until n lines hold one of the texts. It has one reader at a time.
 func (o *output) await(t *testing.T, n int, texts ...string) {
 	t.Helper()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		found := 0
 		for _, text := range texts {
@@ -221,7 +221,7 @@ func (p *process) wait(t *testing.T) error {
 	select {
 	case err := <-p.ended:
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("wsgw does not end; standard error:\n%s", p.err.all())
 		return nil
 	}
@@ -234,7 +234,7 @@ func (p *process) inForce(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := (&http.Client{Timeout: 10 * time.Second}).Do(request)
+	response, err := (&http.Client{Timeout: time.Minute}).Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func (p *process) dialer(t *testing.T, listener, state string, header http.Heade
 // status opens a connection and returns the status of the answer.
 func status(t *testing.T, dialer wstest.Dialer, url string) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	conn, response, err := dialer.Dial(ctx, url)
 	if conn != nil {

@@ -62,7 +62,7 @@ func TestAFailureIsCalledTheSameAtEachTry(t *testing.T) {
 			said := func() string {
 				select {
 				case <-r.fetched:
-				case <-time.After(10 * time.Second):
+				case <-time.After(time.Minute):
 					t.Fatal("nothing was fetched")
 				}
 				problems := r.Problems()

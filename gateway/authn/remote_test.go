@@ -91,7 +91,7 @@ func newRemote(t *testing.T, method contract.Method, changes ...func(*authn.KeyS
 // authenticate returns the reason of the refusal, empty when let in.
 func (r remote) authenticate(t *testing.T, token string) outcome.Reason {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err := r.Authenticate(ctx, bearer(token))
 	return reason(t, err)

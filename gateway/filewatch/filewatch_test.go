@@ -172,7 +172,7 @@ func expect(t *testing.T, changes <-chan struct{}, what string) {
 	t.Helper()
 	select {
 	case <-changes:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("nobody was told: %s", what)
 	}
 }
@@ -218,22 +218,26 @@ func TestEveryKindOfChangeIsTold(t *testing.T) {
 func TestABurstIsToldOnceAndAnEndlessOneNowAndThen(t *testing.T) {
 	t.Parallel()
 	root := wstest.NewRoot(t)
-	changes := watching(t, root.Path, filewatch.Options{Poll: time.Hour, Settle: 100 * time.Millisecond})
+	const settle = 100 * time.Millisecond
+	changes := watching(t, root.Path, filewatch.Options{Poll: time.Hour, Settle: settle})
 	expect(t, changes, "the start")
 	quiet(changes)
-	stop := time.Now().Add(1500 * time.Millisecond)
-	writes := 0
-	for time.Now().Before(stop) {
+	begin, writes := time.Now(), 0
+	// Ten times as long as it would have to be quiet, and some more.
+	for len(changes) == 0 || time.Since(begin) < 15*settle {
+		if time.Since(begin) > time.Minute {
+			t.Fatal("nobody was told: a burst that did not end")
+		}
 		if err := os.WriteFile(filepath.Join(root.Path, contract.ConfigFolder, "x"), fmt.Append(nil, writes), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		writes++
 		time.Sleep(5 * time.Millisecond)
 	}
-	expect(t, changes, "a burst that did not end")
-	quiet(changes)
-	if told := len(changes); told > writes/4 {
-		t.Errorf("%d writes were told %d times", writes, told)
+	// A writer that is kept waiting by a busy machine ends a burst, but each of them
+	// takes its time to settle.
+	if told, most := len(changes), int(time.Since(begin)/settle); told > most {
+		t.Errorf("%d writes were told %d times, more than %d", writes, told, most)
 	}
 }
 

@@ -152,7 +152,7 @@ func message(text string) *logsv1.LogsData {
 
 func send(t *testing.T, c *otlp.Client, text string) (int64, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	return c.Send(ctx, otlp.Logs, message(text))
 }

@@ -350,7 +350,8 @@ func TestTimeAndTheClientMayRunOut(t *testing.T) {
 }
 
 func TestConnectionOutlivesTheDeadlineOfItsHandshake(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	u, err := newPool(wstest.Echo(t).Address).Connect(ctx, toB, handshake())
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
@@ -346,7 +347,7 @@ func TestPlannedEndDoesNotWaitForASilentClientForEver(t *testing.T) {
 			(<-g.sessions).End(outcome.Close(outcome.DrainingClosure, outcome.ByGateway, ""))
 			wantUpstreamCode(t, ends, outcome.CodeGoingAway)
 			g.want(outcome.DrainingClosure, outcome.ByGateway, outcome.CodeServiceRestart)
-			if took := time.Since(start); took > 3*time.Second {
+			if took := time.Since(start); took >= proxy.DefaultCloseTimeout {
 				t.Errorf("took %v", took)
 			}
 			if code := readClose(conn); code != outcome.CodeServiceRestart {

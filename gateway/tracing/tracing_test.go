@@ -70,7 +70,7 @@ func tracer(t testing.TB, server *wstest.Collector, config contract.Tracing, cou
 	}
 	made.Move(contract.Endpoints{Backends: map[string]contract.BackendEndpoints{collectorName: {Addresses: []string{server.Address}}}})
 	ended = sync.OnceFunc(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		made.Close(ctx)
 	})

@@ -38,7 +38,7 @@ func (d Dialer) Dial(ctx context.Context, url string) (*websocket.Conn, *http.Re
 	dialer := websocket.Dialer{
 		TLSClientConfig:  config,
 		Subprotocols:     d.Subprotocols,
-		HandshakeTimeout: 10 * time.Second,
+		HandshakeTimeout: time.Minute,
 		NetDialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, d.Address)
 			if err != nil || d.Prelude == "" {

@@ -69,7 +69,7 @@ func (all *Talkers) talk(one *talker, interval time.Duration) {
 }
 
 func roundTrip(conn *websocket.Conn, message string) error {
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	if err := errors.Join(conn.SetReadDeadline(deadline), conn.SetWriteDeadline(deadline)); err != nil {
 		return err
 	}

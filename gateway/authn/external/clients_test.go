@@ -112,7 +112,7 @@ func check(t testing.TB, clients *external.Clients, within time.Duration) (exter
 // asked waits until a question gets this answer.
 func asked(t testing.TB, clients *external.Clients, want outcome.Reason) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		_, reason, detail := check(t, clients, time.Second)
 		if reason == want {
@@ -128,7 +128,7 @@ func asked(t testing.TB, clients *external.Clients, want outcome.Reason) {
 func TestTheServerIsToldWhatItNeedsAndNothingThatClientsCouldForge(t *testing.T) {
 	server := wstest.Authorize(t, wstest.Always(wstest.Admit(t, map[string]any{"sub": "ann"})))
 	clients := clientsOf(t, &log{}, server.Address)
-	if _, reason, detail := check(t, clients, 10*time.Second); reason != "" {
+	if _, reason, detail := check(t, clients, 30*time.Second); reason != "" {
 		t.Fatalf("refused: %s: %s", reason, detail)
 	}
 	attributes := server.Questions()[0].GetAttributes()
@@ -193,12 +193,12 @@ func TestAServerThatDoesNotAnswerAdmitsNobody(t *testing.T) {
 		detail string
 	}{
 		"hangs":                {hang, 300 * time.Millisecond, "no answer in time"},
-		"answers too much":     {wstest.Always(huge), 10 * time.Second, "ResourceExhausted"},
-		"fails":                {echoes(codes.Internal), 10 * time.Second, "Internal"},
-		"says it is away":      {echoes(codes.Unavailable), 10 * time.Second, "Unavailable"},
-		"denies as a fault":    {echoes(codes.PermissionDenied), 10 * time.Second, "PermissionDenied"},
-		"answers nothing":      {wstest.Always(&authv3.CheckResponse{}), 10 * time.Second, "empty"},
-		"answers with nothing": {wstest.Always(nil), 10 * time.Second, "empty"},
+		"answers too much":     {wstest.Always(huge), 30 * time.Second, "ResourceExhausted"},
+		"fails":                {echoes(codes.Internal), 30 * time.Second, "Internal"},
+		"says it is away":      {echoes(codes.Unavailable), 30 * time.Second, "Unavailable"},
+		"denies as a fault":    {echoes(codes.PermissionDenied), 30 * time.Second, "PermissionDenied"},
+		"answers nothing":      {wstest.Always(&authv3.CheckResponse{}), 30 * time.Second, "empty"},
+		"answers with nothing": {wstest.Always(nil), 30 * time.Second, "empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -209,7 +209,7 @@ func TestAServerThatDoesNotAnswerAdmitsNobody(t *testing.T) {
 			if reason != outcome.AuthUnavailable || !strings.Contains(detail, tt.detail) {
 				t.Errorf("%s: %s, want auth_unavailable with %q", reason, detail, tt.detail)
 			}
-			if took := time.Since(begin); took > tt.within+5*time.Second {
+			if took := time.Since(begin); took > tt.within+30*time.Second {
 				t.Errorf("took %v", took)
 			}
 			if strings.Contains(logged.String(), planted) {
@@ -252,7 +252,7 @@ func TestOfTwoEndpointsTheOneThatLivesAnswers(t *testing.T) {
 	server := wstest.Authorize(t, wstest.Always(wstest.Admit(t, nil)))
 	clients := clientsOf(t, &log{}, "127.0.0.1:1", server.Address)
 	for range 20 {
-		if _, reason, detail := check(t, clients, 10*time.Second); reason != "" {
+		if _, reason, detail := check(t, clients, 30*time.Second); reason != "" {
 			t.Fatalf("refused: %s: %s", reason, detail)
 		}
 	}
