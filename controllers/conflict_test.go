@@ -5,7 +5,6 @@ package controllers_test
 
 import (
 	"testing"
-	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	. "github.com/onsi/gomega"
@@ -116,5 +115,5 @@ func TestARecreatedGatewayDoesNotTouchItsPredecessorsObjects(t *testing.T) {
 		b.owned("edge", kind)
 	}
 	b.collectGarbage(string(gw.UID))
-	b.g.Eventually(func() []int32 { return b.ports("edge") }, 20*time.Second).Should(ConsistOf(int32(8443)))
+	b.g.Eventually(func() []int32 { return b.ports("edge") }).Should(ConsistOf(int32(8443)))
 }

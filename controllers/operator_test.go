@@ -55,7 +55,7 @@ func newBench(t *testing.T) *bench {
 func newBenchIn(t testing.TB, w *world) *bench {
 	t.Helper()
 	g := NewWithT(t)
-	g.SetDefaultEventuallyTimeout(15 * time.Second)
+	g.SetDefaultEventuallyTimeout(time.Minute)
 	g.SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "t-"}}
 	g.Expect(w.admin.Create(t.Context(), namespace)).To(Succeed())
@@ -195,7 +195,7 @@ func (b *bench) quiet() {
 		if now := len(b.requests.all()); now != last {
 			last, since = now, time.Now()
 		}
-		if time.Since(since) < 1200*time.Millisecond {
+		if time.Since(since) < 2*time.Second {
 			return fmt.Errorf("still writing: %v", b.requests.all())
 		}
 		return nil

@@ -57,7 +57,8 @@ func TestAChangeIsServedQuickly(t *testing.T) {
 	b.becomesReady("edge")
 	took := time.Since(started)
 	t.Logf("a new route reported by every pod and in status after %v", took)
-	b.g.Expect(took).To(BeNumerically("<", 2*time.Second))
+	// Whoever waits for the next look at the pods gets it after twenty seconds.
+	b.g.Expect(took).To(BeNumerically("<", 10*time.Second))
 }
 
 // A kubelet that looks too early sees the old content; it has to be told again.

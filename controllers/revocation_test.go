@@ -74,7 +74,8 @@ func TestARevocationIsAcknowledgedByEveryPodAndCounted(t *testing.T) {
 	b.says("incident", wsv1alpha1.ConditionReady, metav1.ConditionTrue, wsv1alpha1.ReasonReady)
 	took := time.Since(started)
 	t.Logf("acknowledged by every pod and in status after %v", took)
-	b.g.Expect(took).To(BeNumerically("<", 2*time.Second))
+	// Whoever waits for the next look at the pods gets it after twenty seconds.
+	b.g.Expect(took).To(BeNumerically("<", 10*time.Second))
 	b.quiet()
 	r := b.revocation("incident")
 	b.g.Expect(r.Status.Pods).To(Equal("2/2"))
@@ -116,7 +117,7 @@ func TestARevocationExpiresByItselfAndMayBeRenewed(t *testing.T) {
 	b := newBench(t)
 	b.running("edge")
 	b.pods.set(func(s *simulatedPods) { s.closes = 1 })
-	b.create(b.newRevocation("incident", 4*time.Second, "edge"))
+	b.create(b.newRevocation("incident", 10*time.Second, "edge"))
 	b.says("incident", wsv1alpha1.ConditionReady, metav1.ConditionTrue, wsv1alpha1.ReasonReady)
 	b.says("incident", wsv1alpha1.ConditionExpired, metav1.ConditionTrue, wsv1alpha1.ReasonExpired)
 	b.says("incident", wsv1alpha1.ConditionReady, metav1.ConditionTrue, wsv1alpha1.ReasonExpired)

@@ -134,7 +134,7 @@ func get(url string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	response, err := (&http.Client{Timeout: time.Second}).Do(request)
+	response, err := (&http.Client{Timeout: 10 * time.Second}).Do(request)
 	if err != nil {
 		return 0, err
 	}

@@ -150,7 +150,7 @@ func (g *guests) await(t *testing.T, n, code int) {
 
 func eventually(t *testing.T, fine func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !fine(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !fine(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it has not come about")
 		}
@@ -253,14 +253,20 @@ func TestTopIsDrawnOnATerminalUntilSomebodyQuits(t *testing.T) {
 	b := scene(t)
 	keys, typed := io.Pipe()
 	screen := &screen{}
-	b.in, b.terminal = keys, screen
-	go func() {
-		for _, key := range []byte("sq") {
-			time.Sleep(700 * time.Millisecond)
-			_, _ = typed.Write([]byte{key})
+	b.in, b.terminal, b.watched = keys, screen, &buffer{}
+	var typing sync.WaitGroup
+	typing.Go(func() {
+		defer func() { _ = typed.Close() }()
+		for _, step := range []struct{ seen, key string }{{"by rate", "s"}, {"by idle", "q"}} {
+			if !b.shows(step.seen) {
+				return
+			}
+			_, _ = io.WriteString(typed, step.key)
 		}
-	}()
+	})
 	out, log, code := b.run("top", "edge", "--interval", "500ms")
+	_ = keys.Close()
+	typing.Wait()
 	if code != 0 || log != "" || screen.raw != 0 {
 		t.Errorf("exit status %d, standard error %q, raw %d", code, log, screen.raw)
 	}

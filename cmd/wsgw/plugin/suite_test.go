@@ -94,6 +94,8 @@ type bench struct {
 	in          io.Reader
 	interactive bool
 	terminal    live.Terminal
+	// watched, if somebody looks at it meanwhile, gets what is printed.
+	watched *buffer
 }
 
 func newBench(t *testing.T) *bench {
@@ -151,11 +153,15 @@ func (b *bench) run(args ...string) (out, log string, code int) {
 
 func (b *bench) runIn(ctx context.Context, args ...string) (out, log string, code int) {
 	b.t.Helper()
-	var stdout, stderr buffer
-	env := b.env(&stdout, &stderr)
+	var stderr buffer
+	stdout := &buffer{}
+	if b.watched != nil {
+		stdout = b.watched
+	}
+	env := b.env(stdout, &stderr)
 	root := &cobra.Command{Use: "wsgw", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(plugin.Commands(env)...)
-	root.SetOut(&stdout)
+	root.SetOut(stdout)
 	root.SetErr(&stderr)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -163,6 +169,16 @@ func (b *bench) runIn(ctx context.Context, args ...string) (out, log string, cod
 		fmt.Fprintf(&stderr, "wsgw: %v\n", err)
 	}
 	return stdout.String(), stderr.String(), exit.Code(err)
+}
+
+// shows waits until a text was printed; false if it never is.
+func (b *bench) shows(text string) bool {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(b.watched.String(), text); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
 }
 
 func (b *bench) env(out, log io.Writer) *plugin.Env {
