@@ -71,7 +71,7 @@ func (s *scene) arrive(t *testing.T) (*handshake.Door, *handshake.Caller) {
 	}
 	door := &handshake.Door{
 		Upstreams: &s.backend, Draining: func() bool { return false }, Seat: s.seat, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
-		AuthenticateTimeout: time.Second, UpstreamTimeout: time.Second,
+		AuthenticateTimeout: time.Minute, UpstreamTimeout: time.Minute,
 	}
 	return door, &handshake.Caller{
 		Request: request, Listener: "public", ServedBy: func(string) (string, bool) { return "public", true }, Certificate: s.certificate,

@@ -130,7 +130,7 @@ func (k knock) with(t *testing.T, rules *handshake.Rules, certificate *clientcer
 	door := &handshake.Door{
 		Upstreams: &backend{}, Draining: func() bool { return false }, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
 		Seat:                func(*authn.Identity) (func(), error) { return func() {}, nil },
-		AuthenticateTimeout: time.Second, UpstreamTimeout: time.Second,
+		AuthenticateTimeout: time.Minute, UpstreamTimeout: time.Minute,
 	}
 	var attempt audit.Attempt
 	client := netip.MustParseAddr(k.client)

@@ -138,7 +138,7 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 	}
 	door := &handshake.Door{
 		Upstreams: &s.backend, Draining: func() bool { return s.draining }, Seat: s.seat, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
-		AuthenticateTimeout: 100 * time.Millisecond, UpstreamTimeout: time.Second,
+		AuthenticateTimeout: 100 * time.Millisecond, UpstreamTimeout: time.Minute,
 	}
 	s.attempt = audit.Attempt{}
 	a, err := door.Admit(t.Context(), s.rules(), &handshake.Caller{
@@ -352,7 +352,7 @@ func FuzzUpgrade(f *testing.F) {
 		}}
 		door := &handshake.Door{
 			Upstreams: &s.backend, Draining: func() bool { return false }, Seat: s.seat, Now: time.Now, Took: func(metrics.Phase, time.Duration) {},
-			AuthenticateTimeout: time.Second, UpstreamTimeout: time.Second,
+			AuthenticateTimeout: time.Minute, UpstreamTimeout: time.Minute,
 		}
 		rules := &handshake.Rules{Routes: match.NewRoutes([]contract.Route{s.route}), Policies: map[string]handshake.Policy{
 			"users": {Policy: &contract.Policy{Name: "users"}, Authenticator: anyone{}},

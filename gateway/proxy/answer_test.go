@@ -27,6 +27,7 @@ const (
 )
 
 func TestAnswersOfAnUpstreamThatAgrees(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		answer      string
 		subprotocol string
@@ -56,6 +57,7 @@ func TestAnswersOfAnUpstreamThatAgrees(t *testing.T) {
 }
 
 func TestAnswersThatMustNotBecomeATunnel(t *testing.T) {
+	t.Parallel()
 	const status = "HTTP/1.1 101 Switching Protocols\r\n"
 	for name, answer := range map[string]string{
 		"200":                            strings.Replace(goodAnswer, "101", "200", 1),
@@ -112,6 +114,7 @@ func TestAnswersThatMustNotBecomeATunnel(t *testing.T) {
 }
 
 func TestUpstreamThatHangsUpInsteadOfAnswering(t *testing.T) {
+	t.Parallel()
 	for name, answer := range map[string]string{"at once": "", "within the head": goodAnswer} {
 		_, _, err := proxy.ReadAnswer([]byte(answer), sampleKey, nil, false)
 		if err == nil || !strings.Contains(err.Error(), "EOF") {

@@ -83,6 +83,7 @@ func wantRefusal(t *testing.T, err error, reason outcome.Reason) {
 var abc = []string{"10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"}
 
 func TestConnectionsGoWhereTheFewestAre(t *testing.T) {
+	t.Parallel()
 	var n network
 	t.Cleanup(n.peers.Wait)
 	pool := n.pool(rand.Float64, map[string]contract.BackendEndpoints{"b": {Addresses: abc}})
@@ -102,6 +103,7 @@ func TestConnectionsGoWhereTheFewestAre(t *testing.T) {
 }
 
 func TestNewEndpointsKeepTheCountsAndTheConnections(t *testing.T) {
+	t.Parallel()
 	var n network
 	t.Cleanup(n.peers.Wait)
 	pool := n.pool(rand.Float64, map[string]contract.BackendEndpoints{"b": {Addresses: abc[:2]}})
@@ -130,6 +132,7 @@ func TestNewEndpointsKeepTheCountsAndTheConnections(t *testing.T) {
 }
 
 func TestTiesAreBrokenAtRandom(t *testing.T) {
+	t.Parallel()
 	var n network
 	t.Cleanup(n.peers.Wait)
 	firsts := map[string]int{}
@@ -145,6 +148,7 @@ func TestTiesAreBrokenAtRandom(t *testing.T) {
 }
 
 func TestBackendsAreChosenByWeight(t *testing.T) {
+	t.Parallel()
 	var n network
 	t.Cleanup(n.peers.Wait)
 	source := rand.New(rand.NewPCG(1, 2))
@@ -165,6 +169,7 @@ func TestBackendsAreChosenByWeight(t *testing.T) {
 }
 
 func TestFailedDialIsRepeatedElsewhere(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		down    []string
@@ -208,6 +213,7 @@ func TestFailedDialIsRepeatedElsewhere(t *testing.T) {
 }
 
 func TestOneClientTriesOnlyAFewOfManyEndpoints(t *testing.T) {
+	t.Parallel()
 	n := network{down: map[string]bool{}}
 	var many []string
 	for i := range 50 {
@@ -226,6 +232,7 @@ func TestOneClientTriesOnlyAFewOfManyEndpoints(t *testing.T) {
 }
 
 func TestDeadEndpointIsAvoidedForAWhile(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := network{down: map[string]bool{abc[0]: true}}
 		pool := n.pool(rand.Float64, map[string]contract.BackendEndpoints{"b": {Addresses: abc[:2]}})
@@ -261,6 +268,7 @@ func TestDeadEndpointIsAvoidedForAWhile(t *testing.T) {
 }
 
 func TestNoAddressIsNoBackend(t *testing.T) {
+	t.Parallel()
 	var n network
 	pool := n.pool(rand.Float64, map[string]contract.BackendEndpoints{"b": {}, "c": {Addresses: abc}})
 	for name, backends := range map[string][]contract.Backend{
@@ -277,6 +285,7 @@ func TestNoAddressIsNoBackend(t *testing.T) {
 }
 
 func TestAddressesThatNoBackendMayHaveAreNotDialled(t *testing.T) {
+	t.Parallel()
 	own := netip.MustParseAddr("10.1.2.3")
 	for _, address := range []string{
 		"127.0.0.1:19001", "127.9.9.9:80", "[::1]:80", "[::ffff:127.0.0.1]:80", "0.0.0.0:80", "[::]:80", "169.254.169.254:80",
@@ -294,6 +303,7 @@ func TestAddressesThatNoBackendMayHaveAreNotDialled(t *testing.T) {
 }
 
 func TestNamesAreJudgedByWhatTheyResolveTo(t *testing.T) {
+	t.Parallel()
 	upstream := wstest.Echo(t)
 	_, port, _ := net.SplitHostPort(upstream.Address)
 	for _, allowed := range []bool{false, true} {
@@ -312,6 +322,7 @@ func TestNamesAreJudgedByWhatTheyResolveTo(t *testing.T) {
 }
 
 func TestTimeAndTheClientMayRunOut(t *testing.T) {
+	t.Parallel()
 	pool := newPool(wstest.Silent(t).Address)
 	t.Run("no answer in time", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -368,6 +379,7 @@ func TestConnectionOutlivesTheDeadlineOfItsHandshake(t *testing.T) {
 }
 
 func TestFailingEndpointsAreCounted(t *testing.T) {
+	t.Parallel()
 	n := network{down: map[string]bool{abc[0]: true}}
 	t.Cleanup(n.peers.Wait)
 	pool := n.pool(func() float64 { return 0.99 }, map[string]contract.BackendEndpoints{"b": {Addresses: abc}})

@@ -23,6 +23,7 @@ import (
 )
 
 func TestRequestHoldsWhatItShouldAndNothingElse(t *testing.T) {
+	t.Parallel()
 	heads := make(chan []byte, 1)
 	upstream := wstest.Raw(t, func(conn net.Conn) {
 		var head bytes.Buffer
@@ -67,6 +68,7 @@ func TestRequestHoldsWhatItShouldAndNothingElse(t *testing.T) {
 }
 
 func TestWhatCouldBeASecondRequestIsNotSent(t *testing.T) {
+	t.Parallel()
 	good := handshake()
 	bad := map[string]proxy.Handshake{
 		"line end in the target":       {Target: "/ HTTP/1.1\r\nX: y", Host: good.Host},

@@ -48,6 +48,7 @@ func (h *hospital) dial(ctx context.Context, network, address string) (net.Conn,
 // An endpoint that fails every handshake has the fewest connections for ever:
 // without more it would get every newcomer.
 func TestEndpointThatFailsItsHandshakesDoesNotDrawAllNewcomers(t *testing.T) {
+	t.Parallel()
 	says := func(status string) func(net.Conn) {
 		return func(conn net.Conn) { _, _ = io.WriteString(conn, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\n\r\n") }
 	}
@@ -107,6 +108,7 @@ func connectTo(t *testing.T, pool *proxy.Pool, address string) *proxy.Upstream {
 }
 
 func TestEveryFailedDialIsCounted(t *testing.T) {
+	t.Parallel()
 	n := network{down: map[string]bool{abc[0]: true, abc[1]: true}}
 	t.Cleanup(n.peers.Wait)
 	var failed atomic.Int64
