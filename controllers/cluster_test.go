@@ -115,6 +115,18 @@ func (s *simulatedPods) Report(ctx context.Context, target observe.Target, etag 
 	return observe.Answer{}, observe.ErrUnchanged
 }
 
+// haveSeen tells whether all pods that were asked have seen the file.
+func (s *simulatedPods) haveSeen(file, digest string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, state := range s.states {
+		if state.files[file].Seen != digest {
+			return false
+		}
+	}
+	return len(s.states) > 0
+}
+
 func (s *simulatedPods) wait(ctx context.Context) error {
 	s.mu.Lock()
 	hold := s.hold

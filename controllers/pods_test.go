@@ -31,7 +31,8 @@ func TestARenewedCertificateIsServedWithProof(t *testing.T) {
 		}
 		return served.ServedBy
 	}).Should(Equal(int32(2)))
-	t.Logf("renewed certificate served by every pod and in status after %v", time.Since(started))
+	took := time.Since(started)
+	t.Logf("renewed certificate served by every pod and in status after %v", took)
 	b.quiet()
 	for _, condition := range b.gateway("edge").Status.Conditions {
 		for _, before := range turned {
@@ -40,7 +41,7 @@ func TestARenewedCertificateIsServedWithProof(t *testing.T) {
 			}
 		}
 	}
-	b.g.Expect(len(b.requests.written())).To(BeNumerically("<=", 4), "%v", b.requests.written())
+	b.g.Expect(len(b.requests.written())).To(BeNumerically("<=", 4+repeated(2, took)), "%v", b.requests.written())
 }
 
 func TestAChangeIsServedQuickly(t *testing.T) {
