@@ -55,6 +55,12 @@ func (s *server) report() contract.Report {
 	if r.Gateway == (contract.GatewayRef{}) {
 		r.Gateway = current.config.Gateway
 	}
+	for name, policy := range current.policies {
+		if policy.Answered() {
+			r.Answered = append(r.Answered, name)
+		}
+	}
+	slices.Sort(r.Answered)
 	bound := s.sockets.Addresses()
 	for i := range current.config.Listeners {
 		name := current.config.Listeners[i].Name

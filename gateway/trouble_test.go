@@ -66,6 +66,9 @@ func TestAServerThatDoesNotAnswerIsReportedUntilItDoes(t *testing.T) {
 	if diff := cmp.Diff(first, g.report(t).Problems); diff != "" {
 		t.Errorf("the report has changed (-before +after):\n%s", diff)
 	}
+	if answered := g.report(t).Answered; len(answered) > 0 {
+		t.Errorf("reported as answered: %v", answered)
+	}
 	g.unmarked(t)
 
 	g.server.Start(t)
@@ -77,6 +80,14 @@ func TestAServerThatDoesNotAnswerIsReportedUntilItDoes(t *testing.T) {
 	})
 	if problems := g.report(t).Problems; len(problems) > 0 {
 		t.Errorf("after an answer: %+v", problems)
+	}
+	if diff := cmp.Diff([]string{"asked"}, g.report(t).Answered); diff != "" {
+		t.Errorf("policies that were answered (-want +got):\n%s", diff)
+	}
+	config.Policies[0].Methods[0].External.Backend = "other:9000"
+	g.put(t, config)
+	if answered := g.report(t).Answered; len(answered) > 0 {
+		t.Errorf("answered by a server that nobody has asked: %v", answered)
 	}
 }
 

@@ -116,7 +116,7 @@ const (
 	// rules of a policy, which the operator's can.
 	ReasonAuthorizationInvalid = "AuthorizationInvalid"
 	// ReasonAuthorizationServerUnavailable: a pod reports that the server of a
-	// policy has never answered it.
+	// policy does not answer, and none that it has ever answered.
 	ReasonAuthorizationServerUnavailable = "AuthorizationServerUnavailable"
 	// ReasonWaitingForPods: no pod has reported on its Secrets yet.
 	ReasonWaitingForPods = "WaitingForPods"

@@ -108,21 +108,33 @@ func (p *pass) podProblems(pods []*Pod) []Problem {
 
 // concernsReference leaves out the Secrets that cert-manager fills
 // (CertificatesReady is about them), ports, key sets and CAs of which a good copy
-// is in force, and authorization servers that have answered before: the outage of
-// a server is no fault of the spec. Rules that
+// is in force, and authorization servers that have answered before, this pod or
+// another: the outage of a server is no fault of the spec, and a pod that has just
+// started during one knows no better. Rules that
 // a pod cannot use are here although they refer to nothing: Accepted is what the
 // operator itself thinks of the spec, and the operator has compiled them.
 func (p *pass) concernsReference(reported *contract.ReportProblem) bool {
 	switch reported.Reason {
 	case contract.ProblemSecretNotFound, contract.ProblemSecretKeyNotFound, contract.ProblemSecretInvalid:
 		return reported.Listener == "" || !p.managed(reported.Listener)
-	case contract.ProblemKeySetUnavailable, contract.ProblemClientCAInvalid, contract.ProblemAuthorizationServerUnavailable:
+	case contract.ProblemKeySetUnavailable, contract.ProblemClientCAInvalid:
 		return !reported.Serving
+	case contract.ProblemAuthorizationServerUnavailable:
+		return !reported.Serving && !p.answered(reported.Policy)
 	case contract.ProblemAuthorizationInvalid:
 		return true
 	default:
 		return false
 	}
+}
+
+// answered tells whether a pod that has the wanted configuration was ever answered
+// by the authorization server of a policy.
+func (p *pass) answered(policy string) bool {
+	wanted := p.wantedDigest()
+	return p.facts.Running != nil && len(p.facts.Running.alive(func(pod *Pod) bool {
+		return pod.Report != nil && pod.config().InForce == wanted && slices.Contains(pod.Report.Answered, policy)
+	})) > 0
 }
 
 func (p *pass) problem(reported *contract.ReportProblem) Problem {

@@ -125,11 +125,20 @@ func (p *pass) keySets() []string {
 	})
 }
 
-// authorizers that have answered before and do not at the moment.
+// authorizers that have answered before and do not at the moment. Which pods they
+// do not answer is told as a number: names would change with every new pod.
 func (p *pass) authorizers() []string {
-	return p.tolerable(contract.ProblemAuthorizationServerUnavailable, func(problem *contract.ReportProblem) string {
-		return fmt.Sprintf("policy %q: %s.", problem.Policy, problem.Message)
-	})
+	pods, _ := p.reporters()
+	silent := map[string]int{}
+	for _, pod := range pods {
+		for i := range pod.Report.Problems {
+			problem := &pod.Report.Problems[i]
+			if problem.Reason == contract.ProblemAuthorizationServerUnavailable && !p.concernsReference(problem) {
+				silent[fmt.Sprintf("policy %q: %s", problem.Policy, problem.Message)]++
+			}
+		}
+	}
+	return counted(silent, len(pods))
 }
 
 // revalidations for which there is no time: connections will end.
@@ -175,9 +184,14 @@ func (p *pass) auditSinks() []string {
 			}
 		}
 	}
-	found := make([]string, 0, len(failing))
-	for text, count := range failing {
-		found = append(found, fmt.Sprintf("%s (%d of %d pods).", text, count, len(pods)))
+	return counted(failing, len(pods))
+}
+
+// counted says of each sentence how many of the pods say it.
+func counted(sentences map[string]int, pods int) []string {
+	found := make([]string, 0, len(sentences))
+	for text, count := range sentences {
+		found = append(found, fmt.Sprintf("%s (%d of %d pods).", text, count, pods))
 	}
 	slices.Sort(found)
 	return found

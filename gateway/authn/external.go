@@ -19,6 +19,9 @@ type Authorizers interface {
 	Check(ctx context.Context, backend string, q *external.Question) (external.Answer, error)
 	// Trouble is nil where the server of a policy answers it, as far as is known.
 	Trouble(use external.Use) *external.Trouble
+	// Answered tells whether the server has ever given the policy an answer that
+	// counts, a yes or a no.
+	Answered(use external.Use) bool
 }
 
 // externalMethod asks an authorization server. It has an answer to every
@@ -96,6 +99,10 @@ func (m *externalMethod) problems() []contract.ReportProblem {
 		Policy: m.policy, Reason: contract.ProblemAuthorizationServerUnavailable, Serving: trouble.Answered,
 		Message: trouble.Why + ": nobody new is let in by it; see whether it runs, is reached at that port by pods, speaks ext_authz (gRPC without TLS), and what it logs",
 	}}
+}
+
+func (m *externalMethod) answered() bool {
+	return m != nil && m.authorizers != nil && m.authorizers.Answered(external.Use{Policy: m.policy, Backend: m.backend})
 }
 
 // proofOfAnswer remembers who has answered and the handle that it gave. The

@@ -41,6 +41,11 @@ func (s servers) Trouble(use external.Use) *external.Trouble {
 	return &external.Trouble{Why: "authorization server away:9000 has no address", Answered: true}
 }
 
+// Answered implements authn.Authorizers.
+func (s servers) Answered(use external.Use) bool {
+	return use == external.Use{Policy: "users", Backend: "authz:9000"}
+}
+
 // ticketOffice admits at "authz:9000" whoever shows a ticket, and nobody at
 // another server.
 func ticketOffice(backend string, q *external.Question) (external.Answer, error) {
@@ -114,6 +119,18 @@ func TestAPolicyTellsThatItsServerDoesNotAnswer(t *testing.T) {
 	if len(problems) != 1 || problems[0].Policy != "users" || problems[0].Reason != contract.ProblemAuthorizationServerUnavailable ||
 		!problems[0].Serving || !strings.HasPrefix(problems[0].Message, "authorization server away:9000 has no address: ") {
 		t.Errorf("a server that does not: %+v", problems)
+	}
+}
+
+func TestAPolicyTellsWhetherTheServerThatItAsksHasAnswered(t *testing.T) {
+	t.Parallel()
+	for backend, want := range map[string]bool{"authz:9000": true, "away:9000": false} {
+		if got := askedPolicy(t, methods(externalOf(backend, 0)), ticketOffice).Answered(); got != want {
+			t.Errorf("%s: answered is %t", backend, got)
+		}
+	}
+	if askedPolicy(t, methods(contract.Method{Anonymous: &contract.Anonymous{}}), ticketOffice).Answered() {
+		t.Error("a policy that asks nobody was answered")
 	}
 }
 

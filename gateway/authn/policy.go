@@ -74,6 +74,10 @@ func (p *Policy) Problems() []contract.ReportProblem {
 	return problems
 }
 
+// Answered is true once the authorization server that the policy asks now has
+// answered it. It is safe for concurrent use.
+func (p *Policy) Answered() bool { return p.external.answered() }
+
 // outdated is what is to be added where keys are there but do not count any more.
 func outdated(remote *remoteSet, admits bool) string {
 	if admits || remote.known() == nil {

@@ -20,6 +20,10 @@ type Report struct {
 	// Problems are the parts of the configuration that cannot be served as
 	// they are, sorted.
 	Problems []ReportProblem `json:"problems,omitempty"`
+	// Answered are the policies, sorted, to which their authorization server has
+	// given this process an answer that counts: whatever else goes wrong, the
+	// configuration leads to a server.
+	Answered []string `json:"answered,omitempty"`
 	// MaxConnections is the limit in force.
 	MaxConnections int32 `json:"maxConnections"`
 	Ready          bool  `json:"ready"`

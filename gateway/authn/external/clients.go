@@ -114,6 +114,9 @@ func (c *Clients) at(to line) (*client, error) {
 // where it has, or where nobody knows.
 func (c *Clients) Trouble(use Use) *Trouble { return c.health.of(use, c.options.Now()) }
 
+// Answered implements authn.Authorizers. It is safe for concurrent use.
+func (c *Clients) Answered(use Use) bool { return c.health.answered(use) }
+
 // Check asks the server behind a backend. The error is always an
 // *outcome.Refusal: bad_credential or access_denied where the server says no,
 // auth_unavailable where it says nothing that can be relied on. ctx bounds it.

@@ -100,6 +100,14 @@ func (h *health) of(use Use, now time.Time) *Trouble {
 	return &Trouble{Why: r.why, Answered: r.answered}
 }
 
+// answered tells whether a policy has ever had an answer that counts.
+func (h *health) answered(use Use) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.uses[use]
+	return r != nil && r.answered
+}
+
 // keep forgets all other policies.
 func (h *health) keep(uses []Use) {
 	h.mu.Lock()
