@@ -84,7 +84,7 @@ func (p *plugin) record(ctx context.Context) (string, error) {
 	}
 	page := fmt.Sprintf(`# kubectl wsgw at work
 
-This is what somebody typed and saw at a gateway of two pods, on a real node of Kubernetes %s with cert-manager: that of the tests,
+This is what a test typed and saw at a gateway of two pods, on a real node of Kubernetes %s with cert-manager: that of the tests,
 on %s. "make recording" types it again and writes this page. Nothing in it is changed or left out; only where a command ended with
 another exit status than 0, the last line says so. Names, addresses, identifiers and times are those of that day.
 `, version.GitVersion, time.Now().UTC().Format(time.DateOnly)) + p.terminal.seen.String()
