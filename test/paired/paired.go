@@ -13,6 +13,10 @@ import (
 // confidence that an interval holds the true median.
 const confidence = 0.95
 
+// fewest values for that: five of a fair coin's throws fall on the same side more
+// often than once in twenty times.
+const fewest = 6
+
 // Result is the median of a series and an interval around it.
 type Result struct {
 	Median float64 `json:"median"`
@@ -67,9 +71,12 @@ const (
 )
 
 // Against compares with a bound. A result is Above only when the whole interval
-// is, Within only when all of it is not; what lies on both sides shows nothing.
+// is, Within only when all of it is not; what lies on both sides shows nothing, nor
+// does an interval of fewer than six values.
 func (r Result) Against(bound float64) Verdict {
 	switch {
+	case r.Pairs < fewest:
+		return Unclear
 	case r.Low > bound:
 		return Above
 	case r.High <= bound:

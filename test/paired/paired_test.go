@@ -81,13 +81,18 @@ func TestTheIntervalHoldsTheTrueMedianAsOftenAsItSays(t *testing.T) {
 
 func TestOnlyAWholeIntervalShowsSomething(t *testing.T) {
 	t.Parallel()
-	for want, r := range map[paired.Verdict]paired.Result{
-		paired.Above:   {Low: 1.031, Median: 1.04, High: 1.05},
-		paired.Unclear: {Low: 1.03, Median: 1.04, High: 1.05},
-		paired.Within:  {Low: 1.01, Median: 1.02, High: 1.03},
+	for name, test := range map[string]struct {
+		result paired.Result
+		want   paired.Verdict
+	}{
+		"all of it is above":             {paired.Result{Low: 1.031, Median: 1.04, High: 1.05, Pairs: 6}, paired.Above},
+		"a part of it is above":          {paired.Result{Low: 1.03, Median: 1.04, High: 1.05, Pairs: 6}, paired.Unclear},
+		"nothing of it is above":         {paired.Result{Low: 1.01, Median: 1.02, High: 1.03, Pairs: 6}, paired.Within},
+		"all of few values is above":     {paired.Result{Low: 1.031, Median: 1.04, High: 1.05, Pairs: 5}, paired.Unclear},
+		"nothing of few values is above": {paired.Result{Low: 1.01, Median: 1.02, High: 1.03, Pairs: 5}, paired.Unclear},
 	} {
-		if got := r.Against(1.03); got != want {
-			t.Errorf("%+v is %s, want %s", r, got, want)
+		if got := test.result.Against(1.03); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}
 }
