@@ -113,24 +113,40 @@ func ofAddress(r rune) bool {
 	return r >= '0' && r <= '9' || r >= 'a' && r <= 'f' || r >= 'A' && r <= 'F' || strings.ContainsRune(".:/[]%", r)
 }
 
-// truncateAddress replaces a word that is an address, whatever punctuation ends
-// it.
+// truncateAddress replaces a word that is an address, whatever punctuation is
+// around it. A colon or bracket at its ends may be part of it, so the word is
+// tried as it is before it is tried without.
 func truncateAddress(word string) string {
 	bare := strings.TrimRight(word, ".:/%")
-	behind := word[len(bare):]
-	address, _, _ := parseAddress(bare)
-	if !address.IsValid() {
-		if prefix, err := netip.ParsePrefix(bare); err == nil {
-			address = prefix.Addr().Unmap()
-		}
-	}
+	before, address := "", addressIn(bare)
 	if inner, ok := strings.CutPrefix(bare, "["); ok && !address.IsValid() {
-		address, _, _ = parseAddress(strings.TrimSuffix(inner, "]"))
+		address = addressIn(strings.TrimSuffix(inner, "]"))
+	}
+	if !address.IsValid() {
+		bare = strings.TrimLeft(word, punctuation)
+		before = word[:len(word)-len(bare)]
+		bare = strings.TrimRight(bare, punctuation)
+		address = addressIn(bare)
 	}
 	if !address.IsValid() {
 		return word
 	}
-	return network(address).String() + behind
+	return before + network(address).String() + word[len(before)+len(bare):]
+}
+
+// punctuation are those characters of addresses that also stand around them.
+const punctuation = ".:/%[]"
+
+// addressIn is the address, alone, with a port or with a length of its prefix, that
+// a text is; not valid if it is none.
+func addressIn(text string) netip.Addr {
+	if address, _, _ := parseAddress(text); address.IsValid() {
+		return address
+	}
+	if prefix, err := netip.ParsePrefix(text); err == nil {
+		return prefix.Addr().Unmap()
+	}
+	return netip.Addr{}
 }
 
 // person writes a field that tells who somebody is.

@@ -122,7 +122,7 @@ func TestAProxyIsNoPersonAndIsToldInFull(t *testing.T) {
 // Whatever a message looks like, no address of it is left in full.
 func FuzzTruncatedMessages(f *testing.F) {
 	for _, text := range []string{
-		"from 203.0.113.77.", "[2001:db8::1]:443 -> 203.0.113.77:1", "203.0.113.77/32", "a203.0.113.77", "::ffff:203.0.113.77", "fe80::1%eth0", "1.2.3.4.5",
+		"from 203.0.113.77.", "[2001:db8::1]:443 -> 203.0.113.77:1", "203.0.113.77/32", "a203.0.113.77", "::ffff:203.0.113.77", "fe80::1%eth0", "1.2.3.4.5", ".203.0.113.77", "]203.0.113.77[",
 	} {
 		f.Add(text)
 	}
