@@ -34,6 +34,7 @@ require (
 )
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/pires/go-proxyproto v0.15.0
 	go.opentelemetry.io/proto/otlp v1.11.1
 )

@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package conformance_test
+
+import (
+	"slices"
+
+	"github.com/wsgateway/websocket-gateway-operator/test/conformance"
+)
+
+// exception is a case whose verdict is another one through the gateway, and why.
+type exception struct {
+	ways   []string
+	server string
+	cases  []string
+	// directly and through are the two verdicts.
+	directly, through conformance.Verdict
+	why               string
+}
+
+// exceptions are all there are: what is not here fails, and so does what is here and
+// does not happen any more. Where frames are passed on, only a violation that the
+// server lets pass can be one.
+func exceptions() []exception {
+	frames := []string{byFrames, byThreads}
+	return []exception{
+		{
+			frames, onGorilla,
+			[]string{"7.3.2"},
+			conformance.WrongCode, conformance.OK,
+			"The gateway ends what breaks a rule of framing itself, with 1002, and does not pass it on. This server takes half a code for none.",
+		},
+		{
+			[]string{byFrames, byThreads, byMessages},
+			onCoder,
+			[]string{"7.5.1"},
+			conformance.WrongCode, conformance.OK,
+			"The same: this server does not look at the reason in a Close frame.",
+		},
+		{
+			[]string{byMessages},
+			onCoder,
+			[]string{"6.4.1", "6.4.2", "6.4.3", "6.4.4"},
+			conformance.NonStrict, conformance.OK,
+			"`Messages` judges a text while it comes, this server as a whole. What is no text ends earlier.",
+		},
+		{
+			[]string{byMessages},
+			onCoder,
+			[]string{"7.3.2"},
+			conformance.OK, conformance.WrongCode,
+			"The library below `Messages` takes half a code for none, and the Close frame is answered without one. Nothing of it reaches the server but that the client has closed.",
+		},
+		{
+			[]string{byMessages},
+			onCoder,
+			[]string{"7.7.12"},
+			conformance.OK, conformance.WrongCode,
+			"The library below `Messages` does not know the code 1014, which was registered after the RFC, and ends the connection with 1002 instead.",
+		},
+	}
+}
+
+// explains tells whether an exception is about a verdict.
+func (e *exception) explains(p place, directly, through conformance.Verdict) bool {
+	return e.server == p.server && slices.Contains(e.ways, p.way) && slices.Contains(e.cases, p.name) &&
+		e.directly == directly && e.through == through
+}
