@@ -69,7 +69,7 @@ type visit struct {
 
 // serve is the life of one connection, as doc.go tells it, up to our 101. What it
 // returns is the rest; nil when there is none.
-func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest func(over func())) {
+func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest listener.Rest) {
 	v := &visit{server: s, conn: conn, port: port, begin: s.options.Now(), snapshot: s.current.Load()}
 	v.attempt.ClientAddress = conn.RemoteAddr().String()
 	v.client = addressOf(v.attempt.ClientAddress)
@@ -88,10 +88,10 @@ func (s *server) serve(ctx context.Context, conn net.Conn, port string) (rest fu
 	if admitted == nil {
 		return nil
 	}
+	admitted.conn = conn
 	network := v.network
-	return func(over func()) {
-		s.relayed(ctx, admitted, func() {
-			_ = conn.Close()
+	return func(over func()) bool {
+		return s.relayed(ctx, admitted, func() {
 			s.standUp(network)
 			s.slots.Release()
 			over()
@@ -184,14 +184,14 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 	one := session.New(v.describe(secure, admission))
 	v.established(secure, admission, one.Connection())
 	connection := &admitted{
-		session: one, mark: v.trace.Mark(), rules: v.rules, ruling: admission.Ruling, leave: admission.Leave,
+		remains: remains{session: one, upstream: admission.Upstream, leave: admission.Leave, mark: v.trace.Mark()},
+		rules:   v.rules, ruling: admission.Ruling,
 		standing: handshake.Standing{
 			Host: admission.Host, Path: admission.Path, Origin: v.attempt.Origin,
 			Listener: v.attempt.Listener, ServerName: v.attempt.ServerName, Client: v.client, Identity: withoutClaims(admission.Identity), Claims: authn.KeepClaims(&admission.Identity),
 			Certificate: v.certificate,
 		},
-		client:   proxy.Replay(secure, early),
-		upstream: admission.Upstream, relay: v.relayOf(admission.Route), limits: v.snapshot.limits,
+		client: proxy.Replay(secure, early), relay: v.relayOf(admission.Route), limits: v.snapshot.limits,
 	}
 	v.admission = nil // from here on it is the connection's to give back
 	return connection

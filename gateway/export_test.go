@@ -146,3 +146,16 @@ func (m switchedMeter) Closed(route string, reason outcome.Reason, lifetime time
 		m.meter.Closed(route, reason, lifetime)
 	}
 }
+
+// Housekeeping tells in which of the seconds memory is looked after, by what happens
+// in each.
+func Housekeeping(seconds []uint64) []bool {
+	var keeping housekeeping
+	var churn uint64
+	due := make([]bool, 0, len(seconds))
+	for _, happened := range seconds {
+		churn += happened
+		due = append(due, keeping.due(churn))
+	}
+	return due
+}

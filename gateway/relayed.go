@@ -18,15 +18,24 @@ import (
 // admitted is what is left of a visit when it becomes a connection: it must hold
 // neither the snapshot nor the request.
 type admitted struct {
-	session  *session.Session
+	remains
+
+	// conn is what was accepted, client what is spoken on it.
+	conn     net.Conn
+	client   net.Conn
 	standing handshake.Standing
 	rules    uint64
 	ruling   handshake.Ruling
-	leave    func()
-	client   net.Conn
-	upstream *proxy.Upstream
 	relay    proxy.Relay
 	limits   contract.EffectiveLimits
+}
+
+// remains is what the end of a connection needs. It is all of admitted that is kept
+// of one that an event loop has.
+type remains struct {
+	session  *session.Session
+	upstream *proxy.Upstream
+	leave    func()
 	mark     *tracing.Mark
 }
 
@@ -38,18 +47,20 @@ func (s *server) relayOf(route *contract.Route) proxy.Relay {
 	return s.relay
 }
 
-// relayed is the connection from our 101 to its end. It may return before that,
-// and calls over then: a connection that idles for hours needs no goroutine that
-// waits for it.
-func (s *server) relayed(ctx context.Context, a *admitted, over func()) {
+// relayed is the connection from our 101 to its end. It may return true before
+// that, and calls over then: a connection that idles for hours needs no goroutine
+// that waits for it.
+func (s *server) relayed(ctx context.Context, a *admitted, over func()) (started bool) {
+	last := a.remains // or the closure would keep all of it
 	ended := func(closure *outcome.Closure) {
 		defer over()
 		defer s.survive()
-		s.ended(ctx, a, closure)
+		s.ended(ctx, &last, closure)
 	}
-	closure, started := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return"), false
+	closure := outcome.Close(outcome.RelayFailed, outcome.ByGateway, "the relay did not return")
 	defer func() {
 		if !started {
+			_ = a.conn.Close()
 			ended(closure)
 		}
 	}()
@@ -69,14 +80,16 @@ func (s *server) relayed(ctx context.Context, a *admitted, over func()) {
 	if !started {
 		closure = a.relay.Relay(ctx, a.client, a.upstream, a.session, a.limits)
 	}
+	return started
 }
 
 // ended is the last of a connection: what knew of it forgets it, and the reason is
 // written down.
-func (s *server) ended(ctx context.Context, a *admitted, closure *outcome.Closure) {
-	defer a.leave()
-	defer a.upstream.Release()
-	one, c := a.session, a.session.Connection()
+func (s *server) ended(ctx context.Context, last *remains, closure *outcome.Closure) {
+	defer last.leave()
+	defer last.upstream.Release()
+	one, c := last.session, last.session.Connection()
+	s.churn.Add(1)
 	s.sessions.Remove(one)
 	s.accounts.settle(one, s.figures)
 	s.revalidations.Forget(one)
@@ -85,12 +98,13 @@ func (s *server) ended(ctx context.Context, a *admitted, closure *outcome.Closur
 		s.records.Violated(c, closure)
 	}
 	s.records.Closed(c, one.Traffic(), closure)
-	s.traceEnd(ctx, a.mark, one, closure)
+	s.traceEnd(ctx, last.mark, one, closure)
 }
 
 // register makes a connection known to whatever may end it.
 func (s *server) register(a *admitted) {
 	one := a.session
+	s.churn.Add(1)
 	s.accounts.open(one, a.standing, &a.ruling)
 	s.sessions.Add(one)
 	s.asking.Add(-1)

@@ -35,7 +35,7 @@ func Run(ctx context.Context, o Options) error {
 	// Connections end by the drain, not because ctx is done.
 	living, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	s.sockets = listener.NewSockets(func(conn net.Conn, port string) func(func()) { return s.serve(living, conn, port) }, o.Logger)
+	s.sockets = listener.NewSockets(func(conn net.Conn, port string) listener.Rest { return s.serve(living, conn, port) }, o.Logger)
 
 	closeServers, err := s.openServers(ctx)
 	if err != nil {
@@ -61,6 +61,7 @@ func Run(ctx context.Context, o Options) error {
 	background.Go(func() { s.reviewAll(watching) })
 	background.Go(func() { s.revalidateAll(watching) })
 	background.Go(func() { s.endOverdue(watching) })
+	background.Go(func() { s.tidy(watching) })
 
 	s.errands.begin(watching)
 

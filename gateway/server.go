@@ -91,6 +91,8 @@ type server struct {
 
 	startedAt   time.Time
 	connections atomic.Uint64
+	// churn counts the connections that were opened and those that have ended.
+	churn atomic.Uint64
 	// asking counts the callers whose request has no answer yet.
 	asking atomic.Int64
 	// stopping makes the pod unready, draining refuses newcomers.

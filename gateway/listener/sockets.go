@@ -21,24 +21,30 @@ const (
 // Sockets are the ports that are open now. Its methods are safe for concurrent
 // use.
 type Sockets struct {
-	serve  func(conn net.Conn, port string) (rest func(over func()))
+	serve  func(conn net.Conn, port string) Rest
 	logger *slog.Logger
 
-	mu      sync.Mutex
-	open    map[string]*socket
-	conns   map[net.Conn]struct{}
-	closed  bool
-	serving sync.WaitGroup
+	mu   sync.Mutex
+	open map[string]*socket
+	// conns are what was accepted and not closed yet, by the number of accepted.
+	conns    map[uint64]net.Conn
+	accepted uint64
+	closed   bool
+	serving  sync.WaitGroup
 }
+
+// Rest is what a connection does after its handshakes. It may return before the
+// connection has ended, but must call over then. Whichever is last closes the
+// connection. taken is true where it was closed because somebody else owns the
+// socket now: Abort leaves that alone, and nothing of the connection is kept.
+type Rest func(over func()) (taken bool)
 
 // NewSockets returns sockets, none of them open. serve is called in a goroutine
 // of its own for each accepted connection; port is the name that Apply was given.
 // What serve returns, if not nil, is called in another new goroutine: handshakes
 // need a deep stack, which a connection that then idles for hours must not keep.
-// It may return before the connection has ended, but must call over then. Whichever
-// is last closes the connection.
-func NewSockets(serve func(conn net.Conn, port string) (rest func(over func())), logger *slog.Logger) *Sockets {
-	return &Sockets{serve: serve, logger: logger, open: map[string]*socket{}, conns: map[net.Conn]struct{}{}}
+func NewSockets(serve func(conn net.Conn, port string) Rest, logger *slog.Logger) *Sockets {
+	return &Sockets{serve: serve, logger: logger, open: map[string]*socket{}, conns: map[uint64]net.Conn{}}
 }
 
 type socket struct {
@@ -141,24 +147,33 @@ func (s *Sockets) start(conn net.Conn, port string) {
 		_ = conn.Close()
 		return
 	}
-	s.conns[conn] = struct{}{}
+	s.accepted++
+	number := s.accepted
+	s.conns[number] = conn
 	s.serving.Add(1)
 	s.mu.Unlock()
+	over := func() {
+		s.forget(number)
+		s.serving.Done()
+	}
 	go func() {
 		rest := s.serve(conn, port)
 		if rest == nil {
-			s.forget(conn)
+			over()
 			return
 		}
-		go rest(func() { s.forget(conn) })
+		go func() {
+			if rest(over) {
+				s.forget(number)
+			}
+		}()
 	}()
 }
 
-func (s *Sockets) forget(conn net.Conn) {
+func (s *Sockets) forget(number uint64) {
 	s.mu.Lock()
-	delete(s.conns, conn)
-	s.mu.Unlock()
-	s.serving.Done()
+	defer s.mu.Unlock()
+	delete(s.conns, number)
 }
 
 // Stop closes the sockets; accepted connections go on.
@@ -192,7 +207,7 @@ func (s *Sockets) Wait(ctx context.Context) bool {
 func (s *Sockets) Abort() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for conn := range s.conns {
+	for _, conn := range s.conns {
 		_ = conn.Close()
 	}
 }

@@ -19,11 +19,12 @@ import (
 // second goroutine.
 func echoing(t *testing.T) *listener.Sockets {
 	t.Helper()
-	sockets := listener.NewSockets(func(conn net.Conn, _ string) func(func()) {
-		return func(over func()) {
+	sockets := listener.NewSockets(func(conn net.Conn, _ string) listener.Rest {
+		return func(over func()) bool {
 			defer over()
 			_, _ = io.Copy(conn, conn)
 			_ = conn.Close()
+			return false
 		}
 	}, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() {
@@ -125,5 +126,44 @@ func TestStopEndsAcceptingAndAbortEndsTheRest(t *testing.T) {
 	}
 	if failed := sockets.Apply(t.Context(), map[string]string{"a": "127.0.0.1:0"}); len(failed) > 0 || len(sockets.Addresses()) > 0 {
 		t.Error("a socket was opened after Stop")
+	}
+}
+
+func TestAConnectionThatWasTakenIsWaitedForAndLeftAlone(t *testing.T) {
+	t.Parallel()
+	ends := make(chan func(), 1)
+	accepted := make(chan net.Conn, 1)
+	sockets := listener.NewSockets(func(conn net.Conn, _ string) listener.Rest {
+		return func(over func()) bool {
+			accepted <- conn
+			ends <- over
+			return true
+		}
+	}, slog.New(slog.DiscardHandler))
+	sockets.Apply(t.Context(), map[string]string{"a": "127.0.0.1:0"})
+	conn := dial(t, sockets.Addresses()["a"])
+	owned, over := <-accepted, <-ends
+	for deadline := time.Now().Add(time.Minute); sockets.Kept() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is kept")
+		}
+	}
+	sockets.Stop()
+	sockets.Abort()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if sockets.Wait(ctx) {
+		t.Error("its end was not waited for")
+	}
+	if _, err := io.WriteString(owned, "hi"); err != nil {
+		t.Errorf("it was closed: %v", err)
+	}
+	if _, err := io.ReadFull(conn, make([]byte, 2)); err != nil {
+		t.Error(err)
+	}
+	_ = owned.Close()
+	over()
+	if !sockets.Wait(t.Context()) {
+		t.Error("it is over")
 	}
 }

@@ -54,6 +54,11 @@ func findBuffers(conn reflect.Type) (*Buffers, error) {
 // many bytes they had. Call it right after Decrypt has returned without an error:
 // then no part of what was decrypted is left in the buffer of records.
 func (b *Buffers) Drop(conn *tls.Conn) (dropped int) {
+	// What was decrypted last lies in the buffer of records, and would keep it: a
+	// connection that is never read in vain forgets it with the next record only.
+	if decrypted := (*bytes.Reader)(at(conn, b.decrypted)); decrypted.Len() == 0 {
+		*decrypted = bytes.Reader{}
+	}
 	for _, offset := range []uintptr{b.records, b.handshake} {
 		buffer := (*bytes.Buffer)(at(conn, offset))
 		if buffer.Len() == 0 && buffer.Cap() > 0 {

@@ -102,6 +102,28 @@ func TestPartOfAHandshakeMessageIsNotDropped(t *testing.T) {
 	}
 }
 
+func TestTheMemoryOfADroppedBufferIsFree(t *testing.T) {
+	for name, k := range kinds(tls.VersionTLS12, tls.VersionTLS13) {
+		t.Run(name, func(t *testing.T) {
+			c, b := newCouple(t, k), buffers(t)
+			_, _ = c.client.Write(noise(16_000))
+			_ = c.drip(t, c.toServer.take(), 9000)
+			memory := b.Memory(c.server)
+			if memory.Value() == nil {
+				t.Fatal("there is none")
+			}
+			b.Drop(c.server)
+			for range 3 {
+				runtime.GC()
+			}
+			if memory.Value() != nil {
+				t.Error("the connection still refers to it")
+			}
+			runtime.KeepAlive(c.server)
+		})
+	}
+}
+
 // TestNothingRefersToADroppedBuffer lets the collector have what was dropped and
 // puts something else in its place.
 func TestNothingRefersToADroppedBuffer(t *testing.T) {

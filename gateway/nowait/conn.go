@@ -44,9 +44,11 @@ type Conn struct {
 func Wrap(conn net.Conn) *Conn { return &Conn{Conn: conn} }
 
 // Take makes the connection read from an Exchange and write to it, for good. No
-// other call may be under way. Deadlines mean nothing from here on, and Close
-// leaves the connection below to the caller.
-func (c *Conn) Take(e *Exchange) { c.exchange = e }
+// other call may be under way. Deadlines mean nothing from here on, there are no
+// addresses any more, and Close leaves the connection below to the caller, who has
+// it alone: it is forgotten here, as it would cost memory for as long as this one
+// lives.
+func (c *Conn) Take(e *Exchange) { c.exchange, c.Conn = e, nil }
 
 // Taken tells whether Take was called.
 func (c *Conn) Taken() bool { return c.exchange != nil }
@@ -76,6 +78,31 @@ func (c *Conn) Close() error {
 	}
 	return nil
 }
+
+// LocalAddr implements net.Conn.
+func (c *Conn) LocalAddr() net.Addr {
+	if c.exchange == nil {
+		return c.Conn.LocalAddr()
+	}
+	return taken{}
+}
+
+// RemoteAddr implements net.Conn.
+func (c *Conn) RemoteAddr() net.Addr {
+	if c.exchange == nil {
+		return c.Conn.RemoteAddr()
+	}
+	return taken{}
+}
+
+// taken is the address of a connection that was taken.
+type taken struct{}
+
+// Network implements net.Addr.
+func (taken) Network() string { return "taken" }
+
+// String implements net.Addr.
+func (taken) String() string { return "taken" }
 
 // CloseWrite ends our direction of a connection that is not taken, as far as it
 // can.

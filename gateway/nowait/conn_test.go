@@ -73,6 +73,9 @@ func TestATakenConnectionTouchesNoNetwork(t *testing.T) {
 	if err := errors.Join(conn.SetDeadline(time.Time{}), conn.SetReadDeadline(time.Time{}), conn.SetWriteDeadline(time.Time{}), conn.CloseWrite(), conn.Close()); err != nil {
 		t.Error(err)
 	}
+	if conn.LocalAddr().String() == "" || conn.RemoteAddr().Network() == "" {
+		t.Error("whoever asks for an address gets none")
+	}
 	for _, want := range []string{"ab", "c"} {
 		p := make([]byte, 2)
 		if n, err := conn.Read(p); err != nil || string(p[:n]) != want {

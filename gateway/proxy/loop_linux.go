@@ -32,6 +32,8 @@ const (
 // is left is reported again, after the others had their turn. The set itself
 // waits in the poller of the runtime; so no thread is held.
 type loop struct {
+	// of is what has this loop and others.
+	of     *Loops
 	frames *Frames
 	epoll  *os.File
 	fd     int
@@ -46,8 +48,10 @@ type loop struct {
 	slots      []*pair
 	free       []int32
 	turn       int32 // makes events of a slot's last owner recognizable
-	timers     *due.Queue[*pair]
-	dead       []*pair
+	// lifetimes are the contexts of the pairs, by the channels that they close.
+	lifetimes map[<-chan struct{}]*lifetime
+	timers    *due.Queue[*pair]
+	dead      []*pair
 	// The buffers are empty between two pairs.
 	exchange nowait.Exchange
 	cipher   []byte
@@ -66,10 +70,11 @@ type loop struct {
 
 var _ carrier = (*loop)(nil)
 
-func newLoop(f *Frames, buffers *nowait.Buffers) (*loop, error) {
+func newLoop(of *Loops, buffers *nowait.Buffers) (*loop, error) {
 	l := &loop{
-		frames: f, done: make(chan struct{}),
-		cipher: make([]byte, cipherRoom), plain: make([]byte, plainRoom), cork: make([]byte, 0, corkRoom),
+		of: of, frames: of.frames, done: make(chan struct{}),
+		lifetimes: map[<-chan struct{}]*lifetime{},
+		cipher:    make([]byte, cipherRoom), plain: make([]byte, plainRoom), cork: make([]byte, 0, corkRoom),
 		timers: due.New(func(p *pair) *due.Slot { return &p.timer }),
 	}
 	l.exchange.Buffers, l.exchange.Out = buffers, make([]byte, 0, corkRoom)
@@ -245,16 +250,13 @@ func (l *loop) enter(p *pair) {
 // then they may name a descriptor that would be somebody else's.
 func (l *loop) bury() {
 	for i, p := range l.dead {
-		for x := range p.sockets {
-			p.sockets[x].close()
-		}
 		l.timers.Set(p, time.Time{})
 		l.slots[p.slot] = nil
 		l.free = append(l.free, p.slot)
 		l.dead[i] = nil
-		p.unhook()
+		l.outlive(p)
 		p.session.OnEnd(nil)
-		p.done()
+		p.vanish()
 	}
 	l.dead = l.dead[:0]
 }

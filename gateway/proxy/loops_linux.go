@@ -24,8 +24,9 @@ import (
 // cannot be taken over, because it is no tls.Conn on top of a nowait.Conn or has
 // no descriptor, is relayed by Frames.
 type Loops struct {
-	frames *Frames
-	open   atomic.Int64
+	frames  *Frames
+	open    atomic.Int64 // connections
+	dropped atomic.Uint64
 
 	mu    sync.Mutex
 	loops []*loop
@@ -76,7 +77,7 @@ func (l *Loops) start() {
 	// Without them it costs memory and allocations, nothing else.
 	buffers, _ := nowait.FindBuffers()
 	for range runtime.GOMAXPROCS(0) {
-		one, err := newLoop(l.frames, buffers)
+		one, err := newLoop(l, buffers)
 		if err != nil {
 			return // out of descriptors, say: the next connection tries again
 		}
@@ -86,6 +87,10 @@ func (l *Loops) start() {
 
 // Open is the number of connections in the loops.
 func (l *Loops) Open() int { return int(l.open.Load()) }
+
+// Dropped is how often a connection that was quiet has given back its buffers:
+// each time there is something to collect.
+func (l *Loops) Dropped() uint64 { return l.dropped.Load() }
 
 // termsOf shares what connections with the same limits have in common.
 func (l *Loops) termsOf(limits contract.EffectiveLimits) *terms {
@@ -119,18 +124,13 @@ func (l *Loops) Start(ctx context.Context, link *Link, done func(*outcome.Closur
 	if p.loop == nil || !p.adopt(link.Client, link.Upstream.Conn) {
 		return false
 	}
+	link.Upstream.Conn = nil
 	p.begin(l.termsOf(link.Limits), link.Session, l.frames.elapsed())
 	l.open.Add(1)
-	p.done = func() {
-		l.open.Add(-1)
-		done(p.closure)
-	}
+	p.done = done
 	if !p.loop.post(func() { p.start(ctx) }) {
 		p.fail(outcome.Close(outcome.Shutdown, outcome.ByGateway, ""), 0)
-		p.sockets[0].close()
-		p.sockets[1].close()
-		p.done()
-		return true
+		p.vanish()
 	}
 	return true
 }

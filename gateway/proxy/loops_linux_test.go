@@ -106,6 +106,29 @@ func TestClosingTheLoopsCutsWhatIsThere(t *testing.T) {
 	}
 }
 
+func TestEachConnectionEndsWithTheContextThatItSharesWithOthers(t *testing.T) {
+	const connections = 150 // more than one loop ends at once
+	g := relays()["Loops"].newGate(t, wstest.Echo(t))
+	_ = g.raw().Close() // one that has ended before the others
+	_ = g.closure()
+	var told sync.WaitGroup
+	for range connections {
+		conn := g.raw()
+		told.Go(func() {
+			if code := readClose(conn); code != outcome.CodeGoingAway {
+				t.Errorf("told %d", code)
+			}
+			_ = conn.Close()
+		})
+	}
+	eventually(t, "all are in the loops", func() bool { return g.relay.(*proxy.Loops).Open() == connections })
+	g.cancel()
+	told.Wait()
+	for range connections {
+		g.want(outcome.Shutdown, outcome.ByGateway, outcome.CodeGoingAway)
+	}
+}
+
 // TestPeersThatDoNotReadDelayNobody is the gate for what may be done in a loop: if
 // anything in there waited for a peer, all others would wait for it, too.
 func TestPeersThatDoNotReadDelayNobody(t *testing.T) {
@@ -145,6 +168,34 @@ func TestPeersThatDoNotReadDelayNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// The client has been told and goes on, the upstream does not read: when it is given
+// up, there is nothing to be said to anybody.
+func TestAnUpstreamThatIsGivenUpDuringTheEndHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	stop := make(chan struct{})
+	stuck := wstest.Raw(t, func(conn net.Conn) {
+		shake(conn)
+		<-stop
+	})
+	g := relays()["Loops"].newGate(t, stuck, func(_ *contract.EffectiveLimits, o *timeouts) {
+		o.WriteTimeout, o.CloseTimeout = 200*time.Millisecond, 3*time.Second
+	})
+	defer close(stop)
+	conn := g.raw()
+	(<-g.sessions).End(outcome.Close(outcome.DrainingClosure, outcome.ByGateway, ""))
+	if code := readClose(conn); code != outcome.CodeServiceRestart {
+		t.Fatalf("told %d", code)
+	}
+	go func() {
+		for {
+			if _, err := conn.Write(masked(fin|bin, make([]byte, 60_000))); err != nil {
+				return
+			}
+		}
+	}()
+	g.want(outcome.DrainingClosure, outcome.ByGateway, outcome.CodeServiceRestart)
 }
 
 // beside is another gate with the same relay.

@@ -16,5 +16,8 @@ func NewLoops(o FramesOptions) *Loops { return &Loops{NewFrames(o)} }
 // Close does nothing.
 func (*Loops) Close() {}
 
+// Dropped is 0.
+func (*Loops) Dropped() uint64 { return 0 }
+
 // Open is 0.
 func (*Loops) Open() int { return 0 }

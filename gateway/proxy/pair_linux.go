@@ -42,10 +42,10 @@ type pair struct {
 	lingering bool
 	until     time.Duration
 	buried    bool
-	// unhook forgets the context.
-	unhook func() bool
+	// lifetime is the channel of its context; nil for one that never ends.
+	lifetime <-chan struct{}
 	// done is called when both connections are closed.
-	done func()
+	done func(*outcome.Closure)
 }
 
 // adopt takes the descriptors of both connections; false leaves everything as it
@@ -103,10 +103,17 @@ func (p *pair) start(ctx context.Context) {
 		p.decrypt()
 	})
 	// Not before: what ends a pair must find it started.
-	p.unhook = context.AfterFunc(ctx, func() {
-		p.endLater(outcome.Close(outcome.Shutdown, outcome.ByGateway, ""))
-	})
+	l.bind(ctx, p)
 	p.session.OnEnd(p.endLater)
+}
+
+// vanish closes both connections and says so.
+func (p *pair) vanish() {
+	for x := range p.sockets {
+		p.sockets[x].close()
+	}
+	p.loop.of.open.Add(-1)
+	p.done(p.closure)
 }
 
 // settleCork makes what waits for the upstream independent of the buffer that it
@@ -137,13 +144,25 @@ func (p *pair) follow() {
 		p.kill()
 		return
 	}
+	p.hold()
 	for x := range p.sockets {
-		p.parties[x].held = len(p.sockets[1-x].pending) > 0
 		p.remask(x)
 	}
 	if p.closure != nil || p.timer.At().IsZero() || p.waits() || p.waiting != p.waited {
 		p.waited = p.waiting
 		l.timers.Set(p, l.frames.start.Add(p.next()))
+	}
+}
+
+// hold says who is not read, because the other one does not take what it sends.
+// What is for one that has gone holds nobody up, nor is there a time for it.
+func (p *pair) hold() {
+	for x := range p.sockets {
+		s := &p.sockets[x]
+		if p.parties[x].gone {
+			s.pending = nil
+		}
+		p.parties[1-x].held = len(s.pending) > 0
 	}
 }
 
@@ -254,7 +273,8 @@ func (p *pair) drop() {
 		return
 	}
 	p.dropAt = 0
-	if buffers := p.loop.exchange.Buffers; buffers != nil && !p.parties[fromClient].silent {
-		buffers.Drop(p.tls)
+	buffers := p.loop.exchange.Buffers
+	if buffers != nil && !p.parties[fromClient].silent && buffers.Drop(p.tls) > 0 {
+		p.loop.of.dropped.Add(1)
 	}
 }

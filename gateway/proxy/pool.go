@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -80,7 +81,7 @@ type Handshake struct {
 // Upstream is a connection whose WebSocket handshake was verified.
 type Upstream struct {
 	// Conn returns from its first reads what the upstream sent right behind its
-	// 101 answer.
+	// 101 answer. It is nil once a Starter has taken it over.
 	Conn net.Conn
 	// Subprotocol that the upstream chose, one of those offered; may be empty.
 	Subprotocol string
@@ -89,15 +90,19 @@ type Upstream struct {
 	// Backend is the name of the backend that was chosen.
 	Backend string
 
-	release func()
+	// pool is nil where nobody counts.
+	pool     *Pool
+	released atomic.Bool
 }
 
 // Release closes Conn, if that has not happened yet, and stops counting the
 // connection. It may be called more than once.
 func (u *Upstream) Release() {
-	_ = u.Conn.Close()
-	if u.release != nil {
-		u.release()
+	if u.Conn != nil {
+		_ = u.Conn.Close()
+	}
+	if u.pool != nil && u.released.CompareAndSwap(false, true) {
+		u.pool.release(u.Address)
 	}
 }
 
@@ -140,7 +145,7 @@ func (p *Pool) Connect(ctx context.Context, backends []contract.Backend, h Hands
 		Subprotocol: answer.subprotocol,
 		Address:     address,
 		Backend:     backend,
-		release:     sync.OnceFunc(func() { p.release(address) }),
+		pool:        p,
 	}, nil
 }
 
