@@ -294,29 +294,6 @@ func TestTLSIsRefusedByName(t *testing.T) {
 	}
 }
 
-func TestNothingIsResumed(t *testing.T) {
-	t.Parallel()
-	r := startTwo(t)
-	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		cache := tls.NewLRUClientSessionCache(8)
-		for range 2 {
-			conn, err := tls.Dial("tcp", r.addresses["public"], &tls.Config{
-				RootCAs: r.ca.Pool, ServerName: "ws.example.com", MaxVersion: version, ClientSessionCache: cache,
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			// TLS 1.3 tickets come with the first data.
-			_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\n\r\n")
-			_, _ = io.ReadAll(conn)
-			if conn.ConnectionState().DidResume {
-				t.Errorf("version %x: resumed", version)
-			}
-			_ = conn.Close()
-		}
-	}
-}
-
 func TestPlainHTTPIsToldToSpeakTLS(t *testing.T) {
 	t.Parallel()
 	r, _ := startBase(t, nil)

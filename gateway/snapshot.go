@@ -6,6 +6,7 @@ package gateway
 import (
 	"crypto/tls"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
@@ -35,6 +36,8 @@ type snapshot struct {
 	policies map[string]*authn.Policy
 	// clients are the CAs by the name of the listener that asks for certificates.
 	clients map[string]*clientcert.CAs
+	// tickets by the name of the listener whose clients resume sessions.
+	tickets map[string]*listener.Tickets
 	rules   *handshake.Rules
 	lockout lockout
 	// problems of certificates; those of policies are asked for anew each time.
@@ -64,6 +67,7 @@ func build(config contract.Config, from source) *snapshot {
 		served:   map[string]*certs.Served{},
 		policies: map[string]*authn.Policy{},
 		clients:  map[string]*clientcert.CAs{},
+		tickets:  map[string]*listener.Tickets{},
 	}
 	previous := from.previous
 	if previous == nil {
@@ -81,8 +85,12 @@ func build(config contract.Config, from source) *snapshot {
 		if problem != nil {
 			s.problems = append(s.problems, *problem)
 		}
+		if served != nil && l.ClientCertificates == nil && !l.NoSessionTickets {
+			scope := strings.Join([]string{config.Gateway.Namespace, config.Gateway.Name, l.Name}, "/")
+			s.tickets[l.Name] = listener.NewTickets(scope, served.Certificate.PrivateKey, previous.tickets[l.Name], from.now())
+		}
 	}
-	s.fronts = s.buildFronts()
+	s.fronts = s.buildFronts(from.now)
 	s.rules = &handshake.Rules{
 		Routes: match.NewRoutes(config.Routes), Policies: map[string]handshake.Policy{}, Revocations: from.lockout.list,
 		Clients: s.askClients(from.now),
@@ -174,11 +182,11 @@ func (s *snapshot) lastGood(l *contract.Listener) *certs.Served {
 	return served
 }
 
-func (s *snapshot) buildFronts() map[string]*listener.Front {
+func (s *snapshot) buildFronts(now func() time.Time) map[string]*listener.Front {
 	terms := map[string][]listener.Terms{}
 	for i := range s.config.Listeners {
 		l := &s.config.Listeners[i]
-		t := listener.Terms{Listener: l.Name, Hostnames: l.Hostnames, MinVersion: tls.VersionTLS12}
+		t := listener.Terms{Listener: l.Name, Hostnames: l.Hostnames, MinVersion: tls.VersionTLS12, Tickets: s.tickets[l.Name]}
 		if l.MinTLSVersion == "1.3" {
 			t.MinVersion = tls.VersionTLS13
 		}
@@ -196,7 +204,7 @@ func (s *snapshot) buildFronts() map[string]*listener.Front {
 	}
 	fronts := make(map[string]*listener.Front, len(terms))
 	for port, t := range terms {
-		fronts[port] = listener.NewFront(t)
+		fronts[port] = listener.NewFront(t, now)
 	}
 	return fronts
 }

@@ -108,7 +108,22 @@ const (
 	TLSProfileIntermediate TLSProfile = "Intermediate"
 )
 
+// SessionTickets says whether clients may resume TLS sessions.
+//
+// +kubebuilder:validation:Enum=Enabled;Disabled
+type SessionTickets string
+
+// The ways to deal with session tickets.
+const (
+	// SessionTicketsEnabled gives clients of TLS 1.3 a ticket.
+	SessionTicketsEnabled SessionTickets = "Enabled"
+	// SessionTicketsDisabled makes every TLS handshake a full one.
+	SessionTicketsDisabled SessionTickets = "Disabled"
+)
+
 // ListenerTLS says how a listener speaks TLS.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.clientCertificates) || !has(self.sessionTickets) || self.sessionTickets != 'Enabled'",message="sessions of a listener with clientCertificates are never resumed: leave sessionTickets out, or set it to Disabled"
 type ListenerTLS struct {
 	// profile is Modern (TLS 1.3 only) or Intermediate (TLS 1.2 and 1.3 with
 	// AEAD cipher suites). Default Intermediate.
@@ -124,6 +139,14 @@ type ListenerTLS struct {
 	// one is good for.
 	// +optional
 	ClientCertificates *ClientCertificates `json:"clientCertificates,omitempty"`
+
+	// sessionTickets is Enabled, so that a client which comes back with TLS 1.3
+	// can resume its session on any pod, which costs both sides less, or
+	// Disabled. Default Enabled; with clientCertificates no session is ever
+	// resumed. A ticket says nothing about who the client is: each handshake
+	// shows its credential anew.
+	// +optional
+	SessionTickets SessionTickets `json:"sessionTickets,omitempty"`
 }
 
 // ClientCertificateMode says what happens to clients without a certificate.

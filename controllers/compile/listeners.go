@@ -28,6 +28,7 @@ func (c *compiler) listeners() []contract.Listener {
 			ClientAddress:     c.clientAddress(listener),
 
 			ClientCertificates: c.clientCertificates(listener),
+			NoSessionTickets:   listener.TLS.SessionTickets == wsv1alpha1.SessionTicketsDisabled,
 		})
 	}
 	slices.SortFunc(list, func(a, b contract.Listener) int { return cmp.Compare(a.Name, b.Name) })

@@ -45,6 +45,9 @@ func TestApplyClass(t *testing.T) {
 		"another TLS profile is hot": {spec(func(s *wsv1alpha1.WebSocketGatewaySpec) {
 			s.Listeners[0].TLS.Profile = wsv1alpha1.TLSProfileModern
 		}), hot},
+		"no session tickets any more is hot": {spec(func(s *wsv1alpha1.WebSocketGatewaySpec) {
+			s.Listeners[0].TLS.SessionTickets = wsv1alpha1.SessionTicketsDisabled
+		}), hot},
 		"another issuer is hot": {spec(func(s *wsv1alpha1.WebSocketGatewaySpec) {
 			s.Listeners[0].TLS.Certificate.IssuerRef.Name = "other"
 		}), hot},

@@ -52,6 +52,9 @@ type Listener struct {
 	ClientAddress *ClientAddress `json:"clientAddress,omitempty"`
 	// ClientCertificates absent: clients are not asked for a certificate.
 	ClientCertificates *ClientCertificates `json:"clientCertificates,omitempty"`
+	// NoSessionTickets makes every TLS handshake a full one, as ClientCertificates
+	// does anyway.
+	NoSessionTickets bool `json:"noSessionTickets,omitempty"`
 }
 
 // ClientCertificates says which certificates the clients of a listener show.

@@ -32,6 +32,7 @@ func fullConfig() contract.Config {
 				Required: true, Fault: contract.FaultClientCAUnavailable,
 				Bundles: []contract.CABundle{{ConfigMap: "partners", Key: "ca.crt", Certificates: "PEM"}},
 			},
+			NoSessionTickets: true,
 		}},
 		Policies: []contract.Policy{
 			{

@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
@@ -37,6 +38,9 @@ type Terms struct {
 	// ClientCertificates says which certificates clients have to show; nil: they
 	// are not asked.
 	ClientCertificates *ClientCertificates
+	// Tickets nil: no session is resumed. They mean nothing beside
+	// ClientCertificates.
+	Tickets *Tickets
 }
 
 // ClientCertificates are the terms of mutual TLS.
@@ -49,6 +53,7 @@ type ClientCertificates struct {
 // Front is what one socket serves: the listeners that share it. It is immutable
 // and safe for concurrent use.
 type Front struct {
+	now    func() time.Time
 	config *tls.Config
 	hosts  match.Hosts[*choice]
 	// nobody is the configuration for names that are not served: without a
@@ -61,12 +66,14 @@ type choice struct {
 	config   *tls.Config
 	served   bool
 	clients  *ClientCertificates
+	// resumption is nil where no session is resumed.
+	resumption *resumption
 }
 
 // NewFront puts listeners behind one socket. Each hostname belongs to one
-// listener.
-func NewFront(terms []Terms) *Front {
-	f := &Front{nobody: newConfig(tls.VersionTLS12)}
+// listener. now is the clock.
+func NewFront(terms []Terms, now func() time.Time) *Front {
+	f := &Front{now: now, nobody: newConfig(tls.VersionTLS12)}
 	f.config = newConfig(tls.VersionTLS12)
 	f.config.GetConfigForClient = f.choose
 	for _, t := range terms {
@@ -76,6 +83,11 @@ func NewFront(terms []Terms) *Front {
 		}
 		t.ClientCertificates.ask(config)
 		c := &choice{listener: t.Listener, config: config, served: t.Certificate != nil, clients: t.ClientCertificates}
+		// Whoever resumes shows no certificate: it would be believed to be the one
+		// of before, whatever has become of it and of its CA.
+		if t.Tickets != nil && c.served && c.clients == nil {
+			c.resumption = newResumption(t.Tickets, config.Clone())
+		}
 		for _, hostname := range t.Hostnames {
 			f.hosts.Set(hostname, c)
 		}
@@ -95,8 +107,9 @@ func newConfig(minVersion uint16) *tls.Config {
 		},
 		NextProtos: []string{"http/1.1"},
 		// A ticket of one listener must never resume at another, whose rules
-		// may differ (CVE-2025-68121 and its kind). Without tickets nothing
-		// resumes.
+		// may differ (CVE-2025-68121 and its kind), so there are none but those
+		// of newResumption, whose keys are the listener's own. In the configuration
+		// that handshakes begin with this also keeps crypto/tls from making keys.
 		SessionTicketsDisabled: true,
 	}
 }
@@ -124,7 +137,18 @@ func (f *Front) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if c.served && c.clients.hopeless() {
 		return nil, errNoClientCAs
 	}
-	return c.config, nil
+	return c.configFor(hello, f.now), nil
+}
+
+// configFor is without tickets for clients of TLS 1.2. That protocol sends them in
+// the clear, with the secret of the session inside: whoever ever gets the private
+// key could read what was recorded before. With TLS 1.3 each session has a key
+// exchange of its own, resumed or not (RFC 8446 section 2.2).
+func (c *choice) configFor(hello *tls.ClientHelloInfo, now func() time.Time) *tls.Config {
+	if c.resumption == nil || !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+		return c.config
+	}
+	return c.resumption.at(now())
 }
 
 func probeOf(conn net.Conn) *probe {

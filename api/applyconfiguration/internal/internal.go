@@ -614,6 +614,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: profile
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.TLSProfile
+    - name: sessionTickets
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.SessionTickets
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalKeyReference
   map:
     fields:
@@ -844,6 +847,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ServiceType
+  scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.SessionTickets
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.SubprotocolMarker
   scalar: string
