@@ -114,7 +114,7 @@ func (v *visit) arrive(ctx context.Context) *admitted {
 		v.turnedAway(silent, asRefusal(err))
 		return nil
 	}
-	secure, hello, err := front.Handshake(ctx, v.conn)
+	secure, hello, err := front.Handshake(ctx, v.conn, turn{v})
 	v.attempt.ServerName, v.attempt.Listener = hello.ServerName, hello.Listener
 	v.attempt.Certificate = told(hello.Certificate)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/limits"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/tracing"
@@ -30,6 +31,11 @@ type Switch struct {
 func RunSwitched(ctx context.Context, o Options, w *Switch) error {
 	o.prepared = w.install
 	return Run(ctx, o)
+}
+
+// WithTurns shows the turns of TLS handshakes before the gateway begins.
+func WithTurns(show func(*limits.Turns)) func(*Options) {
+	return func(o *Options) { o.prepared = func(s *server) { show(s.turns) } }
 }
 
 func (w *Switch) install(s *server) {

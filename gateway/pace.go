@@ -4,12 +4,35 @@
 package gateway
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/handshake"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
+
+// handshakesPerProcessor compute at the same time, so that traffic of open
+// connections finds a short queue at the processors, whoever comes: with a
+// thousand handshakes in it, a message would wait for a third of a second.
+const handshakesPerProcessor = 2
+
+// turn is a caller's leave to compute.
+type turn struct{ *visit }
+
+// Take implements listener.Turn. Clients are told apart by what they are counted
+// under, as far as that is known before TLS; the others have one line together.
+// Half of the time for the handshake is left for the rest of it.
+func (t turn) Take(ctx context.Context) *outcome.Refusal {
+	most := t.snapshot.limits.HandshakeTimeout / 2
+	if t.turns.Take(ctx, t.network, most-t.options.Now().Sub(t.begin)) {
+		return nil
+	}
+	return outcome.Refuse(outcome.HandshakeBacklog, "no turn to shake hands within %v", most)
+}
+
+// Give implements listener.Turn.
+func (t turn) Give() { t.turns.Give() }
 
 // hurried refuses a client whose handshakes come too fast.
 func (v *visit) hurried(network netip.Prefix) error {

@@ -5,12 +5,15 @@ package gateway_test
 
 import (
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/limits"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
@@ -194,5 +197,30 @@ func TestWhoIsRevokedHasToWaitLikeWhoShowsABadCredential(t *testing.T) {
 	}
 	if _, status, _ := r.try(t, keyHeader(aKey)); status != http.StatusTooManyRequests {
 		t.Errorf("the sixth: status %d", status)
+	}
+}
+
+func TestAPodWhoseProcessorsAreBusyRefusesWhoWaitsTooLong(t *testing.T) {
+	t.Parallel()
+	var all *limits.Turns
+	r, _ := startBaseWith(t, func(c *contract.Config) {
+		c.Limits = &contract.Limits{HandshakeTimeout: new(contract.Duration(2 * time.Second))}
+	}, gateway.WithTurns(func(turns *limits.Turns) { all = turns }))
+	taken := 0
+	for all.Take(t.Context(), netip.Prefix{}, 0) {
+		taken++
+	}
+	if got := r.statuses(t, 1, nil); got[0] != 1 {
+		t.Errorf("answers %v", got)
+	}
+	for range taken {
+		all.Give()
+	}
+	if got := r.statuses(t, 2, nil); got[101] != 2 {
+		t.Errorf("answers %v", got)
+	}
+	r.end(t)
+	if denied := r.audit.records(t, "denied"); len(denied) != 1 || denied[0].Reason != outcome.HandshakeBacklog || denied[0].Listener != "public" {
+		t.Errorf("records %v", denied)
 	}
 }

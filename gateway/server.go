@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,9 +53,11 @@ type server struct {
 	pace     limits.Rate
 	paces    limits.Rates
 	failures limits.Backoff
-	sockets  *listener.Sockets
-	pool     *proxy.Pool
-	relay    proxy.Relay
+	// turns are those of TLS handshakes that compute.
+	turns   *limits.Turns
+	sockets *listener.Sockets
+	pool    *proxy.Pool
+	relay   proxy.Relay
 	// frames is the relay of routes that ask for it.
 	frames   *proxy.Loops
 	sessions *session.Registry
@@ -118,6 +121,7 @@ func newServer(o Options, own []netip.Addr) *server {
 
 		metrics: metrics.New(),
 		slots:   limits.NewConnections(limits.MaxConnections(0)),
+		turns:   limits.NewTurns(handshakesPerProcessor * runtime.GOMAXPROCS(0)),
 		relay:   proxy.NewMessages(proxy.MessagesOptions{Now: o.Now, Random: random}),
 		frames:  proxy.NewLoops(proxy.FramesOptions{Now: o.Now, Random: random}),
 

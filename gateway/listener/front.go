@@ -137,6 +137,11 @@ func (f *Front) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if c.served && c.clients.hopeless() {
 		return nil, errNoClientCAs
 	}
+	if p := probeOf(hello.Conn); p != nil && c.served {
+		if err := p.effort.begin(hello.Context()); err != nil {
+			return nil, err
+		}
+	}
 	return c.configFor(hello, f.now), nil
 }
 
@@ -181,12 +186,29 @@ type probe struct {
 	hello  Hello
 	chosen *choice
 	heard  bool
+	// effort is nil behind the handshake, and where none needs a turn.
+	effort *effort
 }
 
 func (p *probe) Read(b []byte) (int, error) {
+	p.effort.pause()
 	n, err := p.Conn.Read(b)
 	p.heard = p.heard || n > 0
+	if err == nil {
+		err = p.effort.resume()
+	}
 	return n, err
+}
+
+func (p *probe) Write(b []byte) (int, error) {
+	p.effort.sent(b)
+	return p.Conn.Write(b)
+}
+
+// rest ends the effort, whatever has ended the handshake.
+func (p *probe) rest() {
+	p.effort.pause()
+	p.effort = nil
 }
 
 // CloseWrite ends our direction of the connection, as far as it can. Who has a
@@ -202,9 +224,14 @@ func (p *probe) CloseWrite() error {
 func (p *probe) NetConn() net.Conn { return p.Conn }
 
 // Handshake speaks TLS as server within the deadline that the caller has set on
-// conn. What it returns is on top of a nowait.Conn. The error is an *outcome.Refusal; conn is then for the caller to close.
-func (f *Front) Handshake(ctx context.Context, conn net.Conn) (*tls.Conn, Hello, error) {
+// conn. It takes the turn before it computes and gives it back whenever it waits
+// for the client; nil needs none. What it returns is on top of a nowait.Conn. The error is an *outcome.Refusal; conn is then for the caller to close.
+func (f *Front) Handshake(ctx context.Context, conn net.Conn, turn Turn) (*tls.Conn, Hello, error) {
 	p := &probe{Conn: conn}
+	if turn != nil {
+		p.effort = &effort{turn: turn}
+		defer p.rest()
+	}
 	secure := tls.Server(nowait.Wrap(p), f.config)
 	// The deadline ends a handshake; a context that can be done would cost a
 	// goroutine for each.
@@ -223,6 +250,8 @@ func (f *Front) Handshake(ctx context.Context, conn net.Conn) (*tls.Conn, Hello,
 func (p *probe) refusal(err error) *outcome.Refusal {
 	var notTLS tls.RecordHeaderError
 	switch {
+	case p.effort.refused() != nil:
+		return p.effort.refused()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return outcome.Refuse(outcome.HandshakeTimeout, "TLS handshake not complete in time")
 	case !p.heard:

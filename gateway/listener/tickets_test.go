@@ -86,7 +86,7 @@ func (v *visitor) visit(t *testing.T, front *listener.Front, name string) (state
 		}
 		below := &counted{Conn: accepted}
 		defer func() { _ = below.Close() }()
-		secure, _, err := front.Handshake(context.Background(), below)
+		secure, _, err := front.Handshake(context.Background(), below, nil)
 		served <- below.writes
 		if err == nil {
 			_, _ = io.WriteString(secure, "x")

@@ -64,6 +64,7 @@ const (
 	RateOfAddress      Reason = "handshake_rate_of_address"
 	RateOfPod          Reason = "handshake_rate"
 	TooManyFailures    Reason = "too_many_failures"
+	HandshakeBacklog   Reason = "handshake_backlog"
 	HandshakeTimeout   Reason = "handshake_timeout"
 	TLSHandshakeFailed Reason = "tls_handshake_failed"
 	UnknownServerName  Reason = "unknown_server_name"
@@ -126,7 +127,7 @@ func refusals(reason Reason) (Answer, bool) {
 
 func handshakeRefusals(reason Reason) (Answer, bool) {
 	switch reason {
-	case TooManyConnections, UntrustedProxy, BadProxyHeader, TLSHandshakeFailed, UnknownServerName, NoCertificate, ClientGone,
+	case TooManyConnections, UntrustedProxy, BadProxyHeader, HandshakeBacklog, TLSHandshakeFailed, UnknownServerName, NoCertificate, ClientGone,
 		ClientCertificateRequired, ClientCertificateInvalid, ClientCAUnavailable:
 		return Answer{}, true
 	case HandshakeTimeout:
@@ -219,7 +220,7 @@ func upstreamRefusals(reason Reason) (Answer, bool) {
 // Refusals lists every reason for a refusal, in the order of the handshake.
 func Refusals() []Reason {
 	return []Reason{
-		TooManyConnections, UntrustedProxy, BadProxyHeader, RateOfAddress, TooManyOfAddress, TLSHandshakeFailed, UnknownServerName, NoCertificate,
+		TooManyConnections, UntrustedProxy, BadProxyHeader, RateOfAddress, TooManyOfAddress, HandshakeBacklog, TLSHandshakeFailed, UnknownServerName, NoCertificate,
 		ClientCertificateRequired, ClientCertificateInvalid, ClientCAUnavailable,
 		HandshakeTimeout, HeaderTooLarge, BadRequest, Draining, AuditUnavailable, RateOfPod,
 		MethodNotAllowed, NotWebSocket, UnsupportedVersion, Misdirected, AddressRevoked, NoRoute, RouteUnavailable,

@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package listener
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+// Turn is the leave to compute. It is used by one handshake at a time.
+type Turn interface {
+	// Take waits for the turn. A refusal means that there was none in time.
+	Take(ctx context.Context) *outcome.Refusal
+	// Give gives back what Take took.
+	Give()
+}
+
+// effort holds a turn while a handshake computes: from the ClientHello to the end of
+// our answer to it, which is where the key exchange and the signature are. It is
+// never held while somebody else is waited for: slow clients would keep it from
+// the quick ones. Its methods do nothing for nil.
+type effort struct {
+	turn  Turn
+	ctx   context.Context //nolint:containedctx // of the handshake; crypto/tls calls Read without one
+	holds bool
+	// again is true when the ClientHello that comes next needs as much work as the
+	// first one would have.
+	again bool
+	// refusal of a turn; nil when there was none.
+	refusal *outcome.Refusal
+}
+
+func (e *effort) begin(ctx context.Context) error {
+	if e == nil {
+		return nil
+	}
+	e.ctx = ctx
+	if refusal := e.turn.Take(ctx); refusal != nil {
+		e.refusal = refusal
+		return refusal
+	}
+	e.holds = true
+	return nil
+}
+
+// sent looks at what leaves.
+func (e *effort) sent(record []byte) {
+	if e != nil && e.holds && isHelloRetry(record) {
+		e.again = true
+	}
+}
+
+func (e *effort) pause() {
+	if e != nil && e.holds {
+		e.holds = false
+		e.turn.Give()
+	}
+}
+
+func (e *effort) resume() error {
+	if e == nil || !e.again {
+		return nil
+	}
+	e.again = false
+	return e.begin(e.ctx)
+}
+
+// refused is why the handshake ends; nil when it is not for want of a turn.
+func (e *effort) refused() *outcome.Refusal {
+	if e == nil {
+		return nil
+	}
+	return e.refusal
+}
+
+// isHelloRetry tells a record that begins with a HelloRetryRequest, which is a
+// ServerHello with a certain Random: the SHA-256 of its name (RFC 8446 section
+// 4.1.3). It asks the client to begin anew, so all of the work is still to come.
+func isHelloRetry(record []byte) bool {
+	const (
+		handshake, serverHello = 22, 2
+		// Behind the headers of record and message and the version.
+		at     = 5 + 4 + 2
+		random = "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91" +
+			"\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c"
+	)
+	return len(record) > at && record[0] == handshake && record[5] == serverHello && bytes.HasPrefix(record[at:], []byte(random))
+}

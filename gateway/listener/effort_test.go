@@ -1,0 +1,176 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package listener_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
+)
+
+// turnstile counts turns. It is held by one handshake at a time.
+type turnstile struct {
+	mu          sync.Mutex
+	taken, held int
+	// given has a word for each turn that was given back.
+	given chan struct{}
+	// refuse is the first turn that is refused; 0 for none.
+	refuse int
+}
+
+func newTurnstile() *turnstile { return &turnstile{given: make(chan struct{}, 100)} }
+
+func (s *turnstile) Take(context.Context) *outcome.Refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taken++
+	if s.taken == s.refuse {
+		return outcome.Refuse(outcome.HandshakeBacklog, "")
+	}
+	s.held++
+	return nil
+}
+
+func (s *turnstile) Give() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held--
+	s.given <- struct{}{}
+}
+
+func (s *turnstile) counts() (taken, held int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken, s.held
+}
+
+// shake lets a client talk to a front, over a pipe, and returns how that ended for
+// the server.
+func shake(t *testing.T, front *listener.Front, turn listener.Turn, client func(conn net.Conn)) error {
+	t.Helper()
+	near, far := net.Pipe()
+	deadline := time.Now().Add(time.Minute)
+	_, _ = near.SetDeadline(deadline), far.SetDeadline(deadline)
+	var talking sync.WaitGroup
+	talking.Go(func() {
+		client(far)
+		_ = far.Close()
+	})
+	secure, _, err := front.Handshake(context.Background(), near, turn)
+	if err == nil {
+		_, _ = io.ReadAll(secure)
+	}
+	_ = near.Close()
+	talking.Wait()
+	return err
+}
+
+func handshakes(ca *wstest.CA, name string, change func(*tls.Config)) func(net.Conn) {
+	return func(conn net.Conn) {
+		config := &tls.Config{RootCAs: ca.Pool, ServerName: name, MinVersion: tls.VersionTLS12}
+		if change != nil {
+			change(config)
+		}
+		client := tls.Client(conn, config)
+		if client.Handshake() == nil {
+			_ = client.Close()
+		}
+	}
+}
+
+func TestAHandshakeTakesATurnForWhatItComputes(t *testing.T) {
+	t.Parallel()
+	ca := wstest.NewCA(t)
+	pair := pairOf(t, ca.Issue(t, "a.example.com", "b.example.com"))
+	front := listener.NewFront([]listener.Terms{terms("a", pair, nil), terms("b", pair, nil), terms("empty", nil, nil)}, noon)
+	// Clients send no key for it unasked, so a HelloRetryRequest asks them.
+	front.Only("b.example.com", tls.CurveP384)
+	for name, test := range map[string]struct {
+		client func(net.Conn)
+		turns  int
+		want   outcome.Reason
+	}{
+		"TLS 1.3":            {handshakes(ca, "a.example.com", nil), 1, ""},
+		"TLS 1.2":            {handshakes(ca, "a.example.com", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), 1, ""},
+		"asked to try again": {handshakes(ca, "b.example.com", nil), 2, ""},
+		"nothing in common": {handshakes(ca, "a.example.com", func(c *tls.Config) {
+			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
+		}), 1, outcome.TLSHandshakeFailed},
+		"a client that does not like the certificate": {handshakes(ca, "a.example.com", func(c *tls.Config) { c.RootCAs = wstest.NewCA(t).Pool }), 1, outcome.TLSHandshakeFailed},
+		"a client that leaves at once":                {func(net.Conn) {}, 0, outcome.ClientGone},
+		"an unknown name":                             {handshakes(ca, "c.example.com", nil), 0, outcome.UnknownServerName},
+		"a listener without a certificate":            {handshakes(ca, "empty.example.com", nil), 0, outcome.NoCertificate},
+	} {
+		turns := newTurnstile()
+		err := shake(t, front, turns, test.client)
+		if taken, held := turns.counts(); reasonOf(t, err) != test.want || taken != test.turns || held != 0 {
+			t.Errorf("%s: %v, %d turns taken, %d kept", name, err, taken, held)
+		}
+	}
+}
+
+func TestWhoeverGetsNoTurnIsRefused(t *testing.T) {
+	t.Parallel()
+	ca := wstest.NewCA(t)
+	pair := pairOf(t, ca.Issue(t, "a.example.com"))
+	front := listener.NewFront([]listener.Terms{terms("a", pair, nil)}, noon)
+	for _, retry := range []bool{false, true} {
+		turns := newTurnstile()
+		turns.refuse = 1
+		if retry {
+			front.Only("a.example.com", tls.CurveP384)
+			turns.refuse = 2
+		}
+		err := shake(t, front, turns, handshakes(ca, "a.example.com", nil))
+		if taken, held := turns.counts(); reasonOf(t, err) != outcome.HandshakeBacklog || taken != turns.refuse || held != 0 {
+			t.Errorf("retry %v: %v, %d turns taken, %d kept", retry, err, taken, held)
+		}
+	}
+}
+
+// A client that answers slowly, or never, must not keep others from their turn.
+func TestNoTurnIsHeldWhileTheClientIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	ca := wstest.NewCA(t)
+	pair := pairOf(t, ca.Issue(t, "a.example.com"))
+	for _, group := range []tls.CurveID{tls.X25519MLKEM768, tls.CurveP384} {
+		front, turns := listener.NewFront([]listener.Terms{terms("a", pair, nil)}, noon), newTurnstile()
+		front.Only("a.example.com", group)
+		err := shake(t, front, turns, func(conn net.Conn) {
+			silent := &mute{Conn: conn}
+			go func() { _ = tls.Client(silent, &tls.Config{RootCAs: ca.Pool, ServerName: "a.example.com"}).Handshake() }()
+			select {
+			case <-turns.given:
+			case <-time.After(time.Minute):
+				t.Error("the turn was not given back")
+			}
+		})
+		if taken, held := turns.counts(); reasonOf(t, err) != outcome.ClientGone || taken != 1 || held != 0 {
+			t.Errorf("%v: %v, %d turns taken, %d kept", group, err, taken, held)
+		}
+	}
+}
+
+// mute is a client that says its first word and then no other.
+type mute struct {
+	net.Conn
+
+	said bool
+}
+
+func (m *mute) Write(b []byte) (int, error) {
+	if m.said {
+		return len(b), nil
+	}
+	m.said = true
+	return m.Conn.Write(b)
+}
