@@ -53,17 +53,15 @@ func (s *turnstile) counts() (taken, held int) {
 	return s.taken, s.held
 }
 
-// shake lets a client talk to a front, over a pipe, and returns how that ended for
-// the server.
+// shake lets a client talk to a front, and returns how that ended for the server.
 func shake(t *testing.T, front *listener.Front, turn listener.Turn, client func(conn net.Conn)) error {
 	t.Helper()
-	near, far := net.Pipe()
-	deadline := time.Now().Add(time.Minute)
-	_, _ = near.SetDeadline(deadline), far.SetDeadline(deadline)
+	near, far := connected(t)
 	var talking sync.WaitGroup
 	talking.Go(func() {
 		client(far)
-		_ = far.Close()
+		// Only half: closing with something unread would reset the connection.
+		_ = far.CloseWrite()
 	})
 	secure, _, err := front.Handshake(context.Background(), near, turn)
 	if err == nil {
@@ -71,7 +69,27 @@ func shake(t *testing.T, front *listener.Front, turn listener.Turn, client func(
 	}
 	_ = near.Close()
 	talking.Wait()
+	_ = far.Close()
 	return err
+}
+
+// connected are the two ends of a connection.
+func connected(t *testing.T) (server net.Conn, client *net.TCPConn) {
+	t.Helper()
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = socket.Close() }()
+	client, ok := dial(t, socket.Addr().String()).(*net.TCPConn)
+	if !ok {
+		t.Fatal("no TCP connection")
+	}
+	if server, err = socket.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	_ = server.SetDeadline(time.Now().Add(time.Minute))
+	return server, client
 }
 
 func handshakes(ca *wstest.CA, name string, change func(*tls.Config)) func(net.Conn) {
@@ -82,7 +100,7 @@ func handshakes(ca *wstest.CA, name string, change func(*tls.Config)) func(net.C
 		}
 		client := tls.Client(conn, config)
 		if client.Handshake() == nil {
-			_ = client.Close()
+			_ = client.CloseWrite()
 		}
 	}
 }

@@ -77,7 +77,7 @@ func TestListsHoldEveryReasonOnce(t *testing.T) {
 func TestEveryRefusalHasAnAnswer(t *testing.T) {
 	t.Parallel()
 	silent := []outcome.Reason{
-		outcome.TooManyConnections, outcome.UntrustedProxy, outcome.BadProxyHeader, outcome.TLSHandshakeFailed, outcome.UnknownServerName, outcome.NoCertificate, outcome.ClientGone,
+		outcome.TooManyConnections, outcome.UntrustedProxy, outcome.BadProxyHeader, outcome.HandshakeBacklog, outcome.TLSHandshakeFailed, outcome.UnknownServerName, outcome.NoCertificate, outcome.ClientGone,
 		outcome.ClientCertificateRequired, outcome.ClientCertificateInvalid, outcome.ClientCAUnavailable,
 	}
 	for _, reason := range outcome.Refusals() {

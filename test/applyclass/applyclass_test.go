@@ -37,6 +37,7 @@ spec:
     hostnames: [ws.example.com]
     tls:
       profile: Modern
+      sessionTickets: Enabled
       certificate:
         issuerRef: {name: ca, kind: ClusterIssuer, group: cert-manager.io}
         duration: 24h
