@@ -85,11 +85,8 @@ func build(config contract.Config, from source) *snapshot {
 		if problem != nil {
 			s.problems = append(s.problems, *problem)
 		}
-		if served != nil && l.ClientCertificates == nil && !l.NoSessionTickets {
-			scope := strings.Join([]string{config.Gateway.Namespace, config.Gateway.Name, l.Name}, "/")
-			s.tickets[l.Name] = listener.NewTickets(scope, served.Certificate.PrivateKey, previous.tickets[l.Name], from.now())
-		}
 	}
+	s.allowTickets(previous, from.now())
 	s.fronts = s.buildFronts(from.now)
 	s.rules = &handshake.Rules{
 		Routes: match.NewRoutes(config.Routes), Policies: map[string]handshake.Policy{}, Revocations: from.lockout.list,
@@ -112,6 +109,20 @@ func build(config contract.Config, from source) *snapshot {
 		s.rules.Policies[p.Name] = handshake.Policy{Policy: p, Authenticator: compiled, Rules: rules}
 	}
 	return s
+}
+
+// allowTickets lets clients resume sessions where the configuration does.
+func (s *snapshot) allowTickets(previous *snapshot, now time.Time) {
+	for i := range s.config.Listeners {
+		l := &s.config.Listeners[i]
+		served := s.served[l.Name]
+		if served == nil || l.ClientCertificates != nil || l.NoSessionTickets {
+			continue
+		}
+		// Names of objects and listeners hold no slash.
+		scope := strings.Join([]string{s.config.Gateway.Namespace, s.config.Gateway.Name, l.Name}, "/")
+		s.tickets[l.Name] = listener.NewTickets(scope, served.Certificate.PrivateKey, previous.tickets[l.Name], now)
+	}
 }
 
 // authorizations compiles the rules of the policies that have some, by the name

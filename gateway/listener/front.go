@@ -4,6 +4,7 @@
 package listener
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -153,7 +154,8 @@ func (c *choice) configFor(hello *tls.ClientHelloInfo, now func() time.Time) *tl
 	if c.resumption == nil || !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
 		return c.config
 	}
-	return c.resumption.at(now())
+	// Rather a full handshake than one with keys of nobody's making.
+	return cmp.Or(c.resumption.at(now()), c.config)
 }
 
 func probeOf(conn net.Conn) *probe {

@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -85,18 +86,23 @@ func epochOf(now time.Time) int64 { return now.UnixNano() / int64(ticketEpoch) }
 
 // keys are those of a moment, that for new tickets first. The clock of another pod
 // may be ahead, so tickets of the next epoch are taken too.
-func (t *Tickets) keys(epoch int64) [][32]byte {
+func (t *Tickets) keys(epoch int64) ([][32]byte, error) {
 	var keys [][32]byte
 	for _, s := range t.secrets {
 		for _, of := range slices.Backward(epochsUntil(epoch)) {
-			if of <= s.last {
-				keys = append(keys, s.key(of))
+			if of > s.last {
+				continue
 			}
+			key, err := s.key(of)
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, key)
 		}
 	}
 	// The first is what new tickets are made with: not that of the next epoch.
 	keys[0], keys[1] = keys[1], keys[0]
-	return keys
+	return keys, nil
 }
 
 // epochsUntil are the epochs whose tickets are taken in one of them.
@@ -108,16 +114,14 @@ func epochsUntil(epoch int64) []int64 {
 	return epochs
 }
 
-func (s *ticketSecret) key(epoch int64) (key [32]byte) {
+func (s *ticketSecret) key(epoch int64) (key [32]byte, err error) {
 	number := binary.BigEndian.AppendUint64([]byte("epoch "), uint64(epoch)) //nolint:gosec // a number like any other
 	derived, err := hkdf.Expand(sha256.New, s.value, string(number), len(key))
 	if err != nil {
-		// HKDF refuses only lengths that this is not. A key of zeros would be
-		// everybody's.
-		panic(err)
+		return key, fmt.Errorf("derive the key of session tickets: %w", err)
 	}
 	copy(key[:], derived)
-	return key
+	return key, nil
 }
 
 // resumption is the configuration of a listener for clients that may resume. Its
@@ -137,14 +141,19 @@ func newResumption(tickets *Tickets, config *tls.Config) *resumption {
 	return r
 }
 
-// at is the configuration with the keys of a moment.
+// at is the configuration with the keys of a moment; nil when there are none.
 func (r *resumption) at(now time.Time) *tls.Config {
 	epoch := epochOf(now)
-	if r.epoch.Load() != epoch {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.config.SetSessionTicketKeys(r.tickets.keys(epoch))
-		r.epoch.Store(epoch)
+	if r.epoch.Load() == epoch {
+		return r.config
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	keys, err := r.tickets.keys(epoch)
+	if err != nil {
+		return nil
+	}
+	r.config.SetSessionTicketKeys(keys)
+	r.epoch.Store(epoch)
 	return r.config
 }
