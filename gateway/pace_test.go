@@ -220,7 +220,8 @@ func TestAPodWhoseProcessorsAreBusyRefusesWhoWaitsTooLong(t *testing.T) {
 		t.Errorf("answers %v", got)
 	}
 	r.end(t)
-	if denied := r.audit.records(t, "denied"); len(denied) != 1 || denied[0].Reason != outcome.HandshakeBacklog || denied[0].Listener != "public" {
-		t.Errorf("records %v", denied)
+	denied := r.audit.records(t, "denied")
+	if len(denied) != 1 || denied[0].Reason != outcome.HandshakeBacklog || denied[0].Listener != "public" {
+		t.Errorf("denied for %v", reasonsOf(denied))
 	}
 }
