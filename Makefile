@@ -14,6 +14,7 @@ MAKEFLAGS += --no-print-directory
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   = -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 5s
+SOAK     ?= 10m
 CHART    := charts/websocket-gateway-operator
 BOILERPLATE := hack/boilerplate.go.txt
 
@@ -108,14 +109,33 @@ pictures: ## Run the tests on a real node, and draw its dashboards in docs/image
 	@hack/need.sh ip nft containerd runc cni prometheus script chromium
 	WSGATEWAY_PICTURES=$(CURDIR)/docs/images hack/e2e.sh
 
+# PARTS (separated by commas) measures these alone and puts them into the report that
+# is there; ROUNDS replaces the number of rounds; MESSAGES=1 adds the other relay,
+# PROFILES=FOLDER writes profiles of ours, whose price is then in the figures.
 .PHONY: bench bench-quick
-bench: ## Compare with HAProxy and nginx, side by side, into bin/bench.{txt,json,svg}.
+bench: ## Compare with HAProxy and nginx, side by side, into bin/bench.{txt,md,json,svg}.
 bench-quick: export WSGATEWAY_BENCH = quick
-bench-quick: ## The essential rows of that, in a few minutes.
+bench-quick: ## The essential rows of that, in three minutes, into bin/bench-quick.*.
 bench bench-quick:
 	@hack/need.sh haproxy nginx
 	@mkdir -p bin
-	@WSGATEWAY_BENCH_OUT=$(CURDIR)/bin/bench go test -tags=bench -count=1 -v -timeout=60m -run=TestSideBySide ./test/bench
+	@WSGATEWAY_BENCH_OUT=$(CURDIR)/bin/$@ WSGATEWAY_BENCH_VERSION=$(VERSION) WSGATEWAY_BENCH_PARTS=$(PARTS) \
+		WSGATEWAY_BENCH_ROUNDS=$(ROUNDS) WSGATEWAY_BENCH_MESSAGES=$(MESSAGES) \
+		WSGATEWAY_BENCH_PROFILES=$(abspath $(PROFILES)) \
+		go test -tags=bench -count=1 -v -timeout=60m -run=TestSideBySide ./test/bench
+
+.PHONY: bench-docs
+bench-docs: ## Put the report of bench into docs/performance.md and docs/images.
+	@hack/benchdocs.sh bin/bench
+
+.PHONY: bench-rotations
+bench-rotations: ## 1,000 certificates and 1,000 configurations under 500 connections that talk.
+	@WSGATEWAY_ROTATIONS=1000 go test -count=1 -v -timeout=30m -run=TestRotations ./test/soak
+
+.PHONY: soak
+soak: ## Connections come, talk and go in all ways for SOAK (10m), under the race detector.
+	@hack/need.sh gcc
+	WSGATEWAY_SOAK=$(SOAK) go test -race -tags=poison -count=1 -v -timeout=2h -run=TestSoak ./test/soak
 
 .PHONY: bench-handshake
 bench-handshake: ## Measure what a token adds to the cost of a connection; it has a bound.

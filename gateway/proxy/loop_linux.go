@@ -213,6 +213,7 @@ func (l *loop) on(p *pair, do func()) {
 		}
 		l.exchange.In, l.exchange.Ended, l.exchange.Out = nil, false, l.exchange.Out[:0]
 		l.cork, l.direct, l.current = l.cork[:0], nil, nil
+		poison(l.cipher, l.plain, l.cork[:cap(l.cork)], l.exchange.Out[:cap(l.exchange.Out)])
 	}()
 	do()
 	p.follow()

@@ -59,7 +59,10 @@ func (t *threads) write(to int, p []byte) {
 func (t *threads) read(x int) {
 	defer t.contain()
 	buffer, _ := t.frames.buffers.Get().(*[]byte)
-	defer t.frames.buffers.Put(buffer)
+	defer func() {
+		poison(*buffer)
+		t.frames.buffers.Put(buffer)
+	}()
 	for t.readOnce(x, *buffer) {
 	}
 }

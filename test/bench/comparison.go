@@ -6,6 +6,7 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"slices"
@@ -15,15 +16,23 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/test/bench/load"
 )
 
-// comparison takes all contenders through all rounds.
+// comparison takes all contenders through all parts.
 type comparison struct {
 	*scene
-	effort     effort
 	contenders []*contender
-	// rate is half load, in messages per second.
-	rate  float64
-	rows  []row
-	found map[row]map[string][]float64
+	parts      []part
+	// progress gets a line per turn.
+	progress io.Writer
+	report   *Report
+	found    map[string]*findings
+	// secured is how the first connection of the run was, and all others have to be.
+	secured string
+}
+
+// findings of one part.
+type findings struct {
+	rows   []row
+	rounds map[string]map[string][]float64 // by row, then by contender
 }
 
 func (c *comparison) names() []string {
@@ -34,64 +43,107 @@ func (c *comparison) names() []string {
 	return names
 }
 
-// run measures; progress goes to the log of the test.
+// run measures. The contenders of a part come directly after each other, in another
+// order each round: what disturbs the machine meets them alike.
 func (c *comparison) run() *Report {
 	c.tb.Helper()
-	c.found = map[row]map[string][]float64{}
-	c.calibrate()
-	for round := range c.effort.rounds {
-		// Nobody is always first, nobody always follows the same one.
-		order := slices.Concat(c.contenders[round%len(c.contenders):], c.contenders[:round%len(c.contenders)])
-		if round%2 == 1 {
-			slices.Reverse(order)
+	began := time.Now()
+	c.found = map[string]*findings{}
+	c.report = &Report{Machine: machine(), Order: c.names(), Contenders: map[string]string{}, Parts: map[string]Measured{}}
+	for _, who := range c.contenders {
+		c.report.Contenders[who.name] = who.version + "; " + who.settings
+	}
+	rounds, slowest := 0, time.Duration(0)
+	for _, p := range c.parts {
+		rounds = max(rounds, p.rounds)
+	}
+	for round := range rounds {
+		started := time.Now()
+		if round > 0 && started.Add(slowest).After(began.Add(longest)) {
+			c.tell("stop after %d of %d rounds: another one would end after more than %v", round, rounds, longest)
+			break
+		}
+		c.round(round)
+		slowest = max(slowest, time.Since(started))
+	}
+	c.sumUp()
+	c.tell("that took %v", time.Since(began).Round(time.Second))
+	return c.report
+}
+
+func (c *comparison) tell(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.progress, format+"\n", args...)
+}
+
+// round takes each contender through each part that has another round.
+func (c *comparison) round(round int) {
+	c.tb.Helper()
+	// Nobody is always first, nobody always follows the same one.
+	order := slices.Concat(c.contenders[round%len(c.contenders):], c.contenders[:round%len(c.contenders)])
+	if round%2 == 1 {
+		slices.Reverse(order)
+	}
+	for _, p := range c.parts {
+		if round >= p.rounds {
+			continue
+		}
+		if p.name == halfLoad && c.rate == 0 {
+			c.calibrate()
 		}
 		for _, who := range order {
 			started := time.Now()
-			c.keep(who.name, c.round(who))
-			_, _ = fmt.Fprintf(os.Stderr, "round %d of %d: %s, %.0f s\n", round+1, c.effort.rounds, who.name, time.Since(started).Seconds())
+			found := &figures{}
+			c.part = p.name
+			c.turn(who, found, p.do)
+			c.keep(p.name, who.name, found)
+			measured := c.report.Parts[p.name]
+			measured.Rounds, measured.At = round+1, started.UTC().Truncate(time.Second)
+			c.report.Parts[p.name] = measured
+			c.tell("%-12s round %d of %d: %s, %.0f s", p.name, round+1, p.rounds, who.name, time.Since(started).Seconds())
 		}
 	}
-	report := &Report{Machine: machine(), Contenders: map[string]string{}}
-	for _, who := range c.contenders {
-		report.Contenders[who.name] = who.version + "; " + who.settings
-	}
-	for _, r := range c.rows {
-		report.Rows = append(report.Rows, NewRow(r.name, r.unit, c.names(), c.found[r]))
-	}
-	return report
 }
 
-func (c *comparison) keep(name string, found *figures) {
+func (c *comparison) keep(part, name string, found *figures) {
+	all := c.found[part]
+	if all == nil {
+		all = &findings{rounds: map[string]map[string][]float64{}}
+		c.found[part] = all
+	}
 	for i, r := range found.rows {
-		if c.found[r] == nil {
-			c.found[r] = map[string][]float64{}
-			c.rows = append(c.rows, r)
+		if all.rounds[r.name] == nil {
+			all.rounds[r.name] = map[string][]float64{}
+			all.rows = append(all.rows, r)
 		}
-		c.found[r][name] = append(c.found[r][name], found.values[i])
+		all.rounds[r.name][name] = append(all.rounds[r.name][name], found.values[i])
 	}
 }
 
-// round takes one contender through everything. Memory is measured in processes
-// of their own, since what was busy before does not give everything back.
-func (c *comparison) round(who *contender) *figures {
-	c.tb.Helper()
-	found := &figures{}
-	for _, n := range c.effort.idle {
-		c.turn(who, found, func(t *turn) error { return t.memory(n) })
+// sumUp makes the rows of the report of all that was found.
+func (c *comparison) sumUp() {
+	for _, p := range c.parts {
+		all := c.found[p.name]
+		if all == nil {
+			continue
+		}
+		for _, r := range all.rows {
+			summary := NewRow(r.name, r.unit, c.names(), all.rounds[r.name], r.budget)
+			summary.Part = p.name
+			c.report.Rows = append(c.report.Rows, summary)
+		}
 	}
-	c.turn(who, found, func(t *turn) error {
-		return errors.Join(t.handshakes(c.effort.handshakes), t.messages(c.effort), t.latency(c.effort, c.rate))
-	})
-	c.turn(who, found, func(t *turn) error { return t.renewal(c.effort.renewed) })
-	return found
+	c.report.TLS = c.secured
 }
 
 // turn runs one part with fresh processes.
-func (c *comparison) turn(who *contender, found *figures, part func(*turn) error) {
+func (c *comparison) turn(who *contender, found *figures, do func(*turn) error) {
 	c.tb.Helper()
 	t, err := c.begin(who, found)
 	if err == nil {
-		err = part(t)
+		err = c.alike(t.secured)
+	}
+	if err == nil {
+		err = do(t)
 	}
 	if t != nil {
 		err = errors.Join(err, t.end())
@@ -101,15 +153,33 @@ func (c *comparison) turn(who *contender, found *figures, part func(*turn) error
 	}
 }
 
-// calibrate finds what half load is: half of what the first of those that we are
-// compared with does at most.
+// alike makes sure that no contender gets away with cheaper cryptography.
+func (c *comparison) alike(secured string) error {
+	if c.secured == "" {
+		c.secured = secured
+	}
+	if secured != c.secured {
+		return fmt.Errorf("connections are %s here, and were %s before: make the settings equal", secured, c.secured)
+	}
+	return nil
+}
+
+// calibrate finds what half load is: half of what the reference does at most.
 func (c *comparison) calibrate() {
 	c.tb.Helper()
-	c.turn(c.contenders[1], &figures{}, func(t *turn) error {
-		a, err := t.client.do(load.Order{Do: "echo", N: 20_000, Size: 128, Connections: 64})
-		c.rate = float64(a.Count) / a.Seconds / 2
-		return err
-	})
+	for _, who := range c.contenders {
+		if who.name != reference {
+			continue
+		}
+		c.turn(who, &figures{}, func(t *turn) error {
+			a, err := t.echo(64, load.Order{N: 20_000})
+			c.rate = float64(a.Count) / a.Seconds / 2
+			return err
+		})
+		c.tell("half load is %.0f messages per second", c.rate)
+		return
+	}
+	c.tb.Fatalf("%s is needed to find half load", reference)
 }
 
 // machine is what the figures were measured on.
@@ -123,5 +193,9 @@ func machine() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d × %s, %s", runtime.NumCPU(), model, runtime.Version())
+	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		kernel = []byte("unknown")
+	}
+	return fmt.Sprintf("%d × %s, kernel %s, %s", runtime.NumCPU(), model, strings.TrimSpace(string(kernel)), runtime.Version())
 }

@@ -6,108 +6,149 @@ package bench
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"slices"
-	"strings"
-	"text/tabwriter"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/test/paired"
 )
 
 // Report is the whole comparison, as it is written to a file.
 type Report struct {
-	Machine    string            `json:"machine"`
+	Machine string `json:"machine"`
+	// TLS is how the connections were secured, those of all contenders.
+	TLS string `json:"tls"`
+	// Order of the contenders: ours, the one that it is compared with, others.
+	Order []string `json:"order"`
+	// Contenders are their versions and settings.
 	Contenders map[string]string `json:"contenders"`
-	Rows       []ReportRow       `json:"rows"`
+	// Parts tells what was measured when: a report may be put together of several
+	// runs.
+	Parts map[string]Measured `json:"parts"`
+	Rows  []ReportRow         `json:"rows"`
+}
+
+// Measured tells of a part how often it was measured, and when for the last time.
+type Measured struct {
+	Rounds int       `json:"rounds"`
+	At     time.Time `json:"at"`
 }
 
 // ReportRow is one measured thing.
 type ReportRow struct {
+	Part string `json:"part,omitempty"`
 	Name string `json:"name"`
 	Unit string `json:"unit"`
 	// Rounds has the figures of each contender, in the order of the rounds.
 	Rounds map[string][]float64 `json:"rounds"`
-	Median map[string]float64   `json:"median"`
+	// Median of those of each contender that has any.
+	Median map[string]float64 `json:"median"`
 	// Ratio of the first contender to each other: the median of the ratios of the
-	// rounds, since what slows the machine slows a whole round.
-	Ratio map[string]float64 `json:"ratio"`
+	// rounds, since what slows the machine slows a whole round, and an interval
+	// around it.
+	Ratio   map[string]paired.Result `json:"ratio"`
+	Budget  *Budget                  `json:"budget,omitempty"`
+	Verdict Verdict                  `json:"verdict,omitempty"`
 }
 
-// median of figures; 0 where there are none.
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	middle := len(sorted) / 2
-	if len(sorted)%2 == 1 {
-		return sorted[middle]
-	}
-	return (sorted[middle-1] + sorted[middle]) / 2
-}
-
-// ratio is the median of first ÷ other over the rounds.
-func ratio(first, other []float64) float64 {
-	var ratios []float64
+// ratios are first ÷ other of each round.
+func ratios(first, other []float64) []float64 {
+	var out []float64
 	for i := range min(len(first), len(other)) {
 		if other[i] != 0 {
-			ratios = append(ratios, first[i]/other[i])
-		}
-	}
-	return median(ratios)
-}
-
-// NewRow sums up what the rounds have found; ratios are those of the first in order
-// to the others.
-func NewRow(name, unit string, order []string, rounds map[string][]float64) ReportRow {
-	out := ReportRow{Name: name, Unit: unit, Rounds: rounds, Median: map[string]float64{}, Ratio: map[string]float64{}}
-	for i, name := range order {
-		out.Median[name] = median(rounds[name])
-		if compared := ratio(rounds[order[0]], rounds[name]); i > 0 && compared != 0 {
-			out.Ratio[name] = compared
+			out = append(out, first[i]/other[i])
 		}
 	}
 	return out
 }
 
-// Table writes medians, with the least and the most of the rounds, and ratios.
-func (r *Report) Table(out io.Writer, order []string) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	head := append([]string{"what"}, order...)
-	for _, name := range order[1:] {
-		head = append(head, order[0]+" ÷ "+name)
+// NewRow sums up what the rounds have found; ratios are those of the first in order
+// to the others, and so is the verdict; shares have none. Budget may be nil.
+func NewRow(name, unit string, order []string, rounds map[string][]float64, budget *Budget) ReportRow {
+	out := ReportRow{
+		Name: name, Unit: unit, Rounds: rounds, Budget: budget,
+		Median: map[string]float64{}, Ratio: map[string]paired.Result{},
 	}
-	lines := [][]string{head}
+	for i, name := range order {
+		if len(rounds[name]) > 0 {
+			out.Median[name] = paired.Of(rounds[name]).Median
+		}
+		if compared := ratios(rounds[order[0]], rounds[name]); i > 0 && len(compared) > 0 && unit != percent {
+			out.Ratio[name] = paired.Of(compared)
+		}
+	}
+	if budget == nil {
+		return out
+	}
+	if budget.Than == "" {
+		if value, ok := out.Median[order[0]]; ok {
+			out.Verdict = budget.of(value)
+		}
+	} else if ratio, ok := out.Ratio[budget.Than]; ok {
+		out.Verdict = budget.of(ratio.Median)
+	}
+	return out
+}
+
+// missed counts the rows that are above what they must be.
+func (r *Report) missed() int {
+	n := 0
 	for _, row := range r.Rows {
-		cells := []string{row.Name + ", " + row.Unit}
-		for _, name := range order {
-			cells = append(cells, spread(row.Median[name], row.Rounds[name]))
-		}
-		for _, name := range order[1:] {
-			cells = append(cells, ratioText(row.Ratio[name]))
-		}
-		lines = append(lines, cells)
-	}
-	for _, cells := range lines {
-		if _, err := fmt.Fprintln(table, strings.Join(cells, "\t")); err != nil {
-			return fmt.Errorf("write the table: %w", err)
+		if row.Verdict == AboveMust {
+			n++
 		}
 	}
-	return table.Flush()
+	return n
 }
 
-func ratioText(value float64) string {
-	if value == 0 {
-		return "-"
+// errOther is a report of something else.
+var errOther = errors.New("it is of another machine, of other programs or of other settings: remove it, or measure all parts again")
+
+// Merge takes from an earlier report the parts that this one has not measured. Both
+// have to be of the same machine and programs.
+func (r *Report) Merge(earlier *Report) error {
+	if r.Machine != earlier.Machine || r.TLS != earlier.TLS || !slices.Equal(r.Order, earlier.Order) ||
+		!maps.Equal(r.Contenders, earlier.Contenders) {
+		return errOther
 	}
-	return fmt.Sprintf("%.2f", value)
+	var kept []ReportRow
+	for _, row := range earlier.Rows {
+		if _, again := r.Parts[row.Part]; !again {
+			kept = append(kept, row)
+		}
+	}
+	for name, part := range earlier.Parts {
+		if _, again := r.Parts[name]; !again {
+			r.Parts[name] = part
+		}
+	}
+	r.Rows = append(kept, r.Rows...)
+	order := known()
+	slices.SortStableFunc(r.Rows, func(a, b ReportRow) int {
+		return slices.Index(order, a.Part) - slices.Index(order, b.Part)
+	})
+	return nil
 }
 
-func spread(middle float64, values []float64) string {
-	if len(values) == 0 {
-		return "-"
+// read reads an earlier report; nil if there is none.
+func read(path string) (*Report, error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // there may be none
 	}
-	return fmt.Sprintf("%.4g (%.4g-%.4g)", middle, slices.Min(values), slices.Max(values))
+	if err != nil {
+		return nil, fmt.Errorf("read the earlier report: %w", err)
+	}
+	var r Report
+	if err := json.Unmarshal(content, &r); err != nil {
+		return nil, fmt.Errorf("read the earlier report %s: %w", path, err)
+	}
+	return &r, nil
 }
 
 // JSON writes the report for programs.
@@ -120,12 +161,10 @@ func (r *Report) JSON(out io.Writer) error {
 	return nil
 }
 
-// save writes the report as JSON and as a table.
-func (r *Report) save(base string, order []string) error {
+// save writes the report as JSON, as tables and as a figure.
+func (r *Report) save(base string) error {
 	for ending, writeTo := range map[string]func(io.Writer) error{
-		".json": r.JSON,
-		".txt":  func(out io.Writer) error { return r.Table(out, order) },
-		".svg":  func(out io.Writer) error { return r.Figure(out, order) },
+		".json": r.JSON, ".txt": r.Table, ".md": r.Markdown, ".svg": r.Figure,
 	} {
 		var text bytes.Buffer
 		if err := writeTo(&text); err != nil {

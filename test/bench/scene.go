@@ -8,11 +8,13 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,6 +47,13 @@ type scene struct {
 	root    *wstest.Root
 	keys    string
 	target  load.Target
+	// rate is half load, in messages per second; 0 until it is known.
+	rate float64
+	// part is the one that is measured.
+	part string
+	// profiles is a folder for profiles of the gateway's processor time, whose price
+	// is then in the figures; empty for none.
+	profiles string
 }
 
 // newScene builds the programs, and starts the backend.
@@ -53,10 +62,9 @@ func newScene(tb testing.TB) *scene {
 	s := &scene{tb: tb, folder: tb.TempDir(), ca: wstest.NewCA(tb), root: wstest.NewRoot(tb)}
 	s.pair = s.ca.Issue(tb, hostname)
 	s.pod = s.build("./test/bench/pod")
-	token := s.sign()
 	s.target = load.Target{
 		Host: hostname, Path: "/chat",
-		CAFile: s.file("ca.pem", string(s.ca.PEM)), TokenFile: s.file("token", token),
+		CAFile: s.file("ca.pem", string(s.ca.PEM)), TokenFile: s.file("tokens", s.sign()),
 	}
 	s.backend = freeAddress(tb)
 	echo, err := start("echo", exec.CommandContext(tb.Context(), s.build("./test/echo"), "--listen", s.backend), 1)
@@ -93,10 +101,15 @@ func (s *scene) file(name, content string) string {
 	return path
 }
 
-// chain is certificate and key in one file, as HAProxy wants it.
-func (s *scene) chain() string { return string(s.pair.Certificate) + string(s.pair.Key) }
+// chain writes certificate and key to one file, as HAProxy wants it.
+func (s *scene) chain(folder string) (path string, err error) {
+	return write(folder, "pair.pem", string(s.pair.Certificate)+string(s.pair.Key))
+}
 
-// sign makes a key set and a token that it verifies.
+// callers have a token each: no two connections of a part are of the same identity.
+const callers = 8192
+
+// sign makes a key set and tokens that it verifies, one a line.
 func (s *scene) sign() string {
 	s.tb.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -111,16 +124,20 @@ func (s *scene) sign() string {
 	keys, err := json.Marshal(set)
 	s.must(err)
 	s.keys = string(keys)
-	token, err := jwt.NewBuilder().Issuer(issuer).Audience([]string{audience}).Subject("somebody").
-		IssuedAt(time.Now()).Expiration(time.Now().Add(12 * time.Hour)).Build()
-	s.must(err)
-	signed, err := jwt.Sign(token, jwt.WithKey(jwa.ES256(), key))
-	s.must(err)
-	return string(signed)
+	var tokens strings.Builder
+	for i := range callers {
+		token, err := jwt.NewBuilder().Issuer(issuer).Audience([]string{audience}).Subject(fmt.Sprintf("user-%d", i)).
+			IssuedAt(time.Now()).Expiration(time.Now().Add(12 * time.Hour)).Build()
+		s.must(err)
+		signed, err := jwt.Sign(token, jwt.WithKey(jwa.ES256(), key))
+		s.must(err)
+		tokens.Write(append(signed, '\n'))
+	}
+	return tokens.String()
 }
 
 // configure writes what the operator would write for the gateway.
-func (s *scene) configure(address string) error {
+func (s *scene) configure(address string, relay contract.Relay) error {
 	_, text, err := net.SplitHostPort(address)
 	if err != nil {
 		return err
@@ -141,7 +158,7 @@ func (s *scene) configure(address string) error {
 		}}}}},
 		Routes: []contract.Route{{
 			Name: "chat", Hostnames: []string{hostname}, Path: contract.Path{Prefix: "/chat"}, Policy: "users",
-			Backends: []contract.Backend{{Name: "echo"}},
+			Relay: relay, Backends: []contract.Backend{{Name: "echo"}},
 		}},
 	}
 	s.root.TLSSecret(s.tb, secret, s.pair)
@@ -150,9 +167,6 @@ func (s *scene) configure(address string) error {
 	})
 	return nil
 }
-
-// renew replaces the certificate of the gateway.
-func (s *scene) renew() { s.root.TLSSecret(s.tb, secret, s.ca.Issue(s.tb, hostname)) }
 
 func freeAddress(tb testing.TB) string {
 	tb.Helper()

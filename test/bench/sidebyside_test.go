@@ -6,14 +6,17 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/test/bench/load"
 )
 
@@ -34,29 +37,62 @@ func TestMain(m *testing.M) {
 }
 
 // TestSideBySide prints the comparison, and writes it to the files that
-// WSGATEWAY_BENCH_OUT names without their endings.
+// WSGATEWAY_BENCH_OUT names without their endings. Parts that are measured alone
+// (WSGATEWAY_BENCH_PARTS) join an earlier report there.
 func TestSideBySide(t *testing.T) {
 	runtime.LockOSThread()
-	e := full()
+	all, chosen := full(), os.Getenv("WSGATEWAY_BENCH_PARTS")
 	if os.Getenv("WSGATEWAY_BENCH") == "quick" {
-		e = quick()
+		all = quick()
 	}
-	h, err := haproxy(t.Context())
+	rounds, err := strconv.Atoi(cmp.Or(os.Getenv("WSGATEWAY_BENCH_ROUNDS"), "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := nginx(t.Context())
+	parts, err := choose(all, chosen, rounds)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &comparison{scene: newScene(t), effort: e, contenders: []*contender{ours("this checkout"), h, n}}
-	report := c.run()
-	if err := report.Table(os.Stdout, c.names()); err != nil {
+	c := &comparison{scene: newScene(t), contenders: against(t), parts: parts, progress: os.Stderr}
+	c.profiles = os.Getenv("WSGATEWAY_BENCH_PROFILES")
+	report, out := c.run(), os.Getenv("WSGATEWAY_BENCH_OUT")
+	if chosen != "" && out != "" {
+		earlier, err := read(out + ".json")
+		if err == nil && earlier != nil {
+			err = report.Merge(earlier)
+		}
+		if err != nil {
+			// What took minutes to measure is not thrown away.
+			out += ".parts"
+			t.Errorf("%s.json: %v; these figures are in %[1]s.parts.*", strings.TrimSuffix(out, ".parts"), err)
+		}
+	}
+	if err := report.Table(os.Stdout); err != nil {
 		t.Fatal(err)
 	}
-	if out := os.Getenv("WSGATEWAY_BENCH_OUT"); out != "" {
-		if err := report.save(strings.TrimSuffix(out, ".json"), c.names()); err != nil {
+	_, _ = fmt.Fprintf(os.Stdout, "%d rows are above what they must be\n", report.missed())
+	if out != "" {
+		if err := report.save(out); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// against are the contenders: ours relays frames; WSGATEWAY_BENCH_MESSAGES adds the
+// relay of whole messages.
+func against(t *testing.T) []*contender {
+	t.Helper()
+	version := cmp.Or(os.Getenv("WSGATEWAY_BENCH_VERSION"), "this checkout")
+	out := []*contender{ours("gateway", version, contract.RelayFrames)}
+	for _, other := range []func(context.Context) (*contender, error){haproxy, nginx} {
+		who, err := other(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, who)
+	}
+	if os.Getenv("WSGATEWAY_BENCH_MESSAGES") != "" {
+		out = append(out, ours("gateway, Messages", version, ""))
+	}
+	return out
 }

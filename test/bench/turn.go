@@ -10,43 +10,14 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/test/bench/load"
 )
 
-// effort is how much of each is done in one round.
-type effort struct {
-	rounds                 int
-	idle                   []int
-	handshakes             int
-	small, kilo, big, huge int // messages
-	paced                  int
-	storm                  int
-	renewed                int
-}
-
-// full takes about 15 minutes, quick three.
-func full() effort {
-	return effort{
-		rounds: 5, idle: []int{4000, 8000}, handshakes: 3000,
-		small: 60_000, kilo: 60_000, big: 15_000, huge: 400, paced: 20_000, storm: 30_000, renewed: 500,
-	}
-}
-
-func quick() effort {
-	return effort{
-		rounds: 3, idle: []int{1000}, handshakes: 800,
-		small: 20_000, kilo: 0, big: 4000, huge: 0, paced: 0, storm: 0, renewed: 100,
-	}
-}
-
-// row is one thing that is measured, less is better.
-type row struct{ name, unit string }
-
 // figures of one contender in one round, in the order in which they were found.
 type figures struct {
 	rows   []row
 	values []float64
 }
 
-func (f *figures) add(name, unit string, value float64) {
-	f.rows, f.values = append(f.rows, row{name, unit}), append(f.values, value)
+func (f *figures) add(r row, value float64) {
+	f.rows, f.values = append(f.rows, r), append(f.values, value)
 }
 
 // turn is a contender in a round: a fresh process, and one client.
@@ -57,7 +28,20 @@ type turn struct {
 	server *process
 	client *generator
 	found  *figures
+	// secured is how its connections are.
+	secured string
 }
+
+// Times of the measurement of memory: at most so long until it moves no more, and
+// so long after connections were closed, for all contenders.
+const (
+	settleTime   = 20 * time.Second
+	afterClosing = 10 * time.Second
+)
+
+// resuming is the share of handshakes that have to resume to be called that: the
+// first of each dialer cannot.
+const resuming = 0.95
 
 // begin starts the contender and its client.
 func (s *scene) begin(who *contender, found *figures) (*turn, error) {
@@ -80,7 +64,8 @@ func (s *scene) begin(who *contender, found *figures) (*turn, error) {
 		return t, err
 	}
 	// Whatever is made at the first connection is there before anything counts.
-	_, err = t.client.do(load.Order{Do: "shake", N: 200})
+	a, err := t.client.do(load.Order{Do: "shake", N: 200})
+	t.secured = a.TLS
 	return t, err
 }
 
@@ -107,119 +92,153 @@ func (t *turn) end() error {
 // memory measures what n connections hold: idle, after each has had one message,
 // and after all were closed.
 func (t *turn) memory(n int) error {
-	before, err := settled(t.server.pid(), 10*time.Second)
+	before, err := settled(t.server.pid(), settleTime)
 	if err != nil {
 		return err
 	}
-	per := func(name string) error {
-		now, err := settled(t.server.pid(), 10*time.Second)
-		t.found.add(fmt.Sprintf("memory per connection, %s, %d open", name, n), "KB", float64(now-before)/float64(n)/1000)
-		return err
-	}
-	if _, err := t.client.do(load.Order{Do: "open", N: n}); err != nil {
-		return err
-	}
-	if err := per("idle"); err != nil {
-		return err
-	}
-	if _, err := t.client.do(load.Order{Do: "say", Size: 16 << 10}); err != nil {
-		return err
-	}
-	if err := per("after one message of 16 KB each"); err != nil {
-		return err
+	for _, step := range []struct {
+		order load.Order
+		row   row
+	}{
+		{load.Order{Do: "open", N: n}, idleRow(n)},
+		{load.Order{Do: "say", Size: 16 << 10}, afterMessageRow(n)},
+	} {
+		if _, err := t.client.do(step.order); err != nil {
+			return err
+		}
+		now, err := settled(t.server.pid(), settleTime)
+		if err != nil {
+			return err
+		}
+		t.found.add(step.row, float64(now-before)/float64(n)/1000)
 	}
 	if _, err := t.client.do(load.Order{Do: "close"}); err != nil {
 		return err
 	}
-	time.Sleep(5 * time.Second)
-	after, err := settled(t.server.pid(), 20*time.Second)
-	t.found.add(fmt.Sprintf("memory after %d were closed ÷ at start", n), "×", float64(after)/float64(before))
+	time.Sleep(afterClosing)
+	after, err := settled(t.server.pid(), settleTime)
+	t.found.add(afterClosingRow(n), float64(after)/float64(before))
 	return err
 }
 
 // cost measures the processor time of the contender for an order, per piece.
-func (t *turn) cost(name string, o load.Order) (load.Answer, error) {
-	if o.N == 0 {
-		return load.Answer{}, nil
-	}
+func (t *turn) cost(o load.Order) (a load.Answer, each time.Duration, err error) {
 	before, err := used(t.server.pid())
 	if err != nil {
-		return load.Answer{}, err
+		return a, 0, err
 	}
-	a, err := t.client.do(o)
-	if err != nil {
-		return a, err
+	if a, err = t.client.do(o); err != nil {
+		return a, 0, err
 	}
 	after, err := used(t.server.pid())
-	t.found.add("CPU per "+name, "µs", float64(after-before)/float64(time.Microsecond)/float64(a.Count))
-	return a, err
+	return a, (after - before) / time.Duration(max(1, a.Count)), err
 }
+
+func micro(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+func milli(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // handshakes measures what connections cost to make and to close.
 func (t *turn) handshakes(n int) error {
-	if _, err := t.cost("full TLS handshake + upgrade", load.Order{Do: "shake", N: n}); err != nil {
+	_, each, err := t.cost(load.Order{Do: "shake", N: n})
+	if err != nil {
 		return err
 	}
-	a, err := t.cost("resumed TLS handshake + upgrade", load.Order{Do: "shake", N: n, Resume: true})
-	if a.Count == 0 {
+	t.found.add(fullRow(), micro(each))
+	a, each, err := t.cost(load.Order{Do: "shake", N: n, Resume: true})
+	if err != nil {
 		return err
 	}
-	t.found.add("share of those that did not resume", "%", 100*(1-float64(a.Resumed)/float64(a.Count)))
+	// Whoever gives no tickets, or does not honor them, has no price of resuming.
+	share := float64(a.Resumed) / float64(max(1, a.Count))
+	if share >= resuming {
+		t.found.add(resumedRow(), micro(each))
+	}
+	t.found.add(notResumedRow(), 100*(1-share))
+	_, each, err = t.cost(load.Order{Do: "shake", N: n, Hybrid: true})
+	t.found.add(hybridRow(), micro(each))
 	return err
 }
 
-// messages measures what they cost.
-func (t *turn) messages(e effort) error {
-	for _, m := range []struct {
-		name string
-		load.Order
-	}{
-		{"128 B echo, 64 connections", load.Order{N: e.small, Size: 128, Connections: 64}},
-		{"1 KB echo, 64 connections", load.Order{N: e.kilo, Size: 1 << 10, Connections: 64}},
-		{"16 KB echo in one frame, 16 connections", load.Order{N: e.big, Size: 16 << 10, Connections: 16}},
-		{"1 MB echo in one frame, 4 connections", load.Order{N: e.huge, Size: 1 << 20, Connections: 4}},
-	} {
-		m.Do = "echo"
-		a, err := t.cost(m.name, m.Order)
+// among has something done while connections are there that can talk.
+func (t *turn) among(connections int, do func() (load.Answer, error)) (load.Answer, error) {
+	if _, err := t.client.do(load.Order{Do: "gather", Connections: connections}); err != nil {
+		return load.Answer{}, err
+	}
+	a, err := do()
+	if err != nil {
+		return a, err
+	}
+	_, err = t.client.do(load.Order{Do: "disperse"})
+	return a, err
+}
+
+// echo has messages of 128 bytes echoed over connections that it opens for them.
+func (t *turn) echo(connections int, o load.Order) (load.Answer, error) {
+	o.Do, o.Size = "echo", 128
+	return t.among(connections, func() (load.Answer, error) { return t.client.do(o) })
+}
+
+// messages measures what they cost: counts has how many, in the order of sizes.
+func (t *turn) messages(counts []int) error {
+	for i, size := range sizes() {
+		if counts[i] == 0 {
+			continue
+		}
+		var each time.Duration
+		a, err := t.among(size.connections, func() (a load.Answer, err error) {
+			a, each, err = t.cost(load.Order{Do: "echo", N: counts[i], Size: size.size})
+			return a, err
+		})
 		if err != nil {
 			return err
 		}
-		if a.Count > 0 && m.Size < 1<<20 {
-			t.found.add("p99 of "+m.name+", as fast as it goes", "ms", a.P99)
+		t.found.add(size.costRow(), micro(each))
+		if size.size < 1<<20 { // a hundredth of those is none
+			t.found.add(size.p99Row(), milli(a.P99))
 		}
 	}
 	return nil
 }
 
-// latency measures how long messages take when the contender is half busy, and
-// when others knock at the door.
-func (t *turn) latency(e effort, rate float64) error {
-	if e.paced > 0 {
-		a, err := t.client.do(load.Order{Do: "echo", N: e.paced, Size: 128, Connections: 64, Rate: rate})
-		if err != nil {
-			return err
-		}
-		t.found.add("p50 of 128 B echo at half load", "ms", a.P50)
-		t.found.add("p99 of 128 B echo at half load", "ms", a.P99)
-	}
-	if e.storm == 0 {
-		return nil
-	}
-	a, err := t.client.do(load.Order{Do: "echo", N: e.storm, Size: 128, Connections: 16, Dialers: 4})
-	t.found.add("p99 of 128 B echo during a storm of handshakes", "ms", a.P99)
+// latency measures how long messages take when the contender is half busy.
+func (t *turn) latency(n int) error {
+	a, err := t.echo(64, load.Order{N: n, Rate: t.rate})
+	t.found.add(halfLoadRow(50, nil), milli(a.P50))
+	t.found.add(halfLoadRow(99, times(1.1, 0.9)), milli(a.P99))
+	return err
+}
+
+// storm measures how long they take while others knock at the door.
+func (t *turn) storm(n int) error {
+	a, err := t.echo(16, load.Order{N: n, Dialers: 4})
+	t.found.add(stormRow(), milli(a.P99))
 	return err
 }
 
 // renewal measures how many connections do not survive another certificate.
 func (t *turn) renewal(n int) error {
-	if _, err := t.client.do(load.Order{Do: "open", N: n}); err != nil {
+	opened, err := t.client.do(load.Order{Do: "open", N: n})
+	if err != nil {
 		return err
 	}
+	t.pair = t.ca.Issue(t.tb, hostname)
 	if err := t.who.reload(t.scene, t.folder, t.server.pid()); err != nil {
 		return fmt.Errorf("reload %s: %w", t.who.name, err)
 	}
-	time.Sleep(2 * lingering * time.Second)
+	want := t.pair.Leaf.SerialNumber.Text(16)
+	for deadline := time.Now().Add(startTime); ; time.Sleep(20 * time.Millisecond) {
+		a, err := t.client.do(load.Order{Do: "leaf"})
+		// A server may turn newcomers away for a moment.
+		if err == nil && a.Leaf == want {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s serves certificate %s, and was given %s; the last error was: %v", t.who.name, a.Leaf, want, err) //nolint:errorlint // there may be none
+		}
+	}
+	time.Sleep((lingering + 1) * time.Second)
 	a, err := t.client.do(load.Order{Do: "alive"})
-	t.found.add("connections closed by a renewed certificate", "%", 100*(1-float64(a.Count)/float64(n)))
+	t.found.add(closedRow(), 100*(1-float64(a.Count)/float64(opened.Count)))
 	return err
 }

@@ -119,17 +119,18 @@ func proportional(pid int) (int64, error) {
 	return 0, fmt.Errorf("process %d: no Pss in smaps_rollup", pid)
 }
 
-// settled waits until memory has not moved by more than 1 % for a second, at most
-// for patience, and returns it.
+// settled waits until memory has not moved by more than 1 % for three seconds, at
+// most for patience, and returns it.
 func settled(pid int, patience time.Duration) (int64, error) {
 	last, err := resident(pid)
-	for deadline := time.Now().Add(patience); err == nil && time.Now().Before(deadline); {
+	still := 0
+	for deadline := time.Now().Add(patience); err == nil && still < 3 && time.Now().Before(deadline); {
 		time.Sleep(time.Second)
 		var now int64
-		if now, err = resident(pid); err == nil && max(now-last, last-now) <= last/100 {
-			return now, nil
+		now, err = resident(pid)
+		if still++; max(now-last, last-now) > last/100 {
+			last, still = now, 0
 		}
-		last = now
 	}
 	return last, err
 }

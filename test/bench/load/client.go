@@ -18,6 +18,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,9 +29,13 @@ const patience = 30 * time.Second
 type client struct {
 	address string
 	tls     *tls.Config
-	request []byte
+	// requests differ by their tokens, and are sent in turns.
+	requests [][]byte
+	sent     atomic.Int64
 	// idle connections are those that the order "open" made.
 	idle []*conn
+	// talkers are those that the order "gather" made.
+	talkers []*conn
 }
 
 func newClient(target Target) (*client, error) {
@@ -38,21 +43,31 @@ func newClient(target Target) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the CA: %w", err)
 	}
-	token, err := os.ReadFile(target.TokenFile)
+	tokens, err := os.ReadFile(target.TokenFile)
 	if err != nil {
-		return nil, fmt.Errorf("read the token: %w", err)
+		return nil, fmt.Errorf("read the tokens: %w", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(bundle) {
 		return nil, fmt.Errorf("%s: no certificate in it", target.CAFile)
 	}
-	head := "GET " + target.Path + " HTTP/1.1\r\nHost: " + target.Host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
-		"Authorization: Bearer " + strings.TrimSpace(string(token)) + "\r\n\r\n"
-	return &client{
-		address: target.Address, request: []byte(head),
-		tls: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: pool, ServerName: target.Host},
-	}, nil
+	c := &client{
+		address: target.Address,
+		tls: &tls.Config{
+			MinVersion: tls.VersionTLS13, RootCAs: pool, ServerName: target.Host,
+			CurvePreferences: []tls.CurveID{tls.X25519},
+		},
+	}
+	for token := range strings.FieldsSeq(string(tokens)) {
+		c.requests = append(c.requests, []byte("GET "+target.Path+" HTTP/1.1\r\nHost: "+target.Host+
+			"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"+
+			"Authorization: Bearer "+token+"\r\n\r\n"))
+	}
+	if len(c.requests) == 0 {
+		return nil, fmt.Errorf("%s: no token in it", target.TokenFile)
+	}
+	return c, nil
 }
 
 // conn is a WebSocket connection that speaks in whole messages, one at a time.
@@ -61,12 +76,12 @@ type conn struct {
 	reader *bufio.Reader
 }
 
-// dial opens a connection and shakes hands; sessions may be nil.
-func (c *client) dial(ctx context.Context, sessions tls.ClientSessionCache) (*conn, error) {
+// dial opens a connection and shakes hands; change may be nil.
+func (c *client) dial(ctx context.Context, change func(*tls.Config)) (*conn, error) {
 	config := c.tls
-	if sessions != nil {
+	if change != nil {
 		config = c.tls.Clone()
-		config.ClientSessionCache = sessions
+		change(config)
 	}
 	raw, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", c.address)
 	if err != nil {
@@ -74,7 +89,7 @@ func (c *client) dial(ctx context.Context, sessions tls.ClientSessionCache) (*co
 	}
 	secured := tls.Client(raw, config)
 	k := &conn{Conn: secured, reader: bufio.NewReaderSize(secured, 512)}
-	if err := k.shake(c.request); err != nil {
+	if err := k.shake(c.requests[int(c.sent.Add(1))%len(c.requests)]); err != nil {
 		_ = raw.Close()
 		return nil, err
 	}
@@ -194,11 +209,11 @@ func (k *conn) header() (first byte, length int, err error) {
 	return first, int(binary.BigEndian.Uint64(head[:]) & 0x7fffffff), nil
 }
 
-// percentile of times that are then sorted, in milliseconds.
-func percentile(times []time.Duration, p float64) float64 {
+// percentile of times that are then sorted.
+func percentile(times []time.Duration, p float64) time.Duration {
 	if len(times) == 0 {
 		return 0
 	}
 	slices.Sort(times)
-	return float64(times[min(len(times)-1, int(p*float64(len(times))))]) / float64(time.Millisecond)
+	return times[min(len(times)-1, int(p*float64(len(times))))]
 }

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"time"
 )
 
 // Order is what to do next. Do is one of the cases of client.do; the other
@@ -19,7 +20,7 @@ type Order struct {
 	Do string `json:"do"`
 	// N counts connections, handshakes or messages.
 	N int `json:"n,omitempty"`
-	// Connections talk at the same time.
+	// Connections that are gathered, to talk at the same time.
 	Connections int `json:"connections,omitempty"`
 	// Size of a message in bytes.
 	Size int `json:"size,omitempty"`
@@ -28,6 +29,8 @@ type Order struct {
 	Rate float64 `json:"rate,omitempty"`
 	// Resume TLS sessions where the server allows it.
 	Resume bool `json:"resume,omitempty"`
+	// Hybrid offers the post-quantum group X25519MLKEM768 beside X25519.
+	Hybrid bool `json:"hybrid,omitempty"`
 	// Dialers that open and close connections all the while.
 	Dialers int `json:"dialers,omitempty"`
 }
@@ -42,16 +45,21 @@ type Answer struct {
 	Resumed int `json:"resumed,omitempty"`
 	// Handshakes that the dialers made meanwhile.
 	Handshakes int `json:"handshakes,omitempty"`
-	// P50 and P99 of the time from a message to its echo, in milliseconds.
-	P50 float64 `json:"p50,omitempty"`
-	P99 float64 `json:"p99,omitempty"`
+	// P50 and P99 of the time from a message to its echo.
+	P50 time.Duration `json:"p50,omitempty"`
+	P99 time.Duration `json:"p99,omitempty"`
+	// TLS says version, cipher and group of the connections; several, if they differ.
+	TLS string `json:"tls,omitempty"`
+	// Leaf is the serial number of the server's certificate, in hexadecimal digits.
+	Leaf string `json:"leaf,omitempty"`
 }
 
 // Target is the server to connect to.
 type Target struct {
 	// Address is HOST:PORT; Host is what it is called by; Path is asked for.
 	Address, Host, Path string
-	// CAFile and TokenFile are a bundle in PEM and a bearer token.
+	// CAFile is a bundle in PEM; TokenFile has bearer tokens, one a line, that
+	// connections take in turns.
 	CAFile, TokenFile string
 }
 

@@ -8,6 +8,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,9 +39,15 @@ func (c *client) carryOut(ctx context.Context, order Order) (Answer, error) {
 	case "close":
 		return c.close()
 	case "shake":
-		return c.shake(ctx, order.N, order.Resume)
+		return c.shake(ctx, order)
+	case "leaf":
+		return c.leaf(ctx)
+	case "gather":
+		return c.gather(ctx, order.Connections)
 	case "echo":
 		return c.talk(ctx, order)
+	case "disperse":
+		return c.disperse()
 	default:
 		return Answer{}, fmt.Errorf("no such order: %q", order.Do)
 	}
@@ -98,49 +108,97 @@ func (c *client) close() (Answer, error) {
 	return Answer{Count: n}, err
 }
 
-// shake opens and closes n connections one after the other per dialer.
-func (c *client) shake(ctx context.Context, n int, resume bool) (Answer, error) {
+// shake opens and closes connections, one after the other per dialer.
+func (c *client) shake(ctx context.Context, order Order) (Answer, error) {
 	var resumed atomic.Int64
 	caches := make(chan tls.ClientSessionCache, dialersAtOnce)
 	for range dialersAtOnce {
 		caches <- tls.NewLRUClientSessionCache(1)
 	}
-	err := each(n, func(int) error {
-		var sessions tls.ClientSessionCache
-		if resume {
-			sessions = <-caches
-			defer func() { caches <- sessions }()
-		}
-		k, err := c.dial(ctx, sessions)
+	met := &kinds{}
+	err := each(order.N, func(int) error {
+		sessions := <-caches
+		defer func() { caches <- sessions }()
+		k, err := c.dial(ctx, func(config *tls.Config) {
+			if order.Resume {
+				config.ClientSessionCache = sessions
+			}
+			if order.Hybrid {
+				config.CurvePreferences = []tls.CurveID{tls.X25519MLKEM768, tls.X25519}
+			}
+		})
 		if err != nil {
 			return err
 		}
-		if k.ConnectionState().DidResume {
+		state := k.ConnectionState()
+		met.add(&state)
+		if state.DidResume {
 			resumed.Add(1)
 		}
 		k.end()
 		return nil
 	})
-	return Answer{Count: n, Resumed: int(resumed.Load())}, err
+	return Answer{Count: order.N, Resumed: int(resumed.Load()), TLS: met.String()}, err
 }
 
-// talk has order.N messages echoed over connections that it opens first, while
-// dialers may open and close others.
-func (c *client) talk(ctx context.Context, order Order) (Answer, error) {
-	talkers := make([]*conn, order.Connections)
-	if err := each(len(talkers), func(i int) (err error) {
-		talkers[i], err = c.dial(ctx, nil)
-		return err
-	}); err != nil {
+// leaf tells which certificate a new connection is shown.
+func (c *client) leaf(ctx context.Context) (Answer, error) {
+	k, err := c.dial(ctx, nil)
+	if err != nil {
 		return Answer{}, err
 	}
-	defer func() {
-		for _, k := range talkers {
-			k.end()
-		}
-	}()
+	defer k.end()
+	return Answer{Count: 1, Leaf: k.ConnectionState().PeerCertificates[0].SerialNumber.Text(16)}, nil
+}
+
+// kinds of connections that there were.
+type kinds struct {
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+func (k *kinds) add(state *tls.ConnectionState) {
+	kind := tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite) + " " + state.CurveID.String()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.seen == nil {
+		k.seen = map[string]bool{}
+	}
+	k.seen[kind] = true
+}
+
+// String lists them.
+func (k *kinds) String() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return strings.Join(slices.Sorted(maps.Keys(k.seen)), ", ")
+}
+
+// gather opens n connections that will talk: what they cost is not the messages'.
+func (c *client) gather(ctx context.Context, n int) (Answer, error) {
+	c.talkers = make([]*conn, n)
+	err := each(n, func(i int) (err error) {
+		c.talkers[i], err = c.dial(ctx, nil)
+		return err
+	})
+	return Answer{Count: n}, err
+}
+
+func (c *client) disperse() (Answer, error) {
+	n := len(c.talkers)
+	err := each(n, func(i int) error { c.talkers[i].end(); return nil })
+	c.talkers = nil
+	return Answer{Count: n}, err
+}
+
+// talk has order.N messages echoed over those who were gathered, while dialers may
+// open and close others.
+func (c *client) talk(ctx context.Context, order Order) (Answer, error) {
+	if len(c.talkers) == 0 {
+		return Answer{}, errors.New("nobody was gathered")
+	}
 	stop := c.storm(ctx, order.Dialers)
-	times, err := exchange(talkers, order)
+	times, err := exchange(c.talkers, order)
 	handshakes, stormErr := stop()
 	return Answer{
 		Count: len(times), Handshakes: handshakes, P50: percentile(times, 0.5), P99: percentile(times, 0.99),

@@ -8,11 +8,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
@@ -23,13 +25,31 @@ import (
 func main() {
 	root := flag.String("root", "", "folder with the configuration and the Secrets")
 	audit := flag.String("audit", os.DevNull, "file for the audit log")
+	profile := flag.String("profile", "", "file for a profile of the processor time of the whole run")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *root, *audit); err != nil {
+	if err := profiled(*profile, func() error { return run(ctx, *root, *audit) }); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "pod:", err)
 		os.Exit(1)
 	}
+}
+
+// profiled writes a profile of what is done; no name, no profile.
+func profiled(name string, do func() error) (err error) {
+	if name == "" {
+		return do()
+	}
+	out, err := os.Create(name)
+	if err != nil {
+		return fmt.Errorf("write a profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return errors.Join(fmt.Errorf("write a profile: %w", err), out.Close())
+	}
+	err = do()
+	pprof.StopCPUProfile()
+	return errors.Join(err, out.Close())
 }
 
 func run(ctx context.Context, root, audit string) error {
