@@ -83,32 +83,37 @@ func (m *jwtMethod) Authenticate(ctx context.Context, r *Request) (Identity, err
 // verify finds the key and checks the signature with it. The library sees the
 // token as it was sent; what it makes of its claims is not asked: of two readers
 // one could understand them differently.
-func (m *jwtMethod) verify(ctx context.Context, t *token) (verificationKey, error) {
+func (m *jwtMethod) verify(ctx context.Context, t *token) (*verificationKey, error) {
 	set, err := m.source.keys(ctx)
 	if err != nil {
-		return verificationKey{}, err
+		return nil, err
+	}
+	hash := t.hash()
+	if key := set.verified.by(hash); key != nil {
+		return key, nil
 	}
 	candidates := set.candidates(t.algorithm, t.keyID)
 	if len(candidates) == 0 {
 		// The issuer may have a new key since the last look.
 		if set, err = m.source.renewed(ctx); err != nil {
-			return verificationKey{}, err
+			return nil, err
 		}
 		candidates = set.candidates(t.algorithm, t.keyID)
 	}
 	if len(candidates) == 0 {
-		return verificationKey{}, outcome.Refuse(outcome.BadCredential, "token signed with an unknown key")
+		return nil, outcome.Refuse(outcome.BadCredential, "token signed with an unknown key")
 	}
 	algorithm, ok := jwa.LookupSignatureAlgorithm(t.algorithm)
 	if !ok {
-		return verificationKey{}, outcome.Refuse(outcome.BadCredential, "token signed with an unknown algorithm")
+		return nil, outcome.Refuse(outcome.BadCredential, "token signed with an unknown algorithm")
 	}
 	for _, key := range candidates {
 		if _, err := jws.VerifyCompactFast(key.public, []byte(t.raw.Reveal()), algorithm); err == nil {
+			set.verified.add(hash, key)
 			return key, nil
 		}
 	}
-	return verificationKey{}, outcome.Refuse(outcome.BadCredential, "token signature does not verify")
+	return nil, outcome.Refuse(outcome.BadCredential, "token signature does not verify")
 }
 
 // identity checks the claims of a token whose signature is good.

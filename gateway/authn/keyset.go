@@ -38,9 +38,10 @@ const (
 	maxRSABits = 8192
 )
 
-// keySet is the usable keys of a document. It does not change.
+// keySet is the usable keys of a document, which do not change.
 type keySet struct {
-	keys []verificationKey
+	keys     []verificationKey
+	verified verified
 }
 
 // verificationKey is a key that may verify signatures.
@@ -62,9 +63,10 @@ type verificationKey struct {
 // candidates returns the keys that may have signed: of a type that fits the
 // algorithm, so that a public key is never taken for an HMAC secret, and with
 // that identifier if the token has one.
-func (s *keySet) candidates(algorithm, keyID string) []verificationKey {
-	var found []verificationKey
-	for _, key := range s.keys {
+func (s *keySet) candidates(algorithm, keyID string) []*verificationKey {
+	var found []*verificationKey
+	for i := range s.keys {
+		key := &s.keys[i]
 		if (keyID == "" || key.id == keyID) && slices.Contains(key.algorithms, algorithm) {
 			found = append(found, key)
 		}

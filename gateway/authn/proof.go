@@ -59,7 +59,7 @@ func (p *Proof) Server() string {
 	return p.issuer
 }
 
-func proofOfToken(t *token, key verificationKey, source contract.Source) *Proof {
+func proofOfToken(t *token, key *verificationKey, source contract.Source) *Proof {
 	audiences, _ := t.audiences()
 	return &Proof{
 		method: MethodJWT, source: source, issuer: t.issuer(), audiences: audiences,
@@ -157,7 +157,7 @@ func (m *jwtMethod) reconsider(proof *Proof) (judged bool, err error) {
 // verifies tells whether the key that verified a token is still in the set and
 // would be found for it.
 func (s *keySet) verifies(proof *Proof) bool {
-	return slices.ContainsFunc(s.candidates(proof.algorithm, proof.keyID), func(key verificationKey) bool {
+	return slices.ContainsFunc(s.candidates(proof.algorithm, proof.keyID), func(key *verificationKey) bool {
 		return key.fingerprint == proof.key
 	})
 }

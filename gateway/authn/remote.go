@@ -156,7 +156,11 @@ func (s *remoteSet) ended(set *keySet, err error) {
 		s.failure = err
 	}
 	if set != nil {
-		s.current, s.fetched = set, s.asked
+		// The same keys as before keep what they have verified.
+		if !set.sameAs(s.current) {
+			s.current = set
+		}
+		s.fetched = s.asked
 	}
 	if s.round != nil {
 		close(s.round)

@@ -4,6 +4,7 @@
 package authn
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -68,6 +69,9 @@ func (t *token) id() string {
 	}
 	return id
 }
+
+// hash is of the token as it was shown, with its signature.
+func (t *token) hash() [sha256.Size]byte { return sha256.Sum256([]byte(t.raw.Reveal())) }
 
 // parseToken takes a compact JWS apart (RFC 7515 section 7.1). It works in
 // time and memory proportional to the token, whose size and number of dots are
