@@ -51,7 +51,7 @@ func (s *server) tidy(ctx context.Context) {
 		case <-timer.C:
 		}
 		pause := tidyEvery
-		if keeping.due(s.churn.Load() + s.frames.Dropped()) {
+		if keeping.due(s.churn.Load() + s.frames.Stats().Dropped) {
 			begin := s.options.Now()
 			debug.FreeOSMemory()
 			pause = max(pause, tidyRest*s.options.Now().Sub(begin))

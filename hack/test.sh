@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: The WebSocket Gateway Authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# hack/test.sh unit|api|golden runs one part of the product module's tests.
+# hack/test.sh unit|api|golden|allocations runs one part of the product module's tests.
 #
 # The packages whose tests start an API server are found, not listed: a new one
 # cannot be forgotten, and none of them competes for the processor with the
@@ -24,7 +24,22 @@ unit() {
 	packages=$(go list ./... | grep -vxF "$others")
 	# shellcheck disable=SC2086 # one argument per package
 	go test -race -timeout=20m $packages
+	allocations
 	go -C hack/cluster test ./...
+}
+
+# Under the race detector everything allocates. So tests that count allocations,
+# TestNothingIsAllocated..., run once more without it.
+allocations() {
+	local folders
+	folders=$({ git grep --untracked -lE '^func TestNothingIsAllocated' -- '*_test.go' || [[ $? == 1 ]]; } |
+		xargs -rn1 dirname | sort -u | sed 's#^#./#')
+	if [[ -z $folders ]]; then
+		echo "hack/test.sh: no test counts allocations" >&2
+		exit 1
+	fi
+	# shellcheck disable=SC2086 # one argument per package
+	go test -count=1 -run '^TestNothingIsAllocated' $folders
 }
 
 api() {
@@ -56,9 +71,9 @@ golden() {
 }
 
 case ${1:-} in
-unit | api | golden) "$1" ;;
+unit | api | golden | allocations) "$1" ;;
 *)
-	echo "usage: hack/test.sh unit|api|golden" >&2
+	echo "usage: hack/test.sh unit|api|golden|allocations" >&2
 	exit 2
 	;;
 esac

@@ -5,6 +5,7 @@ package metrics
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -24,6 +25,15 @@ type Sources struct {
 	// RevalidationLag is the longest time that an open connection has waited for
 	// its authorization server to be asked about it, in intervals of its policy.
 	RevalidationLag func() float64
+	// Loops are the figures of the event loops that relay frames.
+	Loops func() LoopStats
+}
+
+// LoopStats are the figures of event loops, see proxy.LoopStats.
+type LoopStats struct {
+	Turns        uint64
+	Longest      time.Duration
+	BuffersFound bool
 }
 
 // AuditStats are the figures of one sink of the audit log, see audit.Stats.
@@ -39,6 +49,7 @@ type watched struct {
 
 	queued, capacity, written, lost *prometheus.Desc
 	endpoints, limit, lag           *prometheus.Desc
+	turns, longest, found           *prometheus.Desc
 }
 
 func newWatched(b *catalogue.Book) *watched {
@@ -71,6 +82,18 @@ func newWatched(b *catalogue.Book) *watched {
 			Name: "revalidation_lag_ratio",
 			Help: "How long the first in line has waited for its authorization server to be asked about it, in parts of revalidateEvery: 1 is a whole interval, at 2 connections end",
 		}),
+		turns: b.CounterDesc(catalogue.Metric{
+			Name: "relay_turns_total",
+			Help: "Turns that connections relayed as frames have had in the event loops, by an event of their sockets or a timer",
+		}),
+		longest: b.GaugeDesc(catalogue.Metric{
+			Name: "relay_longest_turn_seconds",
+			Help: "Longest turn since the pod started: so long the other connections of an event loop have waited for one. More than some milliseconds means that the pod gets too little processor time",
+		}),
+		found: b.GaugeDesc(catalogue.Metric{
+			Name: "relay_buffers_found",
+			Help: "1 where the buffers of TLS were found. 0 in a gateway built with a release of Go that has them elsewhere, and where there are no event loops: connections then take more memory, nothing else changes",
+		}),
 	}
 }
 
@@ -79,7 +102,9 @@ func (s *Set) Watch(sources Sources) { s.watched.sources.Store(&sources) }
 
 // Describe implements prometheus.Collector.
 func (w *watched) Describe(into chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{w.queued, w.capacity, w.written, w.lost, w.endpoints, w.limit, w.lag} {
+	for _, desc := range []*prometheus.Desc{
+		w.queued, w.capacity, w.written, w.lost, w.endpoints, w.limit, w.lag, w.turns, w.longest, w.found,
+	} {
 		into <- desc
 	}
 }
@@ -101,4 +126,15 @@ func (w *watched) Collect(into chan<- prometheus.Metric) {
 	into <- prometheus.MustNewConstMetric(w.endpoints, prometheus.GaugeValue, float64(failing), "failing")
 	into <- prometheus.MustNewConstMetric(w.limit, prometheus.GaugeValue, float64(sources.MaxConnections()))
 	into <- prometheus.MustNewConstMetric(w.lag, prometheus.GaugeValue, sources.RevalidationLag())
+	w.collectLoops(into, sources.Loops())
+}
+
+func (w *watched) collectLoops(into chan<- prometheus.Metric, loops LoopStats) {
+	found := 0.0
+	if loops.BuffersFound {
+		found = 1
+	}
+	into <- prometheus.MustNewConstMetric(w.turns, prometheus.CounterValue, float64(loops.Turns))
+	into <- prometheus.MustNewConstMetric(w.longest, prometheus.GaugeValue, loops.Longest.Seconds())
+	into <- prometheus.MustNewConstMetric(w.found, prometheus.GaugeValue, found)
 }

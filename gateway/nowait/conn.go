@@ -32,6 +32,15 @@ var _ net.Error = ErrWouldBlock
 // ErrFull means that there was more to decrypt than there was room for.
 var ErrFull = errors.New("no room for what was decrypted")
 
+// ErrDemanding means that the peer has asked for new keys again and again, each time
+// of which costs as much as a message of ten times the size.
+var ErrDemanding = errors.New("new keys were asked for too often")
+
+// MaxAnswers is how many bytes one Decrypt may make a connection write: three dozen
+// answers to requests for new keys. Nobody needs more than one in millions of
+// records (RFC 8446 section 5.5).
+const MaxAnswers = 1 << 10
+
 // Conn is a connection below a tls.Conn. It is not safe for concurrent use
 // beyond what the connection that it was made of is, and once taken not at all.
 type Conn struct {
@@ -172,6 +181,9 @@ func (e *Exchange) read(p []byte) (int, error) {
 // close_notify or an end between two records, and otherwise final. What is
 // returned beside an error came before it.
 //
+// A peer that makes the connection write more than MaxAnswers meanwhile gets
+// ErrDemanding.
+//
 // plain needs room for In and for one record more (tls records hold 16 KiB),
 // whose beginning the connection may have already; else the error is ErrFull.
 func (e *Exchange) Decrypt(conn *tls.Conn, plain []byte) ([]byte, error) {
@@ -179,7 +191,11 @@ func (e *Exchange) Decrypt(conn *tls.Conn, plain []byte) ([]byte, error) {
 		e.Buffers.put(conn, e.In)
 		e.In = nil
 	}
+	most := len(e.Out) + MaxAnswers
 	for e.Buffers == nil || e.Ended || e.Buffers.ready(conn) {
+		if len(e.Out) > most {
+			return plain, ErrDemanding
+		}
 		room := plain[len(plain):cap(plain)]
 		if len(room) == 0 {
 			// Read returns 0 bytes and no error for an empty slice: a loop

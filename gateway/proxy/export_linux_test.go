@@ -6,6 +6,7 @@ package proxy
 import (
 	"net"
 	"syscall"
+	"time"
 )
 
 // HasDescriptor tells whether a loop would take a connection over.
@@ -15,4 +16,16 @@ func HasDescriptor(conn net.Conn) bool {
 		_ = syscall.Close(fd)
 	}
 	return err == nil
+}
+
+// Demanding tells whether a client is refused that makes TLS write so many bytes, each
+// time so much later.
+func Demanding(every time.Duration, bytes ...int) bool {
+	var d demand
+	for i, n := range bytes {
+		if d.more(n, time.Duration(i)*every) {
+			return true
+		}
+	}
+	return false
 }

@@ -61,6 +61,9 @@ type loop struct {
 	direct  []byte
 	current *pair
 	closing bool
+	// turns were taken since the others were told, longest is the longest ever.
+	turns   uint64
+	longest time.Duration
 
 	mu     sync.Mutex
 	posted []func()
@@ -70,14 +73,14 @@ type loop struct {
 
 var _ carrier = (*loop)(nil)
 
-func newLoop(of *Loops, buffers *nowait.Buffers) (*loop, error) {
+func newLoop(of *Loops) (*loop, error) {
 	l := &loop{
 		of: of, frames: of.frames, done: make(chan struct{}),
 		lifetimes: map[<-chan struct{}]*lifetime{},
 		cipher:    make([]byte, cipherRoom), plain: make([]byte, plainRoom), cork: make([]byte, 0, corkRoom),
 		timers: due.New(func(p *pair) *due.Slot { return &p.timer }),
 	}
-	l.exchange.Buffers, l.exchange.Out = buffers, make([]byte, 0, corkRoom)
+	l.exchange.Buffers, l.exchange.Out = of.buffers, make([]byte, 0, corkRoom)
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("start event loop: %w", err)
@@ -148,6 +151,8 @@ func (l *loop) run() {
 		}
 		l.tick()
 		l.bury()
+		l.of.turns.Add(l.turns)
+		l.turns = 0
 	}
 }
 
@@ -214,9 +219,23 @@ func (l *loop) on(p *pair, do func()) {
 		l.exchange.In, l.exchange.Ended, l.exchange.Out = nil, false, l.exchange.Out[:0]
 		l.cork, l.direct, l.current = l.cork[:0], nil, nil
 		poison(l.cipher, l.plain, l.cork[:cap(l.cork)], l.exchange.Out[:cap(l.exchange.Out)])
+		l.turned()
 	}()
 	do()
 	p.follow()
+}
+
+// turned ends a turn. The next one begins now: what it measures time by must not be
+// as old as the first of the batch.
+func (l *loop) turned() {
+	now := l.frames.elapsed()
+	took := now - l.now
+	l.now = now
+	l.turns++
+	if took > l.longest {
+		l.longest = took
+		l.of.tookLongest(took)
+	}
 }
 
 // write implements carrier. For the client p is encrypted at once; for the

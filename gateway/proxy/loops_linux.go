@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
@@ -27,6 +28,11 @@ type Loops struct {
 	frames  *Frames
 	open    atomic.Int64 // connections
 	dropped atomic.Uint64
+	turns   atomic.Uint64
+	longest atomic.Int64
+	// buffers is nil where crypto/tls has them elsewhere: that costs memory and
+	// allocations, nothing else.
+	buffers *nowait.Buffers
 
 	mu    sync.Mutex
 	loops []*loop
@@ -43,7 +49,8 @@ var (
 // NewLoops returns a relay that starts its loops, one for each processor, when
 // there is a connection for them. Close ends them.
 func NewLoops(o FramesOptions) *Loops {
-	return &Loops{frames: NewFrames(o), terms: map[contract.EffectiveLimits]*terms{}}
+	buffers, _ := nowait.FindBuffers() // Stats tells
+	return &Loops{frames: NewFrames(o), buffers: buffers, terms: map[contract.EffectiveLimits]*terms{}}
 }
 
 // Close ends the loops and cuts the connections that they still have. Those that
@@ -74,10 +81,8 @@ func (l *Loops) loop() *loop {
 
 // start starts as many loops as it can; one is enough.
 func (l *Loops) start() {
-	// Without them it costs memory and allocations, nothing else.
-	buffers, _ := nowait.FindBuffers()
 	for range runtime.GOMAXPROCS(0) {
-		one, err := newLoop(l, buffers)
+		one, err := newLoop(l)
 		if err != nil {
 			return // out of descriptors, say: the next connection tries again
 		}
@@ -88,9 +93,23 @@ func (l *Loops) start() {
 // Open is the number of connections in the loops.
 func (l *Loops) Open() int { return int(l.open.Load()) }
 
-// Dropped is how often a connection that was quiet has given back its buffers:
-// each time there is something to collect.
-func (l *Loops) Dropped() uint64 { return l.dropped.Load() }
+// Stats are the figures of the loops. It may be called at any time.
+func (l *Loops) Stats() LoopStats {
+	return LoopStats{
+		Turns: l.turns.Load(), Longest: time.Duration(l.longest.Load()),
+		Dropped: l.dropped.Load(), BuffersFound: l.buffers != nil,
+	}
+}
+
+// tookLongest notes the longest turn that a loop has seen.
+func (l *Loops) tookLongest(took time.Duration) {
+	for {
+		longest := l.longest.Load()
+		if int64(took) <= longest || l.longest.CompareAndSwap(longest, int64(took)) {
+			return
+		}
+	}
+}
 
 // termsOf shares what connections with the same limits have in common.
 func (l *Loops) termsOf(limits contract.EffectiveLimits) *terms {

@@ -129,75 +129,6 @@ func TestEachConnectionEndsWithTheContextThatItSharesWithOthers(t *testing.T) {
 	}
 }
 
-// TestPeersThatDoNotReadDelayNobody is the gate for what may be done in a loop: if
-// anything in there waited for a peer, all others would wait for it, too.
-func TestPeersThatDoNotReadDelayNobody(t *testing.T) {
-	stop := make(chan struct{})
-	stuck := wstest.Raw(t, func(conn net.Conn) {
-		shake(conn)
-		_ = conn.SetWriteDeadline(time.Now().Add(patience))
-		for { // what comes is not read, what is sent is not read either
-			if _, err := conn.Write(plain(fin|bin, make([]byte, 60_000))); err != nil {
-				break
-			}
-		}
-		<-stop
-	})
-	g := relays()["Loops"].newGate(t, stuck)
-	defer close(stop)
-	var writing sync.WaitGroup
-	defer writing.Wait()
-	for range 10 {
-		conn := g.raw()
-		defer conn.NetConn().Close()
-		writing.Go(func() {
-			for {
-				if _, err := conn.Write(masked(fin|bin, make([]byte, 60_000))); err != nil {
-					return
-				}
-			}
-		})
-	}
-	echo := g.beside(wstest.Echo(t))
-	ws := echo.dial()
-	for range 200 {
-		if err := ws.WriteMessage(text, []byte("hello")); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := ws.ReadMessage(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// The client has been told and goes on, the upstream does not read: when it is given
-// up, there is nothing to be said to anybody.
-func TestAnUpstreamThatIsGivenUpDuringTheEndHoldsUpNobody(t *testing.T) {
-	t.Parallel()
-	stop := make(chan struct{})
-	stuck := wstest.Raw(t, func(conn net.Conn) {
-		shake(conn)
-		<-stop
-	})
-	g := relays()["Loops"].newGate(t, stuck, func(_ *contract.EffectiveLimits, o *timeouts) {
-		o.WriteTimeout, o.CloseTimeout = 200*time.Millisecond, 3*time.Second
-	})
-	defer close(stop)
-	conn := g.raw()
-	(<-g.sessions).End(outcome.Close(outcome.DrainingClosure, outcome.ByGateway, ""))
-	if code := readClose(conn); code != outcome.CodeServiceRestart {
-		t.Fatalf("told %d", code)
-	}
-	go func() {
-		for {
-			if _, err := conn.Write(masked(fin|bin, make([]byte, 60_000))); err != nil {
-				return
-			}
-		}
-	}()
-	g.want(outcome.DrainingClosure, outcome.ByGateway, outcome.CodeServiceRestart)
-}
-
 // beside is another gate with the same relay.
 func (g *gate) beside(upstream *wstest.Upstream) *gate {
 	return kind{func(timeouts, func() float64) proxy.Relay { return g.relay }, true}.newGate(g.tb, upstream)
@@ -235,6 +166,9 @@ func TestConnectionsThatEndInAnyWayLeaveNothingBehind(t *testing.T) {
 				if random.IntN(2) == 0 {
 					for got := 0; got < len(payload); {
 						f, err := readFrame(conn)
+						if f.first&0xf == clos {
+							break // another client has ended this session instead of its own
+						}
 						if err != nil || bytes.Count(f.payload, payload[:1]) != len(f.payload) {
 							t.Errorf("client %d: %v", c, err)
 							break

@@ -16,8 +16,8 @@ func NewLoops(o FramesOptions) *Loops { return &Loops{NewFrames(o)} }
 // Close does nothing.
 func (*Loops) Close() {}
 
-// Dropped is 0.
-func (*Loops) Dropped() uint64 { return 0 }
+// Stats are all zero.
+func (*Loops) Stats() LoopStats { return LoopStats{} }
 
 // Open is 0.
 func (*Loops) Open() int { return 0 }

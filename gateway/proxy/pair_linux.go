@@ -42,6 +42,7 @@ type pair struct {
 	lingering bool
 	until     time.Duration
 	buried    bool
+	demand    demand
 	// lifetime is the channel of its context; nil for one that never ends.
 	lifetime <-chan struct{}
 	// done is called when both connections are closed.

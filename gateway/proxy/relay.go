@@ -6,6 +6,7 @@ package proxy
 import (
 	"context"
 	"net"
+	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
@@ -33,6 +34,21 @@ type Link struct {
 	Upstream *Upstream
 	Session  *session.Session
 	Limits   contract.EffectiveLimits
+}
+
+// LoopStats are figures of event loops.
+type LoopStats struct {
+	// Turns is how often a connection has had its turn: an event of its sockets, a
+	// timer, something that was asked of it.
+	Turns uint64
+	// Longest is how long the longest turn took: so long all other connections of
+	// its loop had to wait.
+	Longest time.Duration
+	// Dropped is how often a connection that was quiet has given back its buffers:
+	// each time there is something to collect.
+	Dropped uint64
+	// BuffersFound is true where the buffers of crypto/tls were found.
+	BuffersFound bool
 }
 
 // Starter is a Relay that needs no goroutine to wait for the end.

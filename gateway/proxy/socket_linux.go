@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
@@ -86,7 +87,11 @@ func (p *pair) read(x int) {
 // decrypt relays what the client has sent.
 func (p *pair) decrypt() {
 	l := p.loop
+	answered := len(l.exchange.Out)
 	plain, err := l.exchange.Decrypt(p.tls, l.plain[:headroom])
+	if answered = len(l.exchange.Out) - answered; err == nil && answered > 0 && p.demand.more(answered, l.now) {
+		err = nowait.ErrDemanding
+	}
 	if p.dropAt == 0 {
 		p.dropAt = l.now + dropAfter
 		l.timers.Set(p, l.frames.start.Add(p.next()))
@@ -97,6 +102,21 @@ func (p *pair) decrypt() {
 	if err != nil {
 		p.passage.ended(l, fromClient, err, l.now)
 	}
+}
+
+// demand is what reading from a client has made TLS write within a second.
+type demand struct {
+	from  time.Duration
+	bytes int
+}
+
+// more adds to it and tells whether that is too much.
+func (d *demand) more(bytes int, now time.Duration) bool {
+	if now >= d.from+time.Second {
+		*d = demand{from: now}
+	}
+	d.bytes += bytes
+	return d.bytes > nowait.MaxAnswers
 }
 
 // encrypt puts records for the client into the exchange.

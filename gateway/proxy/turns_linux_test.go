@@ -1,0 +1,208 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
+)
+
+// TestPeersThatDoNotReadDelayNobody is the gate for what may be done in a loop: if
+// anything in there waited for a peer, all others would wait for it, too.
+func TestPeersThatDoNotReadDelayNobody(t *testing.T) {
+	stop := make(chan struct{})
+	stuck := wstest.Raw(t, func(conn net.Conn) {
+		shake(conn)
+		_ = conn.SetWriteDeadline(time.Now().Add(patience))
+		for { // what comes is not read, what is sent is not read either
+			if _, err := conn.Write(plain(fin|bin, make([]byte, 60_000))); err != nil {
+				break
+			}
+		}
+		<-stop
+	})
+	g := relays()["Loops"].newGate(t, stuck)
+	defer close(stop)
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	for range 10 {
+		conn := g.raw()
+		defer conn.NetConn().Close()
+		writing.Go(func() {
+			for {
+				if _, err := conn.Write(masked(fin|bin, make([]byte, 60_000))); err != nil {
+					return
+				}
+			}
+		})
+	}
+	echo := g.beside(wstest.Echo(t))
+	ws := echo.dial()
+	for range 200 {
+		if err := ws.WriteMessage(text, []byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := ws.ReadMessage(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// flood writes until nobody reads any more.
+func flood(conn net.Conn) {
+	for {
+		if _, err := conn.Write(masked(fin|bin, make([]byte, 60_000))); err != nil {
+			return
+		}
+	}
+}
+
+// TestNoTurnTakesLong is the other gate for what may be done in a loop. A machine that
+// has other things to do can make any turn last long, but not in each of so many
+// rounds.
+func TestNoTurnTakesLong(t *testing.T) {
+	const most, rounds = 5 * time.Millisecond, 50
+	var longest time.Duration
+	for round := range rounds {
+		t.Run(fmt.Sprint("round ", round), func(t *testing.T) { longest = longestTurn(t) })
+		if longest < most {
+			return
+		}
+	}
+	t.Errorf("in each of %d rounds some turn took more than %v, %v in the last", rounds, most, longest)
+}
+
+func longestTurn(t *testing.T) time.Duration {
+	stop := make(chan struct{})
+	stuck := wstest.Raw(t, func(conn net.Conn) {
+		shake(conn)
+		<-stop
+	})
+	g := relays()["Loops"].newGate(t, stuck)
+	defer close(stop)
+	go flood(g.raw())
+	ws := g.beside(wstest.Echo(t)).dial()
+	for range 20 {
+		if err := ws.WriteMessage(bin, make([]byte, 50_000)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := ws.ReadMessage(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = ws.Close()
+	stats := g.relay.(*proxy.Loops).Stats()
+	if stats.Turns == 0 || stats.Longest <= 0 || !stats.BuffersFound {
+		t.Errorf("%+v", stats)
+	}
+	return stats.Longest
+}
+
+// Level-triggered, what is reported and not dealt with is reported again at once.
+func TestAPeerThatIsNotReadAndFailsIsNotHeardOfAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	for name, reset := range map[string]func(client *tls.Conn, upstream net.Conn){
+		"client":   func(client *tls.Conn, _ net.Conn) { cut(client.NetConn()) },
+		"upstream": func(_ *tls.Conn, upstream net.Conn) { cut(upstream) },
+		"both":     func(client *tls.Conn, upstream net.Conn) { cut(client.NetConn()); cut(upstream) },
+		"end of the client": func(client *tls.Conn, _ net.Conn) {
+			_ = client.NetConn().(*net.TCPConn).CloseWrite()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			upstreams := make(chan net.Conn, 1)
+			stop := make(chan struct{})
+			stuck := wstest.Raw(t, func(conn net.Conn) {
+				shake(conn)
+				upstreams <- conn
+				go func() { // neither side reads
+					for {
+						if _, err := conn.Write(plain(fin|bin, make([]byte, 60_000))); err != nil {
+							return
+						}
+					}
+				}()
+				<-stop
+			})
+			g := relays()["Loops"].newGate(t, stuck, func(_ *contract.EffectiveLimits, o *timeouts) {
+				o.WriteTimeout, o.CloseTimeout = 2*time.Second, 2*time.Second
+			})
+			defer close(stop)
+			client := g.raw()
+			go flood(client)
+			loops := g.relay.(*proxy.Loops)
+			before := loops.Stats().Turns
+			eventually(t, "both are stuck", func() bool {
+				last := before
+				before = loops.Stats().Turns
+				time.Sleep(50 * time.Millisecond)
+				return before > 0 && before == last
+			})
+			reset(client, <-upstreams)
+			_ = g.closure()
+			if turns := loops.Stats().Turns - before; turns > 2000 {
+				t.Errorf("%d turns until the end", turns)
+			}
+		})
+	}
+}
+
+// cut resets a connection.
+func cut(conn net.Conn) {
+	_ = conn.(*net.TCPConn).SetLinger(0)
+	_ = conn.Close()
+}
+
+func TestAClientMayAskForNewKeysNowAndThen(t *testing.T) {
+	const one = 27 // an answer of TLS 1.3
+	for name, test := range map[string]struct {
+		every   time.Duration
+		answers []int
+		refused bool
+	}{
+		"once":                      {time.Second, []int{one}, false},
+		"ten times a second":        {100 * time.Millisecond, slices.Repeat([]int{one}, 100), false},
+		"a thousand times a second": {time.Millisecond, slices.Repeat([]int{one}, 100), true},
+		"too often at once":         {time.Hour, []int{nowait.MaxAnswers + 1}, true},
+		"as often as may be":        {time.Second, slices.Repeat([]int{nowait.MaxAnswers}, 100), false},
+	} {
+		if refused := proxy.Demanding(test.every, test.answers...); refused != test.refused {
+			t.Errorf("%s: refused = %v", name, refused)
+		}
+	}
+}
+
+// The client has been told and goes on, the upstream does not read: when it is given
+// up, there is nothing to be said to anybody.
+func TestAnUpstreamThatIsGivenUpDuringTheEndHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	stop := make(chan struct{})
+	stuck := wstest.Raw(t, func(conn net.Conn) {
+		shake(conn)
+		<-stop
+	})
+	g := relays()["Loops"].newGate(t, stuck, func(_ *contract.EffectiveLimits, o *timeouts) {
+		o.WriteTimeout, o.CloseTimeout = 200*time.Millisecond, 3*time.Second
+	})
+	defer close(stop)
+	conn := g.raw()
+	(<-g.sessions).End(outcome.Close(outcome.DrainingClosure, outcome.ByGateway, ""))
+	if code := readClose(conn); code != outcome.CodeServiceRestart {
+		t.Fatalf("told %d", code)
+	}
+	go flood(conn)
+	g.want(outcome.DrainingClosure, outcome.ByGateway, outcome.CodeServiceRestart)
+}
