@@ -107,6 +107,9 @@ func newConfig(minVersion uint16) *tls.Config {
 			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 		},
 		NextProtos: []string{"http/1.1"},
+		// Small records let a browser paint the top of a page early; a message is
+		// nothing before its end, and each record costs.
+		DynamicRecordSizingDisabled: true,
 		// A ticket of one listener must never resume at another, whose rules
 		// may differ (CVE-2025-68121 and its kind), so there are none but those
 		// of newResumption, whose keys are the listener's own. In the configuration

@@ -85,6 +85,7 @@ func TestNoTurnTakesLong(t *testing.T) {
 }
 
 func longestTurn(t *testing.T) time.Duration {
+	t.Helper()
 	stop := make(chan struct{})
 	stuck := wstest.Raw(t, func(conn net.Conn) {
 		shake(conn)
