@@ -69,6 +69,9 @@ func limitsOf(l *contract.EffectiveLimits, most int32) control.Limits {
 	return control.Limits{
 		MaxConnections: most, MaxConnectionsPerIdentity: l.MaxConnectionsPerIdentity, MaxConnectionsPerAddress: l.MaxConnectionsPerAddress,
 		HandshakesPerSecond: l.HandshakesPerSecond, HandshakesPerAddress: l.HandshakesPerSecondPerAddress,
+		MaxFrameBytes: l.MaxFrameBytes, MaxFragments: l.MaxFragments, MessageTypes: string(l.MessageTypes),
+		MessagesPerSecond: l.MessagesPerSecond, ControlFramesPerSecond: l.ControlFramesPerSecond, BytesPerSecond: l.BytesPerSecond,
+		FrameTimeout:    contract.Duration(l.FrameTimeout),
 		MaxMessageBytes: l.MaxMessageBytes, RequestHeaderBytes: l.RequestHeaderBytes,
 		HandshakeTimeout: contract.Duration(l.HandshakeTimeout), IdleTimeout: contract.Duration(l.IdleTimeout),
 		PingInterval: contract.Duration(l.PingInterval), PongTimeout: contract.Duration(l.PongTimeout),

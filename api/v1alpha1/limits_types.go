@@ -59,6 +59,62 @@ type Limits struct {
 	// +kubebuilder:validation:Maximum=1073741824
 	MaxMessageBytes *int64 `json:"maxMessageBytes,omitempty"`
 
+	// maxFrameBytes is the size of the largest data frame in either direction,
+	// one part of a message; a larger one closes the connection with code 1009.
+	// Default: only maxMessageBytes counts.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1073741824
+	MaxFrameBytes *int64 `json:"maxFrameBytes,omitempty"`
+
+	// maxFragments is the number of data frames that one message may come in, in
+	// either direction; one more closes the connection with code 1008. Default:
+	// maxMessageBytes and 10000 more, so that a message of single bytes passes
+	// and an endless row of empty frames does not.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000000
+	MaxFragments *int32 `json:"maxFragments,omitempty"`
+
+	// messageTypes are the types of messages that may pass, in either direction:
+	// All, or only Text or Binary. A message of the other type closes the
+	// connection with code 1003. Default All.
+	// +optional
+	MessageTypes MessageTypes `json:"messageTypes,omitempty"`
+
+	// messagesPerSecond is the number of messages that one client sends; one more
+	// closes its connection with code 1008. A second's worth may come at once, and
+	// ten at least. Default: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	MessagesPerSecond *int32 `json:"messagesPerSecond,omitempty"`
+
+	// controlFramesPerSecond is the same for its pings and pongs. Default 100.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	ControlFramesPerSecond *int32 `json:"controlFramesPerSecond,omitempty"`
+
+	// bytesPerSecond is how much is read from one client, frame headers included:
+	// what it sends beyond that has to wait in its own connection, and nothing is
+	// closed. A second's worth may come at once, and 64 KiB at least. Default: no
+	// limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=4096
+	// +kubebuilder:validation:Maximum=1073741824
+	BytesPerSecond *int32 `json:"bytesPerSecond,omitempty"`
+
+	// frameTimeout is the time in which a frame that has begun must be complete,
+	// and one second more for each 4 KiB of it, in either direction; else the
+	// connection is closed with code 1008. Time in which the gateway does not read,
+	// because the other side does not, does not count. Default 1m, 1s to 1h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('1h')",message="limits.frameTimeout must be between 1s and 1h"
+	FrameTimeout *metav1.Duration `json:"frameTimeout,omitempty"`
+
 	// handshakeTimeout is the time from the accepted TCP connection to the
 	// complete request. Default 10s, 1s to 60s.
 	// +optional
@@ -99,3 +155,17 @@ type Limits struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="limits.pongTimeout must be between 1s and 5m"
 	PongTimeout *metav1.Duration `json:"pongTimeout,omitempty"`
 }
+
+// MessageTypes are the types of messages that may pass.
+// +kubebuilder:validation:Enum=All;Text;Binary
+type MessageTypes string
+
+// The message types.
+const (
+	// MessageTypesAll lets messages of every type pass.
+	MessageTypesAll MessageTypes = "All"
+	// MessageTypesText lets text messages pass only.
+	MessageTypesText MessageTypes = "Text"
+	// MessageTypesBinary lets binary messages pass only.
+	MessageTypesBinary MessageTypes = "Binary"
+)

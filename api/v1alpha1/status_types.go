@@ -149,6 +149,24 @@ type EffectiveLimits struct {
 	HandshakesPerSecondPerAddress int32 `json:"handshakesPerSecondPerAddress,omitempty"`
 	// +optional
 	MaxMessageBytes int64 `json:"maxMessageBytes,omitempty"`
+	// Absent: only maxMessageBytes counts.
+	// +optional
+	MaxFrameBytes int64 `json:"maxFrameBytes,omitempty"`
+	// +optional
+	MaxFragments int32 `json:"maxFragments,omitempty"`
+	// Absent: all.
+	// +optional
+	MessageTypes string `json:"messageTypes,omitempty"`
+	// Absent: no limit.
+	// +optional
+	MessagesPerSecond int32 `json:"messagesPerSecond,omitempty"`
+	// +optional
+	ControlFramesPerSecond int32 `json:"controlFramesPerSecond,omitempty"`
+	// Absent: no limit.
+	// +optional
+	BytesPerSecond int32 `json:"bytesPerSecond,omitempty"`
+	// +optional
+	FrameTimeout string `json:"frameTimeout,omitempty"`
 	// +optional
 	RequestHeaderBytes int32 `json:"requestHeaderBytes,omitempty"`
 	// +optional

@@ -865,6 +865,36 @@ func (in *Limits) DeepCopyInto(out *Limits) {
 		*out = new(int64)
 		**out = **in
 	}
+	if in.MaxFrameBytes != nil {
+		in, out := &in.MaxFrameBytes, &out.MaxFrameBytes
+		*out = new(int64)
+		**out = **in
+	}
+	if in.MaxFragments != nil {
+		in, out := &in.MaxFragments, &out.MaxFragments
+		*out = new(int32)
+		**out = **in
+	}
+	if in.MessagesPerSecond != nil {
+		in, out := &in.MessagesPerSecond, &out.MessagesPerSecond
+		*out = new(int32)
+		**out = **in
+	}
+	if in.ControlFramesPerSecond != nil {
+		in, out := &in.ControlFramesPerSecond, &out.ControlFramesPerSecond
+		*out = new(int32)
+		**out = **in
+	}
+	if in.BytesPerSecond != nil {
+		in, out := &in.BytesPerSecond, &out.BytesPerSecond
+		*out = new(int32)
+		**out = **in
+	}
+	if in.FrameTimeout != nil {
+		in, out := &in.FrameTimeout, &out.FrameTimeout
+		*out = new(v1.Duration)
+		**out = **in
+	}
 	if in.HandshakeTimeout != nil {
 		in, out := &in.HandshakeTimeout, &out.HandshakeTimeout
 		*out = new(v1.Duration)

@@ -27,6 +27,15 @@ func limits(spec *wsv1alpha1.Limits) *contract.Limits {
 		HandshakesPerSecond:           spec.HandshakesPerSecond,
 		HandshakesPerSecondPerAddress: spec.HandshakesPerSecondPerAddress,
 
+		MaxFrameBytes: spec.MaxFrameBytes,
+		MaxFragments:  spec.MaxFragments,
+		MessageTypes:  messageTypes(spec.MessageTypes),
+
+		MessagesPerSecond:      spec.MessagesPerSecond,
+		ControlFramesPerSecond: unlessDefault(spec.ControlFramesPerSecond, contract.DefaultControlFramesPerSecond),
+		BytesPerSecond:         spec.BytesPerSecond,
+		FrameTimeout:           duration(spec.FrameTimeout, contract.DefaultFrameTimeout),
+
 		MaxMessageBytes:    unlessDefault(spec.MaxMessageBytes, contract.DefaultMaxMessageBytes),
 		RequestHeaderBytes: unlessDefault(spec.RequestHeaderBytes, contract.DefaultRequestHeaderBytes),
 		HandshakeTimeout:   duration(spec.HandshakeTimeout, contract.DefaultHandshakeTimeout),
@@ -38,6 +47,17 @@ func limits(spec *wsv1alpha1.Limits) *contract.Limits {
 		return nil
 	}
 	return &l
+}
+
+func messageTypes(types wsv1alpha1.MessageTypes) contract.MessageTypes {
+	switch types {
+	case wsv1alpha1.MessageTypesText:
+		return contract.OnlyText
+	case wsv1alpha1.MessageTypesBinary:
+		return contract.OnlyBinary
+	case wsv1alpha1.MessageTypesAll:
+	}
+	return ""
 }
 
 func unlessDefault[T comparable](value *T, standard T) *T {

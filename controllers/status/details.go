@@ -175,45 +175,6 @@ func (p *pass) expiry() string {
 	return stamp(first)
 }
 
-func (p *pass) limits() *wsv1alpha1.EffectiveLimits {
-	var wanted contract.Limits
-	if l := p.gw.Spec.Limits; l != nil {
-		wanted = contract.Limits{
-			MaxConnections: l.MaxConnections,
-
-			MaxConnectionsPerIdentity: l.MaxConnectionsPerIdentity,
-			MaxConnectionsPerAddress:  l.MaxConnectionsPerAddress,
-
-			HandshakesPerSecond:           l.HandshakesPerSecond,
-			HandshakesPerSecondPerAddress: l.HandshakesPerSecondPerAddress,
-
-			MaxMessageBytes:    l.MaxMessageBytes,
-			RequestHeaderBytes: l.RequestHeaderBytes,
-			HandshakeTimeout:   duration(l.HandshakeTimeout),
-			IdleTimeout:        duration(l.IdleTimeout),
-			PingInterval:       duration(l.PingInterval),
-			PongTimeout:        duration(l.PongTimeout),
-		}
-	}
-	effective := wanted.WithDefaults()
-	return &wsv1alpha1.EffectiveLimits{
-		MaxConnections: effective.MaxConnections,
-
-		MaxConnectionsPerIdentity: effective.MaxConnectionsPerIdentity,
-		MaxConnectionsPerAddress:  effective.MaxConnectionsPerAddress,
-
-		HandshakesPerSecond:           effective.HandshakesPerSecond,
-		HandshakesPerSecondPerAddress: effective.HandshakesPerSecondPerAddress,
-
-		MaxMessageBytes:    effective.MaxMessageBytes,
-		RequestHeaderBytes: effective.RequestHeaderBytes,
-		HandshakeTimeout:   effective.HandshakeTimeout.String(),
-		IdleTimeout:        effective.IdleTimeout.String(),
-		PingInterval:       effective.PingInterval.String(),
-		PongTimeout:        effective.PongTimeout.String(),
-	}
-}
-
 func duration(d *metav1.Duration) *contract.Duration {
 	if d == nil {
 		return nil

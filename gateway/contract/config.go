@@ -278,29 +278,6 @@ const (
 	FaultClientCAUnavailable Fault = "client_ca_unavailable"
 )
 
-// Limits bound what clients may use. Absent fields mean the defaults of
-// WithDefaults.
-type Limits struct {
-	// MaxConnections absent means DefaultMaxConnections or half of the limit of
-	// open files, whichever is less: only the pod knows.
-	MaxConnections  *int32 `json:"maxConnections,omitempty"`
-	MaxMessageBytes *int64 `json:"maxMessageBytes,omitempty"`
-
-	// Absent means no limit.
-	MaxConnectionsPerIdentity *int32 `json:"maxConnectionsPerIdentity,omitempty"`
-	MaxConnectionsPerAddress  *int32 `json:"maxConnectionsPerAddress,omitempty"`
-
-	// Absent means no limit.
-	HandshakesPerSecond           *int32 `json:"handshakesPerSecond,omitempty"`
-	HandshakesPerSecondPerAddress *int32 `json:"handshakesPerSecondPerAddress,omitempty"`
-
-	RequestHeaderBytes *int32    `json:"requestHeaderBytes,omitempty"`
-	HandshakeTimeout   *Duration `json:"handshakeTimeout,omitempty"`
-	IdleTimeout        *Duration `json:"idleTimeout,omitempty"`
-	PingInterval       *Duration `json:"pingInterval,omitempty"`
-	PongTimeout        *Duration `json:"pongTimeout,omitempty"`
-}
-
 // DefaultClockSkew is more than clocks that are kept at all differ by, and too
 // little to matter to a token's lifetime.
 const DefaultClockSkew time.Duration = 30 * time.Second
@@ -308,58 +285,20 @@ const DefaultClockSkew time.Duration = 30 * time.Second
 // Defaults of Limits and Audit. They are chosen so that a stranger with one
 // connection cannot hold more than about a megabyte for more than ten minutes.
 const (
-	DefaultMaxConnections     int32         = 10_000
-	DefaultMaxMessageBytes    int64         = 1 << 20
-	DefaultRequestHeaderBytes int32         = 16 << 10
-	DefaultHandshakeTimeout   time.Duration = 10 * time.Second
-	DefaultIdleTimeout        time.Duration = 10 * time.Minute
-	DefaultPingInterval       time.Duration = 30 * time.Second
-	DefaultPongTimeout        time.Duration = 10 * time.Second
-	DefaultProgressInterval   time.Duration = 5 * time.Minute
-	DefaultDrainWindow        time.Duration = 60 * time.Second
+	DefaultMaxConnections     int32 = 10_000
+	DefaultMaxMessageBytes    int64 = 1 << 20
+	DefaultRequestHeaderBytes int32 = 16 << 10
+
+	DefaultControlFramesPerSecond int32 = 100
+
+	DefaultHandshakeTimeout time.Duration = 10 * time.Second
+	DefaultIdleTimeout      time.Duration = 10 * time.Minute
+	DefaultPingInterval     time.Duration = 30 * time.Second
+	DefaultPongTimeout      time.Duration = 10 * time.Second
+	DefaultFrameTimeout     time.Duration = time.Minute
+	DefaultProgressInterval time.Duration = 5 * time.Minute
+	DefaultDrainWindow      time.Duration = 60 * time.Second
 )
-
-// EffectiveLimits are Limits with nothing left open but MaxConnections, which
-// is 0 where the pod has to decide.
-type EffectiveLimits struct {
-	MaxConnections int32
-	// 0 is no limit.
-	MaxConnectionsPerIdentity int32
-	MaxConnectionsPerAddress  int32
-
-	HandshakesPerSecond           int32
-	HandshakesPerSecondPerAddress int32
-
-	MaxMessageBytes    int64
-	RequestHeaderBytes int32
-	HandshakeTimeout   time.Duration
-	IdleTimeout        time.Duration
-	PingInterval       time.Duration
-	PongTimeout        time.Duration
-}
-
-// WithDefaults returns the limits in force. l may be nil.
-func (l *Limits) WithDefaults() EffectiveLimits {
-	if l == nil {
-		l = &Limits{}
-	}
-	return EffectiveLimits{
-		MaxConnections: or(l.MaxConnections, 0),
-
-		MaxConnectionsPerIdentity: or(l.MaxConnectionsPerIdentity, 0),
-		MaxConnectionsPerAddress:  or(l.MaxConnectionsPerAddress, 0),
-
-		HandshakesPerSecond:           or(l.HandshakesPerSecond, 0),
-		HandshakesPerSecondPerAddress: or(l.HandshakesPerSecondPerAddress, 0),
-
-		MaxMessageBytes:    or(l.MaxMessageBytes, DefaultMaxMessageBytes),
-		RequestHeaderBytes: or(l.RequestHeaderBytes, DefaultRequestHeaderBytes),
-		HandshakeTimeout:   time.Duration(or(l.HandshakeTimeout, Duration(DefaultHandshakeTimeout))),
-		IdleTimeout:        time.Duration(or(l.IdleTimeout, Duration(DefaultIdleTimeout))),
-		PingInterval:       time.Duration(or(l.PingInterval, Duration(DefaultPingInterval))),
-		PongTimeout:        time.Duration(or(l.PongTimeout, Duration(DefaultPongTimeout))),
-	}
-}
 
 func or[T any](value *T, otherwise T) T {
 	if value == nil {

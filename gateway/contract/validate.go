@@ -36,20 +36,6 @@ func (c *Config) validate() error {
 	return errors.Join(append(problems, c.Limits.validate(), c.Audit.validate(), c.Tracing.validate())...)
 }
 
-// validate refuses a rate of nothing: whoever wrote it meant something else than
-// no limit, which is what 0 means further on.
-func (l *Limits) validate() error {
-	if l == nil {
-		return nil
-	}
-	for _, perSecond := range []*int32{l.HandshakesPerSecond, l.HandshakesPerSecondPerAddress} {
-		if perSecond != nil && *perSecond < 1 {
-			return fmt.Errorf("limits: %d handshakes per second: a rate is at least 1, or absent for no limit", *perSecond)
-		}
-	}
-	return nil
-}
-
 func unique(seen map[string]bool, kind, name string) error {
 	if name == "" {
 		return fmt.Errorf("%s without a name", kind)

@@ -61,17 +61,25 @@ type Traffic struct {
 
 // Limits in force. 0 means none.
 type Limits struct {
-	MaxConnections            int32             `json:"maxConnections"`
-	MaxConnectionsPerIdentity int32             `json:"maxConnectionsPerIdentity,omitempty"`
-	MaxConnectionsPerAddress  int32             `json:"maxConnectionsPerAddress,omitempty"`
-	HandshakesPerSecond       int32             `json:"handshakesPerSecond,omitempty"`
-	HandshakesPerAddress      int32             `json:"handshakesPerSecondPerAddress,omitempty"`
-	MaxMessageBytes           int64             `json:"maxMessageBytes"`
-	RequestHeaderBytes        int32             `json:"requestHeaderBytes"`
-	HandshakeTimeout          contract.Duration `json:"handshakeTimeout"`
-	IdleTimeout               contract.Duration `json:"idleTimeout"`
-	PingInterval              contract.Duration `json:"pingInterval"`
-	PongTimeout               contract.Duration `json:"pongTimeout"`
+	MaxConnections            int32 `json:"maxConnections"`
+	MaxConnectionsPerIdentity int32 `json:"maxConnectionsPerIdentity,omitempty"`
+	MaxConnectionsPerAddress  int32 `json:"maxConnectionsPerAddress,omitempty"`
+	HandshakesPerSecond       int32 `json:"handshakesPerSecond,omitempty"`
+	HandshakesPerAddress      int32 `json:"handshakesPerSecondPerAddress,omitempty"`
+	MaxMessageBytes           int64 `json:"maxMessageBytes"`
+	MaxFrameBytes             int64 `json:"maxFrameBytes,omitempty"`
+	MaxFragments              int32 `json:"maxFragments"`
+	// MessageTypes is empty where all may pass.
+	MessageTypes           string            `json:"messageTypes,omitempty"`
+	MessagesPerSecond      int32             `json:"messagesPerSecond,omitempty"`
+	ControlFramesPerSecond int32             `json:"controlFramesPerSecond"`
+	BytesPerSecond         int32             `json:"bytesPerSecond,omitempty"`
+	FrameTimeout           contract.Duration `json:"frameTimeout"`
+	RequestHeaderBytes     int32             `json:"requestHeaderBytes"`
+	HandshakeTimeout       contract.Duration `json:"handshakeTimeout"`
+	IdleTimeout            contract.Duration `json:"idleTimeout"`
+	PingInterval           contract.Duration `json:"pingInterval"`
+	PongTimeout            contract.Duration `json:"pongTimeout"`
 }
 
 // AuditState is how the audit log fares.

@@ -276,10 +276,18 @@ func limits(l *contract.EffectiveLimits) []string {
 		{"maxConnectionsPerAddress", l.MaxConnectionsPerAddress},
 		{"handshakesPerSecond", l.HandshakesPerSecond},
 		{"handshakesPerSecondPerAddress", l.HandshakesPerSecondPerAddress},
+		{"messagesPerSecond", l.MessagesPerSecond},
+		{"bytesPerSecond", l.BytesPerSecond},
 	} {
 		if limit.most > 0 {
 			list = append(list, fmt.Sprintf("%s %d", limit.name, limit.most))
 		}
+	}
+	if l.MaxFrameBytes > 0 {
+		list = append(list, fmt.Sprintf("maxFrameBytes %d", l.MaxFrameBytes))
+	}
+	if l.MessageTypes != "" {
+		list = append(list, fmt.Sprintf("messageTypes %s", l.MessageTypes))
 	}
 	return list
 }

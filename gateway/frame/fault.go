@@ -30,15 +30,17 @@ const (
 	UnexpectedMask
 	// WastefulLength is written in more bytes than it needs.
 	WastefulLength
-
 	// ImpossibleLength has its highest bit set.
 	ImpossibleLength
+
 	// FrameTooBig is longer than Rules.MaxFrame.
 	FrameTooBig
 	// MessageTooBig is longer than Rules.MaxMessage.
 	MessageTooBig
 	// TooManyFragments is a message in more frames than Rules.MaxFragments.
 	TooManyFragments
+	// UnwantedType is a message of a type that Rules do not let pass.
+	UnwantedType
 
 	// HalfCode is a Close frame whose payload is a single byte.
 	HalfCode
@@ -88,6 +90,8 @@ func (f Fault) late() string {
 		return "a message above the limit"
 	case TooManyFragments:
 		return "a message in too many fragments"
+	case UnwantedType:
+		return "a message of a type that is not let pass"
 	case HalfCode:
 		return "a Close frame with half a code"
 	case UnusableCode:
@@ -102,8 +106,12 @@ func (f Fault) late() string {
 // Reason is what a connection with this fault ends for.
 func (f Fault) Reason() outcome.Reason {
 	switch f {
-	case ImpossibleLength, FrameTooBig, MessageTooBig, TooManyFragments:
+	case FrameTooBig, MessageTooBig:
 		return outcome.MessageTooBig
+	case TooManyFragments:
+		return outcome.TooManyFragments
+	case UnwantedType:
+		return outcome.UnwantedType
 	default:
 		return outcome.ProtocolError
 	}

@@ -18,14 +18,15 @@ import (
 func FuzzWalker(f *testing.F) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for i := range 8 {
-		f.Add(frames(random, i%2 == 0), []byte{1, 2, byte(i)}, i%2 == 0, i%4 < 2, uint16(i*100), uint16(i*300), uint8(i))
+		f.Add(frames(random, i%2 == 0), []byte{1, 2, byte(i)}, i%2 == 0, i%4 < 2, uint16(i*100), uint16(i*300), uint8(i), uint8(i%8/2))
 	}
-	f.Add([]byte{0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}, []byte{3}, true, false, uint16(0), uint16(0), uint8(0))
-	f.Add([]byte{0x02, 0x7f, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x88}, []byte{}, false, true, uint16(0), uint16(9), uint8(0))
-	f.Fuzz(func(t *testing.T, stream, pieces []byte, masked, compressed bool, maxFrame, maxMessage uint16, maxFragments uint8) {
+	f.Add([]byte{0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}, []byte{3}, true, false, uint16(0), uint16(0), uint8(0), uint8(0))
+	f.Add([]byte{0x02, 0x7f, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x88}, []byte{}, false, true, uint16(0), uint16(9), uint8(0), uint8(1))
+	f.Fuzz(func(t *testing.T, stream, pieces []byte, masked, compressed bool, maxFrame, maxMessage uint16, maxFragments, refused uint8) {
 		rules := frame.Rules{
 			Masked: masked, Compression: compressed,
 			MaxFrame: uint64(maxFrame), MaxMessage: uint64(maxMessage), MaxFragments: uint32(maxFragments),
+			NoText: refused&1 != 0, NoBinary: refused&2 != 0,
 		}
 		sizes := make([]int, len(pieces))
 		for i, piece := range pieces {

@@ -91,6 +91,9 @@ func (r *reader) frame() bool {
 	if starts && r.open {
 		return r.broken(frame.NestedMessage)
 	}
+	if opcode == frame.Text && r.rules.NoText || opcode == frame.Binary && r.rules.NoBinary {
+		return r.broken(frame.UnwantedType)
+	}
 
 	second, ok := r.take(1)
 	if !ok {

@@ -24,6 +24,8 @@ type Rules struct {
 	// it an endless row of empty ones, which RFC 6455 section 5.4 allows, would
 	// be below every other limit. 0 means no limit.
 	MaxFragments uint32
+	// NoText and NoBinary say that no message of this type may begin.
+	NoText, NoBinary bool
 }
 
 // Event is what Walker.Next has stopped for.
@@ -209,10 +211,20 @@ func (w *Walker) judgeFirst(rules *Rules) Fault {
 		if !w.Final() {
 			return FragmentedControl
 		}
+		return NoFault
+	}
+	return w.judgeOrder(opcode, rules)
+}
+
+// judgeOrder tells whether a data frame may come now, or ever.
+func (w *Walker) judgeOrder(opcode Opcode, rules *Rules) Fault {
+	switch {
 	case opcode == Continuation && !w.InMessage():
 		return StrayContinuation
 	case opcode != Continuation && w.InMessage():
 		return NestedMessage
+	case opcode == Text && rules.NoText, opcode == Binary && rules.NoBinary:
+		return UnwantedType
 	}
 	return NoFault
 }

@@ -193,11 +193,13 @@ func TestBrokenRulesAreFoundInTheHeader(t *testing.T) {
 		"a server with a mask":           {nil, []byte{fin | text, 0x81}, frame.Rules{}, frame.UnexpectedMask, outcome.ProtocolError},
 		"125 in two bytes":               {nil, []byte{fin | text, 0x80 | 126, 0, 125}, limited, frame.WastefulLength, outcome.ProtocolError},
 		"65535 in eight bytes":           {nil, []byte{fin | text, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, limited, frame.WastefulLength, outcome.ProtocolError},
-		"a length with the top bit":      {nil, []byte{fin | text, 0x80 | 127, 0x80, 0, 0, 0, 0, 0, 0, 0}, frame.Rules{Masked: true}, frame.ImpossibleLength, outcome.MessageTooBig},
+		"a length with the top bit":      {nil, []byte{fin | text, 0x80 | 127, 0x80, 0, 0, 0, 0, 0, 0, 0}, frame.Rules{Masked: true}, frame.ImpossibleLength, outcome.ProtocolError},
 		"a frame above the limit":        {nil, header(fin|bin, 0x80, 1001), limited, frame.FrameTooBig, outcome.MessageTooBig},
 		"a message above the limit":      {half, header(fin, 0x80, 601), limited, frame.MessageTooBig, outcome.MessageTooBig},
 		"the same without a frame limit": {nil, header(fin|bin, 0x80, 1501), frame.Rules{Masked: true, MaxMessage: 1500}, frame.MessageTooBig, outcome.MessageTooBig},
-		"a fourth fragment":              {bytes.Join([][]byte{open, masked(0, nil), masked(0, nil)}, nil), []byte{0, 0x80}, limited, frame.TooManyFragments, outcome.MessageTooBig},
+		"a fourth fragment":              {bytes.Join([][]byte{open, masked(0, nil), masked(0, nil)}, nil), []byte{0, 0x80}, limited, frame.TooManyFragments, outcome.TooManyFragments},
+		"text where there may be none":   {masked(fin|bin, nil), []byte{fin | text}, frame.Rules{Masked: true, NoText: true}, frame.UnwantedType, outcome.UnwantedType},
+		"bytes where there may be none":  {masked(fin|text, nil), []byte{bin}, frame.Rules{Masked: true, NoBinary: true}, frame.UnwantedType, outcome.UnwantedType},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// What follows must not matter, nor must that nothing does.

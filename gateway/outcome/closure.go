@@ -24,6 +24,11 @@ const (
 	IdleTimeout       Reason = "idle_timeout"
 	PongTimeout       Reason = "pong_timeout"
 	MessageTooBig     Reason = "message_too_big"
+	TooManyFragments  Reason = "too_many_fragments"
+	UnwantedType      Reason = "message_type"
+	MessageRate       Reason = "message_rate"
+	ControlRate       Reason = "control_frame_rate"
+	FrameTimeout      Reason = "frame_timeout"
 	ProtocolError     Reason = "protocol_error"
 	InvalidUTF8       Reason = "invalid_utf8"
 	RouteRemoved      Reason = "route_removed"
@@ -42,6 +47,7 @@ const (
 	CodeNormal          = 1000
 	CodeGoingAway       = 1001
 	CodeProtocolError   = 1002
+	CodeUnsupported     = 1003
 	CodeNoStatus        = 1005
 	CodeAbnormal        = 1006
 	CodeInvalidPayload  = 1007
@@ -105,12 +111,6 @@ func closeCode(reason Reason) (int, bool) {
 		return CodeInternalError, true
 	case IdleTimeout, RouteRemoved, Shutdown, ByAdministrator:
 		return CodeGoingAway, true
-	case MessageTooBig:
-		return CodeTooBig, true
-	case ProtocolError:
-		return CodeProtocolError, true
-	case InvalidUTF8:
-		return CodeInvalidPayload, true
 	case CredentialExpired, CredentialRevoked:
 		return CodeUnauthorized, true
 	case AccessRevoked:
@@ -118,24 +118,39 @@ func closeCode(reason Reason) (int, bool) {
 	case DrainingClosure:
 		return CodeServiceRestart, true
 	default:
+		return violationCode(reason)
+	}
+}
+
+// violationCode is the part of the table for rules that a peer has broken.
+func violationCode(reason Reason) (int, bool) {
+	switch reason {
+	case MessageTooBig:
+		return CodeTooBig, true
+	case TooManyFragments, MessageRate, ControlRate, FrameTimeout:
+		return CodePolicyViolation, true
+	case UnwantedType:
+		return CodeUnsupported, true
+	case ProtocolError:
+		return CodeProtocolError, true
+	case InvalidUTF8:
+		return CodeInvalidPayload, true
+	default:
 		return 0, false
 	}
 }
 
 // Violation tells whether a peer broke a rule of the relay, for which it ends.
 func (c *Closure) Violation() bool {
-	switch c.Reason {
-	case MessageTooBig, ProtocolError, InvalidUTF8:
-		return c.Initiator != ByGateway
-	default:
-		return false
-	}
+	_, ok := violationCode(c.Reason)
+	return ok && c.Initiator != ByGateway
 }
 
 // Closures lists every reason for a closure.
 func Closures() []Reason {
 	return []Reason{
 		ClientClosed, ClientLost, UpstreamClosed, UpstreamLost, IdleTimeout, PongTimeout, MessageTooBig,
+		TooManyFragments, UnwantedType, MessageRate, ControlRate, FrameTimeout,
 		ProtocolError, InvalidUTF8, RouteRemoved, CredentialExpired, CredentialRevoked, AccessRevoked, DrainingClosure, ByAdministrator, Shutdown,
 		RelayFailed,
 	}

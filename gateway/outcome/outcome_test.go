@@ -213,7 +213,10 @@ func TestAFaultIsOursWhereTheAnswerSaysSo(t *testing.T) {
 
 func TestWhatBreaksARule(t *testing.T) {
 	t.Parallel()
-	broken := map[outcome.Reason]bool{outcome.MessageTooBig: true, outcome.ProtocolError: true, outcome.InvalidUTF8: true}
+	broken := map[outcome.Reason]bool{
+		outcome.MessageRate: true, outcome.ControlRate: true, outcome.FrameTimeout: true,
+		outcome.MessageTooBig: true, outcome.TooManyFragments: true, outcome.UnwantedType: true, outcome.ProtocolError: true, outcome.InvalidUTF8: true,
+	}
 	for _, reason := range outcome.Closures() {
 		for _, by := range []outcome.Initiator{outcome.ByClient, outcome.ByUpstream} {
 			if got := outcome.Close(reason, by, "").Violation(); got != broken[reason] {

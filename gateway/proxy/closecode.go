@@ -11,12 +11,6 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
-// violation says whether a reason is the fault of the peer that is named in the
-// closure, which is then told so itself.
-func violation(reason outcome.Reason) bool {
-	return reason == outcome.MessageTooBig || reason == outcome.ProtocolError || reason == outcome.InvalidUTF8
-}
-
 // farewell is the Close frame for a leg after the other one ended with err. A
 // code and text that a peer chose pass through, in both directions of the
 // closing handshake; everything else follows from the closure.
@@ -36,7 +30,7 @@ func farewell(closure *outcome.Closure, to *leg, err error) (code int, text stri
 // client did, and needs not know why a client has to leave.
 func codeFor(closure *outcome.Closure, to outcome.Initiator) int {
 	switch {
-	case closure.Initiator == to && violation(closure.Reason):
+	case closure.Initiator == to && closure.Violation():
 		return closure.Code
 	case to == outcome.ByUpstream:
 		return outcome.CodeGoingAway

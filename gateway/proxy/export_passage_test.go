@@ -19,7 +19,7 @@ type collecting [2][]byte
 func (c *collecting) write(to int, p []byte) { c[to] = append(c[to], p...) }
 
 func passTerms() *terms {
-	return newTerms(contract.EffectiveLimits{MaxMessageBytes: 1000}, &FramesOptions{
+	return newTerms(contract.EffectiveLimits{MaxMessageBytes: 1000, MaxFragments: 11_000}, &FramesOptions{
 		CloseTimeout: time.Second, Random: func() float64 { return 0 }, Mask: func() [4]byte { return [4]byte{1, 2, 3, 4} },
 	})
 }

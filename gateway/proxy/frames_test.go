@@ -107,7 +107,7 @@ func TestPingsWaitForTheEndOfAFrame(t *testing.T) {
 	for name, relay := range map[string]kind{"Frames": relays()["Frames"]} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := relay.relayPipes(t, defaults(), polite, polite, func(p *peers) {
+				p := relay.relayPipes(t, unhurried(), polite, polite, func(p *peers) {
 					message := plain(fin|bin, make([]byte, 50))
 					_, _ = p.upstream.conn.Write(message[:30])
 					time.Sleep(2 * time.Minute)

@@ -65,7 +65,12 @@ var toB = []contract.Backend{{Name: "b"}}
 func handshake() proxy.Handshake { return proxy.Handshake{Target: "/chat?x=1", Host: "ws.example.com"} }
 
 // timeouts of a relay; 0 means the default.
-type timeouts struct{ CloseTimeout, WriteTimeout time.Duration }
+type timeouts struct {
+	CloseTimeout, WriteTimeout time.Duration
+	// SendBuffer is that of the sockets of clients, in bytes; 0 means the
+	// system's.
+	SendBuffer int
+}
 
 // kind is a relay under test.
 type kind struct {
@@ -118,7 +123,7 @@ func (k kind) newGate(tb testing.TB, upstream *wstest.Upstream, change ...func(*
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		g.serve()
+		g.serve(times.SendBuffer)
 	}()
 	tb.Cleanup(func() {
 		_ = listener.Close()
@@ -131,13 +136,16 @@ func (k kind) newGate(tb testing.TB, upstream *wstest.Upstream, change ...func(*
 	return g
 }
 
-func (g *gate) serve() {
+func (g *gate) serve(sendBuffer int) {
 	relays := make(chan struct{}, 1000)
 	n := 0
 	for {
 		conn, err := g.listener.Accept()
 		if err != nil {
 			break
+		}
+		if sendBuffer > 0 {
+			_ = conn.(*net.TCPConn).SetWriteBuffer(sendBuffer)
 		}
 		n++
 		go func() {

@@ -102,8 +102,16 @@ func (m *Messages) begin(client net.Conn, upstream *Upstream, s *session.Session
 	r := &relaying{
 		messages: m,
 		limits:   limits,
+		rules:    rulesOf(&limits),
 		client:   newLeg(outcome.ByClient, m.newWire(client), s.FromClient),
 		upstream: newLeg(outcome.ByUpstream, m.newWire(upstream.Conn), s.ToClient),
+	}
+	for x, l := range []*leg{r.client, r.upstream} {
+		l.wire.peer = peer{name: l.name, rules: &r.rules[x], limits: &r.limits, hasten: r.hasten}
+	}
+	r.client.wire.tempo = &tempo{}
+	if limits.BytesPerSecond > 0 {
+		r.client.wire.ending = make(chan struct{})
 	}
 	var err error
 	if r.client.ws, err = m.serve(r.client.wire); err != nil {
@@ -113,9 +121,6 @@ func (m *Messages) begin(client net.Conn, upstream *Upstream, s *session.Session
 		return nil, err
 	}
 	for _, l := range []*leg{r.client, r.upstream} {
-		if limits.MaxMessageBytes > 0 {
-			l.ws.SetReadLimit(limits.MaxMessageBytes)
-		}
 		l.ws.SetPingHandler(l.answerPing(m.options.Now))
 		// The answer to a Close frame comes from the other side.
 		l.ws.SetCloseHandler(func(int, string) error { return nil })

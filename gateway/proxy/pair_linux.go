@@ -149,13 +149,14 @@ func (p *pair) follow() {
 	for x := range p.sockets {
 		p.remask(x)
 	}
-	if p.closure != nil || p.timer.At().IsZero() || p.waits() || p.waiting != p.waited {
+	if p.retimed() {
 		p.waited = p.waiting
 		l.timers.Set(p, l.frames.start.Add(p.next()))
 	}
 }
 
-// hold says who is not read, because the other one does not take what it sends.
+// hold says who is not read, because the other one does not take what it sends or
+// because it has sent too much.
 // What is for one that has gone holds nobody up, nor is there a time for it.
 func (p *pair) hold() {
 	for x := range p.sockets {
@@ -163,8 +164,13 @@ func (p *pair) hold() {
 		if p.parties[x].gone {
 			s.pending = nil
 		}
-		p.parties[1-x].held = len(s.pending) > 0
+		p.setHeld(1-x, len(s.pending) > 0 || p.rests(1-x, p.loop.now), p.loop.now)
 	}
+}
+
+// retimed tells whether the timer may have to be set: not with every message.
+func (p *pair) retimed() bool {
+	return p.closure != nil || p.timer.At().IsZero() || p.waits() || p.waiting != p.waited || p.sooner(p.loop.now)
 }
 
 // sendAll sends what the passage has written in this turn. An error of one side

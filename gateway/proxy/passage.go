@@ -37,20 +37,8 @@ type terms struct {
 	mask func() [4]byte
 }
 
-// fragmentsPerMessage lets messages of single-byte fragments pass, but not an
-// endless row of empty ones.
-const fragmentsPerMessage = 10_000
-
 func newTerms(limits contract.EffectiveLimits, o *FramesOptions) *terms {
-	t := &terms{limits: limits, closeTimeout: o.CloseTimeout, random: o.Random, mask: o.Mask}
-	for x := range t.rules {
-		t.rules[x] = frame.Rules{Masked: x == fromClient}
-		if limits.MaxMessageBytes > 0 {
-			t.rules[x].MaxMessage = uint64(limits.MaxMessageBytes)
-			t.rules[x].MaxFragments = uint32(min(limits.MaxMessageBytes+fragmentsPerMessage, 1<<31))
-		}
-	}
-	return t
+	return &terms{rules: rulesOf(&limits), limits: limits, closeTimeout: o.CloseTimeout, random: o.Random, mask: o.Mask}
 }
 
 // carrier takes what a passage has for its parties. p must not change until the
@@ -67,6 +55,7 @@ type passage struct {
 	terms   *terms
 	session *session.Session
 	parties [2]party
+	tempo   tempo
 	// closure is set once: the first reason to end is the reason.
 	closure *outcome.Closure
 	// by is when the connection is cut, once closure is set.
@@ -79,6 +68,8 @@ type passage struct {
 	// unanswered that was sent at pinged.
 	pinging, waiting bool
 	pinged, nextPing time.Duration
+	// asked is what due has told last.
+	asked time.Duration
 }
 
 // party is one of the two peers.
@@ -93,9 +84,13 @@ type party struct {
 	// heard is when it last sent anything.
 	heard     time.Duration
 	discarded uint64
+	progress  progress
 
-	// held is set by the carrier while the party is not read, because the other
-	// one does not take what it has sent.
+	// refused is true once a frame has begun that is not passed on, although its
+	// header is in order.
+	refused bool
+	// held is true while the party is not read, because the other one does not take
+	// what it has sent, or because it has sent too much: see setHeld.
 	held bool
 	// silent is true once nothing more is read from it, deaf once nothing more is
 	// written to it, gone once the connection has failed.
@@ -134,6 +129,9 @@ type piece struct {
 func (p *passage) receive(c carrier, x int, buffer []byte, now time.Duration) {
 	from := &p.parties[x]
 	from.heard = now
+	if x == fromClient {
+		p.tempo.took(len(buffer)-headroom, &p.terms.limits, now)
+	}
 	before := from.walker.Held()
 	in := piece{buffer: buffer, start: headroom - len(before), at: headroom}
 	copy(buffer[in.start:], before)
@@ -150,6 +148,7 @@ func (p *passage) receive(c carrier, x int, buffer []byte, now time.Duration) {
 			p.frameEnded(c, x, &in, now)
 		case frame.More:
 			p.forward(c, x, &in, in.at-len(from.walker.Held()))
+			from.progress.partly(&from.walker, p.terms.limits.FrameTimeout, now)
 			return
 		case frame.Broken:
 			p.forward(c, x, &in, in.at-len(from.walker.Held()))
@@ -175,6 +174,15 @@ func (p *passage) forward(c carrier, x int, in *piece, upTo int) {
 
 func (p *passage) began(c carrier, x int, in *piece, now time.Duration) {
 	from := &p.parties[x]
+	from.progress.moved()
+	if x == fromClient {
+		if reason, detail := p.tempo.over(&from.walker, &p.terms.limits, now); reason != "" {
+			p.forward(c, x, in, in.at-from.walker.HeaderSize())
+			from.refused = true
+			p.offended(c, x, outcome.Close(reason, nameOf(x), detail), now)
+			return
+		}
+	}
 	switch from.walker.Opcode() {
 	case frame.Close:
 		p.forward(c, x, in, in.at-from.walker.HeaderSize())
@@ -187,6 +195,7 @@ func (p *passage) began(c carrier, x int, in *piece, now time.Duration) {
 
 func (p *passage) frameEnded(c carrier, x int, in *piece, now time.Duration) {
 	from, to := &p.parties[x], &p.parties[1-x]
+	from.progress.moved()
 	switch opcode := from.walker.Opcode(); {
 	case opcode == frame.Close:
 		p.closed(c, x, now)

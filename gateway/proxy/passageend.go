@@ -5,7 +5,6 @@ package proxy
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -37,11 +36,12 @@ func (p *passage) end(c carrier, closure *outcome.Closure, now time.Duration) {
 // broken ends a connection whose party x has broken a rule. Nothing of what broke
 // it was forwarded.
 func (p *passage) broken(c carrier, x int, fault frame.Fault, now time.Duration) {
-	detail := fault.String()
-	if fault == frame.MessageTooBig {
-		detail = fmt.Sprintf("more than %d bytes", p.terms.limits.MaxMessageBytes)
-	}
-	p.settle(outcome.Close(fault.Reason(), nameOf(x), detail), now)
+	p.offended(c, x, outcome.Close(fault.Reason(), nameOf(x), detailOf(fault, &p.terms.limits)), now)
+}
+
+// offended ends a connection for what party x has done.
+func (p *passage) offended(c carrier, x int, closure *outcome.Closure, now time.Duration) {
+	p.settle(closure, now)
 	p.stop(c, x, now)
 }
 
@@ -103,7 +103,7 @@ func (p *passage) stop(c carrier, x int, now time.Duration) {
 	from, to := &p.parties[x], &p.parties[1-x]
 	from.silent = true
 	closure := p.closure
-	if closure.Initiator == nameOf(x) && violation(closure.Reason) {
+	if closure.Initiator == nameOf(x) && closure.Violation() {
 		p.say(c, x, closure.Code, string(closure.Reason), now)
 	}
 	code, text := closure.Code, ""
@@ -161,7 +161,7 @@ func (p *party) inMessage() bool { return p.walker.InMessage() && !p.silent }
 // inFrame tells whether the party's last frame was passed on in part.
 func (p *party) inFrame() bool {
 	// A Close frame that is being collected is not passed on.
-	return p.walker.InFrame() && p.closing == nil
+	return p.walker.InFrame() && p.closing == nil && !p.refused
 }
 
 // masking is how frames for x are written.

@@ -16,9 +16,15 @@ func (p *passage) tick(c carrier, now time.Duration) {
 		p.tickEnd(c, now)
 		return
 	}
-	if idle := p.terms.limits.IdleTimeout; idle > 0 && now-p.active >= idle {
+	if idle := p.terms.limits.IdleTimeout; idle > 0 && now-p.lastActive() >= idle {
 		p.end(c, outcome.Close(outcome.IdleTimeout, outcome.ByGateway, ""), now)
 		return
+	}
+	for x := range p.parties {
+		if party := &p.parties[x]; !party.silent && !party.held && party.progress.late(now) {
+			p.offended(c, x, tooSlow(nameOf(x), p.terms.limits.FrameTimeout), now)
+			return
+		}
 	}
 	if p.unanswered(now) {
 		client := &p.parties[fromClient]
@@ -77,13 +83,57 @@ func (p *passage) unanswered(now time.Duration) bool {
 
 // due is how long from now on tick has nothing to do.
 func (p *passage) due(now time.Duration) time.Duration {
-	next := p.nextCheck(now + time.Hour)
+	next := p.soonest(now, p.nextCheck(now+time.Hour))
 	if p.closure != nil {
 		next = p.nextEnd(now)
 	}
 	// Never in a tight loop, whatever the limits are.
-	return max(next-now, time.Millisecond)
+	wait := max(next-now, time.Millisecond)
+	p.asked = now + wait
+	return wait
 }
+
+// sooner tells whether tick has something to do before the time that due told
+// last: a timer is moved for that only, and not with every message.
+func (p *passage) sooner(now time.Duration) bool {
+	return p.closure == nil && p.soonest(now, p.asked) < p.asked
+}
+
+// soonest is when the client is read again or a frame is late, if that is before
+// next.
+func (p *passage) soonest(now, next time.Duration) time.Duration {
+	if p.tempo.until > now {
+		next = min(next, p.tempo.until)
+	}
+	for x := range p.parties {
+		if party := &p.parties[x]; party.progress.by > 0 && !party.held && !party.silent {
+			next = min(next, party.progress.by)
+		}
+	}
+	return next
+}
+
+// rests tells whether a party has sent so much that it is not read for a while.
+func (p *passage) rests(x int, now time.Duration) bool {
+	return x == fromClient && p.closure == nil && now < p.tempo.until
+}
+
+// setHeld is told by the carrier whether a party is read. What it could not send
+// meanwhile, it need not have sent.
+func (p *passage) setHeld(x int, held bool, now time.Duration) {
+	party := &p.parties[x]
+	switch {
+	case held && !party.held:
+		party.progress.pause(now)
+	case !held && party.held:
+		party.progress.resume(now)
+	}
+	party.held = held
+}
+
+// lastActive is when the client or the upstream last began or ended a message, or
+// may have wanted to.
+func (p *passage) lastActive() time.Duration { return max(p.active, p.tempo.until) }
 
 // nextEnd is due once the end has begun.
 func (p *passage) nextEnd(now time.Duration) time.Duration {
@@ -104,7 +154,7 @@ func (p *passage) nextEnd(now time.Duration) time.Duration {
 // is due, if that is before next.
 func (p *passage) nextCheck(next time.Duration) time.Duration {
 	if p.terms.limits.IdleTimeout > 0 {
-		next = min(next, p.active+p.terms.limits.IdleTimeout)
+		next = min(next, p.lastActive()+p.terms.limits.IdleTimeout)
 	}
 	switch {
 	case p.waiting:

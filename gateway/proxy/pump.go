@@ -5,7 +5,6 @@ package proxy
 
 import (
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/gorilla/websocket"
@@ -30,7 +29,7 @@ func (r *relaying) pump(from, to *leg) {
 	}
 	r.settle(r.judge(from, err))
 	closure := r.closure.Load()
-	if closure.Initiator == from.name && violation(closure.Reason) {
+	if closure.Initiator == from.name && closure.Violation() {
 		from.bye(closure.Code, string(closure.Reason), r.deadline())
 	}
 	code, text := farewell(closure, to, err)
@@ -56,14 +55,12 @@ func (r *relaying) carry(from, to *leg) error {
 		if err != nil {
 			return err
 		}
-		from.wire.meter(r.limits.MaxMessageBytes)
 		r.touch()
 		from.in.reset(message, kind == websocket.TextMessage)
 		if err := r.forward(from, to, kind); err != nil {
 			return err
 		}
 		r.touch()
-		from.wire.unmeter()
 	}
 }
 
@@ -133,10 +130,8 @@ func (r *relaying) judge(from *leg, err error) *outcome.Closure {
 	switch {
 	case errors.Is(err, errInvalidUTF8):
 		return outcome.Close(outcome.InvalidUTF8, from.name, "")
-	case errors.Is(err, errFraming):
-		return outcome.Close(outcome.MessageTooBig, from.name, err.Error())
-	case errors.Is(err, websocket.ErrReadLimit):
-		return outcome.Close(outcome.MessageTooBig, from.name, fmt.Sprintf("more than %d bytes", r.limits.MaxMessageBytes))
+	case errors.Is(err, errBroken):
+		return from.wire.broken
 	case errors.Is(err, errUnwritable):
 		return lost(from.name, cause(err))
 	case networkError(from, err):

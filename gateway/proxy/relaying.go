@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/frame"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
@@ -18,6 +19,8 @@ import (
 type relaying struct {
 	messages *Messages
 	limits   contract.EffectiveLimits
+	// rules are what the parties have to keep to.
+	rules    [2]frame.Rules
 	client   *leg
 	upstream *leg
 
@@ -33,6 +36,8 @@ type relaying struct {
 	timer    *time.Timer
 	finished bool
 	calls    sync.WaitGroup
+	// next is when tick is due, by Messages.elapsed.
+	next atomic.Int64
 
 	// These belong to tick: whether a ping is unanswered, when it was sent, and
 	// when the next one is due, by Messages.elapsed.
@@ -142,9 +147,14 @@ func (r *relaying) tick() {
 		return
 	}
 	now := r.messages.elapsed()
-	if idle := r.limits.IdleTimeout; idle > 0 && now-time.Duration(r.active.Load()) >= idle {
+	if idle := r.limits.IdleTimeout; idle > 0 && now-r.lastActive() >= idle {
 		r.end(outcome.Close(outcome.IdleTimeout, outcome.ByGateway, ""))
 		return
+	}
+	for _, l := range []*leg{r.client, r.upstream} {
+		if by := l.wire.due(); by > 0 && now >= by {
+			l.wire.expire()
+		}
 	}
 	if r.silent(now) {
 		r.settle(outcome.Close(outcome.PongTimeout, outcome.ByClient, ""))
@@ -157,6 +167,24 @@ func (r *relaying) tick() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.timer.Reset(r.untilNext(r.messages.elapsed()))
+}
+
+// hasten has tick come in time for something that is due, by Messages.elapsed.
+func (r *relaying) hasten(at time.Duration) {
+	if at >= time.Duration(r.next.Load()) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.finished {
+		r.next.Store(int64(at))
+		r.timer.Reset(max(at-r.messages.elapsed(), time.Millisecond))
+	}
+}
+
+// lastActive is when a message last began or ended, or may have been meant to.
+func (r *relaying) lastActive() time.Duration {
+	return time.Duration(max(r.active.Load(), r.client.wire.until.Load()))
 }
 
 // ping sends a ping, or tries again soon when a slow client leaves no room for
@@ -198,7 +226,12 @@ func (r *relaying) silent(now time.Duration) bool {
 func (r *relaying) untilNext(now time.Duration) time.Duration {
 	next := now + time.Hour
 	if r.limits.IdleTimeout > 0 {
-		next = min(next, time.Duration(r.active.Load())+r.limits.IdleTimeout)
+		next = min(next, r.lastActive()+r.limits.IdleTimeout)
+	}
+	for _, l := range []*leg{r.client, r.upstream} {
+		if by := l.wire.due(); by > 0 {
+			next = min(next, by)
+		}
 	}
 	switch {
 	case r.waiting:
@@ -206,6 +239,7 @@ func (r *relaying) untilNext(now time.Duration) time.Duration {
 	case r.limits.PingInterval > 0:
 		next = min(next, r.nextPing)
 	}
+	r.next.Store(int64(next))
 	// Never in a tight loop, whatever the limits are.
 	return max(next-now, time.Millisecond)
 }

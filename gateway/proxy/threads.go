@@ -72,7 +72,7 @@ func (t *threads) readOnce(x int, buffer []byte) (more bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now, from := t.frames.elapsed(), &t.passage.parties[x]
-	from.held = true
+	t.passage.setHeld(x, true, now)
 	if n > 0 {
 		t.passage.receive(t, x, buffer[:headroom+n], now)
 	}
@@ -80,10 +80,14 @@ func (t *threads) readOnce(x int, buffer []byte) (more bool) {
 		t.passage.ended(t, x, err, now)
 	}
 	t.follow(now)
-	for !from.silent && !t.drained(1-x) {
+	for !from.silent && (!t.drained(1-x) || t.passage.rests(x, now)) {
 		t.moved.Wait()
+		now = t.frames.elapsed()
 	}
-	from.held = false
+	t.passage.setHeld(x, false, now)
+	if t.passage.sooner(now) && !t.finished {
+		t.timer.Reset(t.passage.due(now))
+	}
 	return !from.silent
 }
 

@@ -98,6 +98,14 @@ func defaults() contract.EffectiveLimits {
 	return absent.WithDefaults()
 }
 
+// unhurried are limits for tests of something else than floods and frames that
+// trickle in.
+func unhurried() contract.EffectiveLimits {
+	limits := defaults()
+	limits.ControlFramesPerSecond, limits.FrameTimeout = 0, 0
+	return limits
+}
+
 func wantClosure(t *testing.T, got *outcome.Closure, reason outcome.Reason, by outcome.Initiator) {
 	t.Helper()
 	if got.Reason != reason || got.Initiator != by {
@@ -158,7 +166,7 @@ func TestMessageThatTricklesInIsIdle(t *testing.T) {
 	for name, relay := range portable() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := relay.relayPipes(t, defaults(), polite, polite, func(p *peers) {
+				p := relay.relayPipes(t, unhurried(), polite, polite, func(p *peers) {
 					_, _ = p.client.conn.Write(masked(fin|bin, make([]byte, 100_000))[:10])
 					for range 2000 {
 						time.Sleep(time.Second)
@@ -229,7 +237,7 @@ func TestClientInTheMiddleOfALargeMessageNeedsNoPong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const bytes = 60
-				p := relay.relayPipes(t, defaults(), func(p *peer, f frame) {
+				p := relay.relayPipes(t, unhurried(), func(p *peer, f frame) {
 					if f.first&0xf == clos {
 						polite(p, f)
 					}
@@ -359,7 +367,7 @@ func TestPeerThatSendsPingsAndReadsNoAnswerIsLost(t *testing.T) {
 						stuck := func(*peer, frame) { <-over }
 						time.AfterFunc(time.Hour, func() { close(over) })
 						behaviour := map[string]func(*peer, frame){"client": polite, "upstream": polite, name: stuck}
-						p := relay.relayPipes(t, defaults(), behaviour["client"], behaviour["upstream"], func(p *peers) { flood(test.flooder(p)) })
+						p := relay.relayPipes(t, unhurried(), behaviour["client"], behaviour["upstream"], func(p *peers) { flood(test.flooder(p)) })
 						reason, by := test.reason, test.by
 						if relay.frames && p.closure.Initiator != by {
 							// The other side answers each ping and, while nobody

@@ -24,28 +24,54 @@ import (
 // limit is the message limit of the tests below.
 const limit = 1000
 
-func small(l *contract.EffectiveLimits, _ *timeouts) { l.MaxMessageBytes = limit }
+func small(l *contract.EffectiveLimits, _ *timeouts) { l.MaxMessageBytes, l.MaxFragments = limit, 20 }
 
-// violations are what neither peer may send. frame masks as the sender must.
-func (k kind) violations(frame func(first byte, payload []byte) []byte) map[string]struct {
+// violation is what a peer may not send, and what it is told.
+type violation struct {
 	send   []byte
 	reason outcome.Reason
 	code   int
-} {
-	type violation = struct {
-		send   []byte
-		reason outcome.Reason
-		code   int
+	// change is made to the limits, if not nil.
+	change func(*contract.EffectiveLimits)
+}
+
+func (v violation) limits(l *contract.EffectiveLimits, o *timeouts) {
+	small(l, o)
+	if v.change != nil {
+		v.change(l)
 	}
-	protocol := func(send ...[]byte) violation {
-		return violation{bytes.Join(send, nil), outcome.ProtocolError, outcome.CodeProtocolError}
+}
+
+func protocol(send ...[]byte) violation {
+	return violation{send: bytes.Join(send, nil), reason: outcome.ProtocolError, code: outcome.CodeProtocolError}
+}
+
+func tooBig(send ...[]byte) violation {
+	return violation{send: bytes.Join(send, nil), reason: outcome.MessageTooBig, code: outcome.CodeTooBig}
+}
+
+func badText(send ...[]byte) violation {
+	return violation{send: bytes.Join(send, nil), reason: outcome.InvalidUTF8, code: outcome.CodeInvalidPayload}
+}
+
+func tooMany(send ...[]byte) violation {
+	return violation{send: bytes.Join(send, nil), reason: outcome.TooManyFragments, code: outcome.CodePolicyViolation}
+}
+
+func only(types contract.MessageTypes, send ...[]byte) violation {
+	return violation{
+		send: bytes.Join(send, nil), reason: outcome.UnwantedType, code: outcome.CodeUnsupported,
+		change: func(l *contract.EffectiveLimits) { l.MessageTypes = types },
 	}
-	tooBig := func(send ...[]byte) violation {
-		return violation{bytes.Join(send, nil), outcome.MessageTooBig, outcome.CodeTooBig}
-	}
-	badText := func(send ...[]byte) violation {
-		return violation{bytes.Join(send, nil), outcome.InvalidUTF8, outcome.CodeInvalidPayload}
-	}
+}
+
+func (v violation) with(change func(*contract.EffectiveLimits)) violation {
+	v.change = change
+	return v
+}
+
+// violations are what neither peer may send. frame masks as the sender must.
+func (k kind) violations(frame func(first byte, payload []byte) []byte) map[string]violation {
 	mask := frame(fin|bin, nil)[1] & 0x80
 	cases := map[string]violation{
 		"a reserved bit":                 protocol(frame(fin|0x40|text, []byte("x"))),
@@ -66,13 +92,17 @@ func (k kind) violations(frame func(first byte, payload []byte) []byte) map[stri
 		"a message above the limit":      tooBig(frame(fin|bin, make([]byte, limit+1))),
 		"fragments that add up above it": tooBig(frame(bin, make([]byte, limit)), frame(fin, []byte("x"))),
 		"a length above all limits":      tooBig([]byte{fin | bin, mask | 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}),
-		"a length with the top bit set":  tooBig([]byte{fin | bin, mask | 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}),
-		"empty fragments without end":    tooBig(frame(bin, nil), bytes.Repeat(frame(0, nil), 40_000)),
+		"a length with the top bit set":  protocol([]byte{fin | bin, mask | 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}),
+		"empty fragments without end":    tooMany(frame(bin, nil), bytes.Repeat(frame(0, nil), 40_000)),
+		"one fragment too many":          tooMany(frame(bin, []byte("x")), bytes.Repeat(frame(0, []byte("x")), 20)),
+		"text where bytes may pass":      only(contract.OnlyBinary, frame(fin|bin, nil), frame(fin|text, []byte("x"))),
+		"bytes where text may pass":      only(contract.OnlyText, frame(fin|text, nil), frame(bin, nil)),
+		"a frame above the limit": tooBig(frame(bin, make([]byte, 300)), frame(fin, make([]byte, 301))).
+			with(func(l *contract.EffectiveLimits) { l.MaxFrameBytes = 300 }),
+		"a length in more bytes than it needs": protocol([]byte{fin | bin, mask | 126, 0, 1, 1, 2, 3, 4, 5}),
+		"half a close code":                    protocol(frame(fin|clos, []byte{3})),
 	}
 	if k.frames {
-		// Gorilla takes these; who forwards them would have to answer for them.
-		cases["a length in more bytes than it needs"] = protocol([]byte{fin | bin, mask | 126, 0, 1, 1, 2, 3, 4, 5})
-		cases["half a close code"] = protocol(frame(fin|clos, []byte{3}))
 		// Whether text is UTF-8 only the receiver knows.
 		return cases
 	}
@@ -91,43 +121,41 @@ func TestClientThatBreaksTheRulesIsToldSoAndTheUpstreamIsNot(t *testing.T) {
 	for name, relay := range relays() {
 		t.Run(name, func(t *testing.T) {
 			cases := relay.violations(masked)
-			cases["a frame without a mask"] = struct {
-				send   []byte
-				reason outcome.Reason
-				code   int
-			}{plain(fin|text, []byte("x")), outcome.ProtocolError, outcome.CodeProtocolError}
+			cases["a frame without a mask"] = protocol(plain(fin|text, []byte("x")))
 			for name, test := range cases {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					upstream, ends := recorder(t)
-					g := relay.newGate(t, upstream, small)
-					conn := g.raw()
-					go func() { _, _ = conn.Write(test.send) }()
-					if code := readClose(conn); code != test.code {
-						t.Errorf("client was told %d, want %d", code, test.code)
-					}
-					// The orderly end, not a reset: close_notify arrives.
-					if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-						t.Errorf("after the Close frame: %v", err)
-					}
-					_ = conn.Close()
-					wantUpstreamCode(t, ends, outcome.CodeGoingAway)
-					g.want(test.reason, outcome.ByClient, test.code)
+					relay.wantClientTold(t, &test)
 				})
 			}
 		})
 	}
 }
 
+// wantClientTold has a client break a rule.
+func (k kind) wantClientTold(t *testing.T, test *violation) {
+	t.Helper()
+	upstream, ends := recorder(t)
+	g := k.newGate(t, upstream, test.limits)
+	conn := g.raw()
+	go func() { _, _ = conn.Write(test.send) }()
+	if code := readClose(conn); code != test.code {
+		t.Errorf("client was told %d, want %d", code, test.code)
+	}
+	// The orderly end, not a reset: close_notify arrives.
+	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("after the Close frame: %v", err)
+	}
+	_ = conn.Close()
+	wantUpstreamCode(t, ends, outcome.CodeGoingAway)
+	g.want(test.reason, outcome.ByClient, test.code)
+}
+
 func TestUpstreamThatBreaksTheRulesIsToldSoAndTheClientIsNot(t *testing.T) {
 	for name, relay := range relays() {
 		t.Run(name, func(t *testing.T) {
 			cases := relay.violations(plain)
-			cases["a frame with a mask"] = struct {
-				send   []byte
-				reason outcome.Reason
-				code   int
-			}{masked(fin|text, []byte("x")), outcome.ProtocolError, outcome.CodeProtocolError}
+			cases["a frame with a mask"] = protocol(masked(fin|text, []byte("x")))
 			for name, test := range cases {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
@@ -136,7 +164,7 @@ func TestUpstreamThatBreaksTheRulesIsToldSoAndTheClientIsNot(t *testing.T) {
 						shake(conn)
 						go func() { _, _ = conn.Write(test.send) }()
 						told <- readClose(conn)
-					}), small)
+					}), test.limits)
 					ws := g.dial()
 					if err := ending(ws); closeCode(err) != outcome.CodeInternalError {
 						t.Errorf("client saw %v", err)
@@ -299,7 +327,11 @@ func TestSlowClientThatReadsOnIsKept(t *testing.T) {
 					}
 				}
 				_ = ending(ws)
-			}), func(_ *contract.EffectiveLimits, o *timeouts) { o.WriteTimeout = 2 * time.Second })
+			}), func(_ *contract.EffectiveLimits, o *timeouts) {
+				// A socket is writable again when a third of its buffer is empty: of a
+				// large one that takes longer than a write may.
+				o.WriteTimeout, o.SendBuffer = 2*time.Second, 64<<10
+			})
 			conn := g.raw()
 			_ = conn.NetConn().(*net.TCPConn).SetReadBuffer(32 << 10)
 			got := 0

@@ -9,19 +9,22 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/frame"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
-// errFraming ends a message that consists of frame headers more than of
-// payload: the limit of message bytes does not see an endless row of empty
-// fragments (RFC 6455 section 5.4 allows them).
-var errFraming = errors.New("message has too many fragments")
+// errBroken ends reading from a peer that has broken a rule.
+var errBroken = errors.New("has broken a rule")
 
 // errUnwritable ends reading from a peer that cannot be answered.
 var errUnwritable = errors.New("cannot be written to")
 
 // wire is the connection as the library sees it. It knows what the library
 // does not tell: whether an error came from the network, when the last byte
-// came, and whether anybody is reading at all. Reads are for one goroutine.
+// came, and whether anybody is reading at all. And it shows the library no frame
+// that breaks a rule: so both relays judge alike, by the same walker, and limits
+// that the library does not know hold as well. Reads are for one goroutine.
 type wire struct {
 	net.Conn
 
@@ -31,9 +34,23 @@ type wire struct {
 
 	// readError is the network's last word, for the reading goroutine.
 	readError error
-	// metered says that allowance bounds what may still be read.
-	metered   bool
-	allowance int64
+	peer      peer
+	walker    frame.Walker
+	// broken is the rule that the peer did not keep to.
+	broken *outcome.Closure
+	// closing collects the peer's Close frame; closed is true behind it.
+	closing *frame.Payload
+	closed  bool
+	// tempo holds a client to its rates; the upstream has none.
+	tempo    *tempo
+	progress progress
+
+	// until is that of tempo, by that of progress, for other goroutines.
+	until, by atomic.Int64
+	// expired is true once the peer has taken too long.
+	expired atomic.Bool
+	// ending is closed when the end begins; nil where nobody waits for it.
+	ending chan struct{}
 
 	// lastRead is a time of Messages.elapsed.
 	lastRead atomic.Int64
@@ -58,30 +75,24 @@ func (w *wire) Read(p []byte) (int, error) {
 	if w.play != nil {
 		return w.play.Read(p)
 	}
-	if w.metered && w.allowance <= 0 {
-		return 0, errFraming
+	if w.broken != nil {
+		return 0, errBroken
 	}
-	w.reading.Store(true)
+	w.beforeRead()
 	n, err := w.Conn.Read(p)
-	if n > 0 {
-		w.lastRead.Store(int64(w.messages.elapsed()))
+	n = w.afterRead(p[:n])
+	if err != nil && w.expired.Load() && w.broken == nil {
+		w.broken = tooSlow(w.peer.name, w.peer.limits.FrameTimeout)
 	}
-	w.reading.Store(false)
-	w.allowance -= int64(n)
-	w.readError = err
-	return n, err
+	if w.broken == nil {
+		w.readError = err
+		return n, err
+	}
+	if n == 0 {
+		return 0, errBroken
+	}
+	return n, nil // the next read tells
 }
-
-// meter bounds what the rest of a message may cost on the network: eight bytes
-// for each byte of payload, which lets a message of single-byte fragments pass,
-// and a little for control frames in between.
-func (w *wire) meter(payload int64) {
-	const perByte, extra = 8, 64 << 10
-	w.metered = payload > 0
-	w.allowance = payload*perByte + extra
-}
-
-func (w *wire) unmeter() { w.metered = false }
 
 // Write implements net.Conn. Each write has the timeout for itself, so that a
 // slow peer that reads on is kept and one that does not holds a buffer only so
@@ -117,6 +128,9 @@ func (w *wire) closedown(deadline time.Time) {
 	defer w.mu.Unlock()
 	w.last = deadline
 	_ = w.Conn.SetWriteDeadline(deadline)
+	if w.ending != nil {
+		close(w.ending)
+	}
 }
 
 // SetWriteDeadline does nothing: the library clears the deadline before each

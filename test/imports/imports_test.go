@@ -189,7 +189,7 @@ var parts = map[string][]string{
 	"gateway/otlp":           nil,
 	"gateway/outcome":        nil,
 	"gateway/policy":         nil,
-	"gateway/proxy":          {"gateway/due", "gateway/frame", "gateway/nowait", "gateway/session"}, // a relay reads frames and is what a session closes
+	"gateway/proxy":          {"gateway/due", "gateway/frame", "gateway/limits", "gateway/nowait", "gateway/session"}, // a relay reads frames, counts them, and is what a session closes
 	"gateway/revalidation":   {"gateway/due"},                                                       // a connection is asked about when it is due
 	"gateway/revocation":     {"gateway/authn"},                                                     // what is revoked is an identity
 	"gateway/secret":         nil,

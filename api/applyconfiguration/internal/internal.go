@@ -339,6 +339,15 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.EffectiveLimits
   map:
     fields:
+    - name: bytesPerSecond
+      type:
+        scalar: numeric
+    - name: controlFramesPerSecond
+      type:
+        scalar: numeric
+    - name: frameTimeout
+      type:
+        scalar: string
     - name: handshakeTimeout
       type:
         scalar: string
@@ -360,7 +369,19 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: maxConnectionsPerIdentity
       type:
         scalar: numeric
+    - name: maxFragments
+      type:
+        scalar: numeric
+    - name: maxFrameBytes
+      type:
+        scalar: numeric
     - name: maxMessageBytes
+      type:
+        scalar: numeric
+    - name: messageTypes
+      type:
+        scalar: string
+    - name: messagesPerSecond
       type:
         scalar: numeric
     - name: pingInterval
@@ -530,6 +551,15 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Limits
   map:
     fields:
+    - name: bytesPerSecond
+      type:
+        scalar: numeric
+    - name: controlFramesPerSecond
+      type:
+        scalar: numeric
+    - name: frameTimeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: handshakeTimeout
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
@@ -551,7 +581,19 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: maxConnectionsPerIdentity
       type:
         scalar: numeric
+    - name: maxFragments
+      type:
+        scalar: numeric
+    - name: maxFrameBytes
+      type:
+        scalar: numeric
     - name: maxMessageBytes
+      type:
+        scalar: numeric
+    - name: messageTypes
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.MessageTypes
+    - name: messagesPerSecond
       type:
         scalar: numeric
     - name: pingInterval
@@ -632,6 +674,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.MessageTypes
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.MissingOrigin
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OTLP

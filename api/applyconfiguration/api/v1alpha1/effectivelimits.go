@@ -18,13 +18,24 @@ type EffectiveLimitsApplyConfiguration struct {
 	// Absent: no limit.
 	HandshakesPerSecond *int32 `json:"handshakesPerSecond,omitempty"`
 	// Absent: no limit.
-	HandshakesPerSecondPerAddress *int32  `json:"handshakesPerSecondPerAddress,omitempty"`
-	MaxMessageBytes               *int64  `json:"maxMessageBytes,omitempty"`
-	RequestHeaderBytes            *int32  `json:"requestHeaderBytes,omitempty"`
-	HandshakeTimeout              *string `json:"handshakeTimeout,omitempty"`
-	IdleTimeout                   *string `json:"idleTimeout,omitempty"`
-	PingInterval                  *string `json:"pingInterval,omitempty"`
-	PongTimeout                   *string `json:"pongTimeout,omitempty"`
+	HandshakesPerSecondPerAddress *int32 `json:"handshakesPerSecondPerAddress,omitempty"`
+	MaxMessageBytes               *int64 `json:"maxMessageBytes,omitempty"`
+	// Absent: only maxMessageBytes counts.
+	MaxFrameBytes *int64 `json:"maxFrameBytes,omitempty"`
+	MaxFragments  *int32 `json:"maxFragments,omitempty"`
+	// Absent: all.
+	MessageTypes *string `json:"messageTypes,omitempty"`
+	// Absent: no limit.
+	MessagesPerSecond      *int32 `json:"messagesPerSecond,omitempty"`
+	ControlFramesPerSecond *int32 `json:"controlFramesPerSecond,omitempty"`
+	// Absent: no limit.
+	BytesPerSecond     *int32  `json:"bytesPerSecond,omitempty"`
+	FrameTimeout       *string `json:"frameTimeout,omitempty"`
+	RequestHeaderBytes *int32  `json:"requestHeaderBytes,omitempty"`
+	HandshakeTimeout   *string `json:"handshakeTimeout,omitempty"`
+	IdleTimeout        *string `json:"idleTimeout,omitempty"`
+	PingInterval       *string `json:"pingInterval,omitempty"`
+	PongTimeout        *string `json:"pongTimeout,omitempty"`
 }
 
 // EffectiveLimitsApplyConfiguration constructs a declarative configuration of the EffectiveLimits type for use with
@@ -78,6 +89,62 @@ func (b *EffectiveLimitsApplyConfiguration) WithHandshakesPerSecondPerAddress(va
 // If called multiple times, the MaxMessageBytes field is set to the value of the last call.
 func (b *EffectiveLimitsApplyConfiguration) WithMaxMessageBytes(value int64) *EffectiveLimitsApplyConfiguration {
 	b.MaxMessageBytes = &value
+	return b
+}
+
+// WithMaxFrameBytes sets the MaxFrameBytes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxFrameBytes field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithMaxFrameBytes(value int64) *EffectiveLimitsApplyConfiguration {
+	b.MaxFrameBytes = &value
+	return b
+}
+
+// WithMaxFragments sets the MaxFragments field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxFragments field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithMaxFragments(value int32) *EffectiveLimitsApplyConfiguration {
+	b.MaxFragments = &value
+	return b
+}
+
+// WithMessageTypes sets the MessageTypes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MessageTypes field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithMessageTypes(value string) *EffectiveLimitsApplyConfiguration {
+	b.MessageTypes = &value
+	return b
+}
+
+// WithMessagesPerSecond sets the MessagesPerSecond field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MessagesPerSecond field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithMessagesPerSecond(value int32) *EffectiveLimitsApplyConfiguration {
+	b.MessagesPerSecond = &value
+	return b
+}
+
+// WithControlFramesPerSecond sets the ControlFramesPerSecond field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ControlFramesPerSecond field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithControlFramesPerSecond(value int32) *EffectiveLimitsApplyConfiguration {
+	b.ControlFramesPerSecond = &value
+	return b
+}
+
+// WithBytesPerSecond sets the BytesPerSecond field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BytesPerSecond field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithBytesPerSecond(value int32) *EffectiveLimitsApplyConfiguration {
+	b.BytesPerSecond = &value
+	return b
+}
+
+// WithFrameTimeout sets the FrameTimeout field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the FrameTimeout field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithFrameTimeout(value string) *EffectiveLimitsApplyConfiguration {
+	b.FrameTimeout = &value
 	return b
 }
 

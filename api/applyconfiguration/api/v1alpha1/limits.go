@@ -6,6 +6,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -42,6 +43,35 @@ type LimitsApplyConfiguration struct {
 	// maxMessageBytes is the size of the largest message in either direction; a
 	// larger one closes the connection with code 1009. Default 1048576.
 	MaxMessageBytes *int64 `json:"maxMessageBytes,omitempty"`
+	// maxFrameBytes is the size of the largest data frame in either direction,
+	// one part of a message; a larger one closes the connection with code 1009.
+	// Default: only maxMessageBytes counts.
+	MaxFrameBytes *int64 `json:"maxFrameBytes,omitempty"`
+	// maxFragments is the number of data frames that one message may come in, in
+	// either direction; one more closes the connection with code 1008. Default:
+	// maxMessageBytes and 10000 more, so that a message of single bytes passes
+	// and an endless row of empty frames does not.
+	MaxFragments *int32 `json:"maxFragments,omitempty"`
+	// messageTypes are the types of messages that may pass, in either direction:
+	// All, or only Text or Binary. A message of the other type closes the
+	// connection with code 1003. Default All.
+	MessageTypes *apiv1alpha1.MessageTypes `json:"messageTypes,omitempty"`
+	// messagesPerSecond is the number of messages that one client sends; one more
+	// closes its connection with code 1008. A second's worth may come at once, and
+	// ten at least. Default: no limit.
+	MessagesPerSecond *int32 `json:"messagesPerSecond,omitempty"`
+	// controlFramesPerSecond is the same for its pings and pongs. Default 100.
+	ControlFramesPerSecond *int32 `json:"controlFramesPerSecond,omitempty"`
+	// bytesPerSecond is how much is read from one client, frame headers included:
+	// what it sends beyond that has to wait in its own connection, and nothing is
+	// closed. A second's worth may come at once, and 64 KiB at least. Default: no
+	// limit.
+	BytesPerSecond *int32 `json:"bytesPerSecond,omitempty"`
+	// frameTimeout is the time in which a frame that has begun must be complete,
+	// and one second more for each 4 KiB of it, in either direction; else the
+	// connection is closed with code 1008. Time in which the gateway does not read,
+	// because the other side does not, does not count. Default 1m, 1s to 1h.
+	FrameTimeout *v1.Duration `json:"frameTimeout,omitempty"`
 	// handshakeTimeout is the time from the accepted TCP connection to the
 	// complete request. Default 10s, 1s to 60s.
 	HandshakeTimeout *v1.Duration `json:"handshakeTimeout,omitempty"`
@@ -111,6 +141,62 @@ func (b *LimitsApplyConfiguration) WithHandshakesPerSecondPerAddress(value int32
 // If called multiple times, the MaxMessageBytes field is set to the value of the last call.
 func (b *LimitsApplyConfiguration) WithMaxMessageBytes(value int64) *LimitsApplyConfiguration {
 	b.MaxMessageBytes = &value
+	return b
+}
+
+// WithMaxFrameBytes sets the MaxFrameBytes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxFrameBytes field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithMaxFrameBytes(value int64) *LimitsApplyConfiguration {
+	b.MaxFrameBytes = &value
+	return b
+}
+
+// WithMaxFragments sets the MaxFragments field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxFragments field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithMaxFragments(value int32) *LimitsApplyConfiguration {
+	b.MaxFragments = &value
+	return b
+}
+
+// WithMessageTypes sets the MessageTypes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MessageTypes field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithMessageTypes(value apiv1alpha1.MessageTypes) *LimitsApplyConfiguration {
+	b.MessageTypes = &value
+	return b
+}
+
+// WithMessagesPerSecond sets the MessagesPerSecond field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MessagesPerSecond field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithMessagesPerSecond(value int32) *LimitsApplyConfiguration {
+	b.MessagesPerSecond = &value
+	return b
+}
+
+// WithControlFramesPerSecond sets the ControlFramesPerSecond field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ControlFramesPerSecond field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithControlFramesPerSecond(value int32) *LimitsApplyConfiguration {
+	b.ControlFramesPerSecond = &value
+	return b
+}
+
+// WithBytesPerSecond sets the BytesPerSecond field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BytesPerSecond field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithBytesPerSecond(value int32) *LimitsApplyConfiguration {
+	b.BytesPerSecond = &value
+	return b
+}
+
+// WithFrameTimeout sets the FrameTimeout field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the FrameTimeout field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithFrameTimeout(value v1.Duration) *LimitsApplyConfiguration {
+	b.FrameTimeout = &value
 	return b
 }
 
