@@ -190,8 +190,8 @@ var parts = map[string][]string{
 	"gateway/outcome":        nil,
 	"gateway/policy":         nil,
 	"gateway/proxy":          {"gateway/due", "gateway/frame", "gateway/limits", "gateway/nowait", "gateway/session"}, // a relay reads frames, counts them, and is what a session closes
-	"gateway/revalidation":   {"gateway/due"},                                                       // a connection is asked about when it is due
-	"gateway/revocation":     {"gateway/authn"},                                                     // what is revoked is an identity
+	"gateway/revalidation":   {"gateway/due"},                                                                         // a connection is asked about when it is due
+	"gateway/revocation":     {"gateway/authn"},                                                                       // what is revoked is an identity
 	"gateway/secret":         nil,
 	"gateway/session":        {"gateway/audit", "gateway/due"}, // a session's life is what the audit record tells, and it ends when it is due
 	"gateway/tracing":        {"gateway/otlp"},                 // where the spans go
