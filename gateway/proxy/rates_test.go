@@ -158,8 +158,8 @@ func TestFrameThatTricklesInEndsTheConnection(t *testing.T) {
 			}{
 				"of the client":   {outcome.ByClient, masked(fin|bin, make([]byte, 100_000)), 1000, timeout + 24*time.Second},
 				"of the upstream": {outcome.ByUpstream, plain(bin, make([]byte, 100_000)), 1000, timeout + 24*time.Second},
-				// It is complete after ten seconds; then the payload has its time.
-				"its header":              {outcome.ByClient, masked(fin|bin, make([]byte, 100_000)), 1, timeout + 34*time.Second},
+				// It is complete after thirteen seconds; then the payload has its time.
+				"its header":              {outcome.ByClient, masked(fin|bin, make([]byte, 100_000)), 1, timeout + 37*time.Second},
 				"a Close frame":           {outcome.ByClient, masked(fin|clos, append([]byte{0x03, 0xe8}, make([]byte, 100)...)), 7, timeout},
 				"a ping inside a message": {outcome.ByClient, append(masked(text, nil), masked(fin|ping, make([]byte, 100))...), 13, timeout},
 			} {

@@ -86,7 +86,7 @@ func TestTheGatewayRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	tests := map[string][2]string{
 		"a rule of a later release on a policy": {`"methods": [`, `"authorization": {"rules": []}, "methods": [`},
 		"a rule of a later release on a route":  {`"policy": "users"`, `"policy": "users", "maxAge": "1h"`},
-		"a limit of a later release":            {`"limits": {`, `"limits": {"messagesPerSecond": 5, `},
+		"a limit of a later release":            {`"limits": {`, `"limits": {"maxDecompressedBytes": 5, `},
 		"a method of a later release":           {`"anonymous": {}`, `"basic": {}`},
 		"a contract of a later version":         {`"version": 1`, `"version": 2`},
 		"a policy that is not there":            {`"policy": "users"`, `"policy": "nobody"`},
