@@ -232,6 +232,13 @@ func largeCertificates(t *testing.T, root *forger) []forgery {
 	for range 400 {
 		maze.Certificate = append(maze.Certificate, stranger.below(t, key, func(c *x509.Certificate) { c.Subject = stranger.certificate.Subject }).certificate.Raw)
 	}
+	// So few that all of them are looked at, and each could be above each other.
+	circle := stranger.below(t, key, func(c *x509.Certificate) { c.Subject = stranger.certificate.Subject }).issue(t, good)
+	for i := range 6 {
+		circle.Certificate = append(circle.Certificate, stranger.below(t, key, func(c *x509.Certificate) {
+			c.Subject = stranger.certificate.Subject
+		}, uris(fmt.Sprintf("spiffe://example.com/%d", i))).certificate.Raw)
+	}
 	crowd := root.issue(t, good)
 	for range 300 {
 		crowd.Certificate = append(crowd.Certificate, root.certificate.Raw)
@@ -248,7 +255,9 @@ func largeCertificates(t *testing.T, root *forger) []forgery {
 	return []forgery{
 		{"of a megabyte", root.issue(t, good, ballast(1<<20)), outcome.TLSHandshakeFailed, "exceeds maximum"},
 		{"of a stranger, of 200 KB", stranger.issue(t, good, ballast(200<<10)), badCertificate, notOfTheCAs},
-		{"of a stranger, through a maze", maze, badCertificate, ""},
+		{"of a stranger, through a maze", maze, badCertificate, "more than 8 certificates"},
+		{"of a stranger, in every order", circle, badCertificate, "too many ways"},
+		{"with forty KB above it", root.below(t, key, ballast(40<<10)).issue(t, good), badCertificate, "more than 32 KiB"},
 		{"with three hundred behind it", crowd, badCertificate, "more than 8 certificates"},
 		{"uri: two thousand", root.issue(t, uris(many...)), outcome.BadCredential, "2000 names"},
 		{"of a CA for all but a thousand names, with two thousand", constrained.issue(t, uris(many...)), outcome.BadCredential, "2000 names"},

@@ -125,7 +125,7 @@ func (v *visit) arrive(ctx context.Context) *admitted {
 	v.conn = secure
 	state := secure.ConnectionState()
 	v.figures.Secured(state.Version, state.CurveID, state.DidResume)
-	v.certificate = clientcert.Of(&state, v.snapshot.clients[hello.Listener])
+	v.certificate = hello.Shown
 	v.attempt.Certificate = told(v.certificate.Leaf())
 	return v.converse(ctx, secure, hello)
 }

@@ -13,10 +13,6 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
-// MaxShown bounds the certificates that a client sends. Chains have two or three;
-// crypto/tls bounds their bytes, and crypto/x509 the signatures that it checks.
-const MaxShown = 8
-
 // CAs are those that a listener trusts to certify its clients. They do not change
 // and are safe for concurrent use.
 type CAs struct {
@@ -84,33 +80,36 @@ func (c *CAs) Verify(shown *Certificate, now time.Time) (time.Time, error) {
 	if now.After(last.until) {
 		now = last.until
 	}
-	fresh, err := c.verify(shown, now)
+	chains, err := c.verify(shown.leaf, shown.above, now)
 	if err != nil {
 		return time.Time{}, err
 	}
+	fresh := &verdict{by: c, until: until(chains)}
 	shown.last.Store(fresh)
 	return fresh.until, nil
 }
 
-func (c *CAs) verify(shown *Certificate, now time.Time) (*verdict, error) {
-	if err := Inspect(append([]*x509.Certificate{shown.leaf}, shown.above...)); err != nil {
+// verify asks crypto/x509 what crypto/tls asks it where it verifies clients
+// itself, and before that what it would cost to ask.
+func (c *CAs) verify(leaf *x509.Certificate, above []*x509.Certificate, now time.Time) ([][]*x509.Certificate, error) {
+	if err := inspect(leaf, above); err != nil {
 		return nil, err
 	}
-	above := x509.NewCertPool()
-	for _, one := range shown.above {
-		above.AddCert(one)
+	pool := x509.NewCertPool()
+	for _, one := range above {
+		pool.AddCert(one)
 	}
-	chains, err := shown.leaf.Verify(x509.VerifyOptions{
-		Roots: c.pool, Intermediates: above, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	chains, err := leaf.Verify(x509.VerifyOptions{
+		Roots: c.pool, Intermediates: pool, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	if err != nil {
-		return nil, c.Refuse(err)
+		return nil, c.refuse(err)
 	}
-	return &verdict{by: c, until: until(chains)}, nil
+	return chains, nil
 }
 
-// Refuse returns the refusal for what crypto/x509 found wrong with a certificate.
-func (c *CAs) Refuse(err error) *outcome.Refusal {
+// refuse returns the refusal for what crypto/x509 found wrong with a certificate.
+func (c *CAs) refuse(err error) *outcome.Refusal {
 	reason := outcome.ClientCertificateInvalid
 	if !c.Complete() && unknownAuthority(err) {
 		reason = outcome.ClientCAUnavailable

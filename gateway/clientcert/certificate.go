@@ -4,13 +4,9 @@
 package clientcert
 
 import (
-	"crypto/rsa"
-	"crypto/tls"
 	"crypto/x509"
 	"sync/atomic"
 	"time"
-
-	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
 // Certificate is a certificate that a caller showed in TLS, proved to have the
@@ -32,52 +28,31 @@ type verdict struct {
 	until time.Time
 }
 
-// Of returns the client certificate of a finished TLS handshake that was verified
-// by cas; nil where none was shown or nobody verified it.
-func Of(state *tls.ConnectionState, cas *CAs) *Certificate {
-	if len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
+// Of returns the first of the certificates that a client sent, which cas have
+// verified by these chains; nil where none was sent or nobody verified it.
+func Of(sent []*x509.Certificate, chains [][]*x509.Certificate, cas *CAs) *Certificate {
+	if len(chains) == 0 || len(sent) == 0 {
 		return nil
 	}
-	c := &Certificate{leaf: state.PeerCertificates[0], above: state.PeerCertificates[1:]}
-	c.last.Store(&verdict{by: cas, until: until(state.VerifiedChains)})
+	c := &Certificate{leaf: sent[0], above: sent[1:]}
+	c.last.Store(&verdict{by: cas, until: until(chains)})
 	return c
 }
 
-// Show is what becomes of certificates, that of the client first, which somebody
-// only says to have: nobody has proved to have the key. The error is an
-// *outcome.Refusal.
-func Show(certificates []*x509.Certificate, cas *CAs, now time.Time) (*Certificate, error) {
-	if len(certificates) == 0 || cas == nil {
+// Show verifies what a client sent, its own certificate first, and returns nil
+// where that is nothing. In a TLS handshake it is called before the client has
+// proved to have the key, and elsewhere for one that somebody only says to have.
+// The error is an *outcome.Refusal.
+func Show(sent []*x509.Certificate, cas *CAs, now time.Time) (*Certificate, error) {
+	if len(sent) == 0 || cas == nil {
 		return nil, nil //nolint:nilnil // a nil Certificate is that of a caller who shows none
 	}
-	c := &Certificate{leaf: certificates[0], above: certificates[1:]}
-	fresh, err := cas.verify(c, now)
+	chains, err := cas.verify(sent[0], sent[1:], now)
 	if err != nil {
 		return nil, err
 	}
-	c.last.Store(fresh)
-	return c, nil
+	return Of(sent, chains, cas), nil
 }
-
-// Inspect looks at what a client sent, its own certificate first, apart from who
-// has signed it: how many there are, and whether their keys can be relied on.
-// crypto/x509 counts a chain as good whose keys others may have worked out. The
-// error is an *outcome.Refusal.
-func Inspect(sent []*x509.Certificate) error {
-	if len(sent) > MaxShown {
-		return outcome.Refuse(outcome.ClientCertificateInvalid, "more than %d certificates were sent", MaxShown)
-	}
-	for _, one := range sent {
-		if public, ok := one.PublicKey.(*rsa.PublicKey); ok && public.N.BitLen() < minRSABits {
-			return outcome.Refuse(outcome.ClientCertificateInvalid,
-				"the certificate, or one sent with it, has an RSA key of fewer than %d bits", minRSABits)
-		}
-	}
-	return nil
-}
-
-// minRSABits is what CAs of clients and certificates of listeners need, too.
-const minRSABits = 2048
 
 // Leaf is the certificate itself.
 func (c *Certificate) Leaf() *x509.Certificate {

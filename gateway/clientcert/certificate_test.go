@@ -4,7 +4,6 @@
 package clientcert_test
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -27,16 +26,15 @@ func TestOnlyAVerifiedCertificateCounts(t *testing.T) {
 	t.Parallel()
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(0xABC)}
 	for name, tt := range map[string]struct {
-		state  tls.ConnectionState
+		sent   []*x509.Certificate
+		chains [][]*x509.Certificate
 		serial string
 	}{
-		"none shown":             {tls.ConnectionState{}, ""},
-		"shown and not verified": {tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}}, ""},
-		"verified": {tls.ConnectionState{
-			PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{leaf}},
-		}, "abc"},
+		"none shown":             {},
+		"shown and not verified": {sent: []*x509.Certificate{leaf}},
+		"verified":               {[]*x509.Certificate{leaf}, [][]*x509.Certificate{{leaf}}, "abc"},
 	} {
-		got := clientcert.Of(&tt.state, nil)
+		got := clientcert.Of(tt.sent, tt.chains, nil)
 		if got.Serial() != tt.serial || (got.Leaf() == leaf) != (tt.serial != "") {
 			t.Errorf("%s: serial %q, certificate %v", name, got.Serial(), got.Leaf())
 		}
@@ -63,22 +61,19 @@ func trusting(previous *clientcert.CAs, cas ...*wstest.CA) *clientcert.CAs {
 // shown is a certificate that TLS has verified by cas.
 func shown(t *testing.T, cas *clientcert.CAs, pair wstest.Pair) *clientcert.Certificate {
 	t.Helper()
-	var state tls.ConnectionState
-	above := x509.NewCertPool()
+	var sent []*x509.Certificate
 	for block, rest := pem.Decode(pair.Certificate); block != nil; block, rest = pem.Decode(rest) {
 		one, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			t.Fatal(err)
 		}
-		state.PeerCertificates = append(state.PeerCertificates, one)
-		above.AddCert(one)
+		sent = append(sent, one)
 	}
-	chains, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: cas.Pool(), Intermediates: above, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	certificate, err := clientcert.Show(sent, cas, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	state.VerifiedChains = chains
-	return clientcert.Of(&state, cas)
+	return certificate
 }
 
 func TestACertificateIsJudgedByOtherCAsAsTLSWould(t *testing.T) {

@@ -4,7 +4,6 @@
 package handshake_test
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"net/url"
@@ -42,7 +41,7 @@ func presents(t *testing.T, ca *wstest.CA, pair wstest.Pair) *clientcert.Certifi
 	if err != nil {
 		t.Fatal(err)
 	}
-	return clientcert.Of(&tls.ConnectionState{PeerCertificates: []*x509.Certificate{pair.Leaf}, VerifiedChains: chains}, nil)
+	return clientcert.Of([]*x509.Certificate{pair.Leaf}, chains, nil)
 }
 
 func deviceOf(t *testing.T, ca *wstest.CA, lifetime time.Duration) *clientcert.Certificate {

@@ -4,7 +4,6 @@
 package handshake_test
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"math/big"
 	"testing"
@@ -24,9 +23,7 @@ var notAfter = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 // shown is a certificate that TLS has verified.
 func shown() *clientcert.Certificate {
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(0x7f), NotAfter: notAfter}
-	return clientcert.Of(&tls.ConnectionState{
-		PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{leaf}},
-	}, nil)
+	return clientcert.Of([]*x509.Certificate{leaf}, [][]*x509.Certificate{{leaf}}, nil)
 }
 
 func asks(required bool, verify func() (time.Time, error)) map[string]handshake.ClientCertificates {

@@ -5,7 +5,6 @@ package listener
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
 	"strings"
@@ -16,20 +15,47 @@ import (
 
 var errNoClientCAs = errors.New("no CA of clients is known")
 
-// ask puts the terms into a configuration. Both ways verify what is shown: a
-// certificate that nobody has checked must never be seen by anybody.
+// ask puts the terms into a configuration. What is shown is always verified: a
+// certificate that nobody has checked must never be seen by anybody. But not by
+// crypto/tls, which would begin with whatever a stranger has sent, however much
+// work that makes; so the alert is always bad_certificate, the one that it has
+// for a verification that is not its own.
 func (c *ClientCertificates) ask(config *tls.Config) {
 	if c == nil {
 		return
 	}
-	config.ClientAuth = tls.VerifyClientCertIfGiven
+	config.ClientAuth = tls.RequestClientCert
 	if c.Required {
-		config.ClientAuth = tls.RequireAndVerifyClientCert
+		config.ClientAuth = tls.RequireAnyClientCert
 	}
+	// Their names tell clients which certificate to choose.
 	config.ClientCAs = c.CAs.Pool()
 	config.VerifyConnection = func(state tls.ConnectionState) error {
-		return clientcert.Inspect(state.PeerCertificates)
+		_, err := c.verify(&state)
+		return err
 	}
+}
+
+// verify is for tls.Config.VerifyConnection, which is also called where a session
+// is resumed: whatever was verified then has to be good now.
+func (c *ClientCertificates) verify(state *tls.ConnectionState) (*clientcert.Certificate, error) {
+	return clientcert.Show(state.PeerCertificates, c.CAs, c.Now())
+}
+
+// remembering is a configuration that also keeps for one connection what it has
+// verified: crypto/tls has no place for that.
+func (c *ClientCertificates) remembering(config *tls.Config, hello *Hello) *tls.Config {
+	own := config.Clone()
+	own.VerifyConnection = func(state tls.ConnectionState) error {
+		shown, err := c.verify(&state)
+		if err != nil {
+			hello.Certificate = state.PeerCertificates[0]
+			return err
+		}
+		hello.Shown = shown
+		return nil
+	}
+	return own
 }
 
 // hopeless tells whether nobody at all can get in, so that nobody has to try.
@@ -42,32 +68,20 @@ func ofClientCertificate(err error) bool {
 	if _, remote := errors.AsType[*net.OpError](err); remote {
 		return false
 	}
-	_, inspected := errors.AsType[*outcome.Refusal](err)
-	return inspected || unverified(err) != nil || errors.Is(err, errNoClientCAs) ||
+	_, judged := errors.AsType[*outcome.Refusal](err)
+	return judged || errors.Is(err, errNoClientCAs) ||
 		noneShown(err) || strings.Contains(err.Error(), "client certificate") || strings.Contains(err.Error(), "client sent certificate")
 }
 
 func noneShown(err error) bool { return strings.Contains(err.Error(), "didn't provide a certificate") }
 
-// unverified is the certificate that was refused, if it could be read.
-func unverified(err error) *x509.Certificate {
-	failed, ok := errors.AsType[*tls.CertificateVerificationError](err)
-	if !ok || len(failed.UnverifiedCertificates) == 0 {
-		return nil
-	}
-	return failed.UnverifiedCertificates[0]
-}
-
 func (c *ClientCertificates) refusal(err error) *outcome.Refusal {
-	failed, judged := errors.AsType[*tls.CertificateVerificationError](err)
-	inspected, ok := errors.AsType[*outcome.Refusal](err)
+	refused, judged := errors.AsType[*outcome.Refusal](err)
 	switch {
-	case ok:
-		return inspected
+	case judged:
+		return refused
 	case errors.Is(err, errNoClientCAs):
 		return outcome.Refuse(outcome.ClientCAUnavailable, "none of the CAs of clients that the listener names is there")
-	case judged:
-		return c.CAs.Refuse(failed.Err)
 	case noneShown(err):
 		return outcome.Refuse(outcome.ClientCertificateRequired, "the client showed no certificate")
 	}

@@ -49,6 +49,8 @@ type ClientCertificates struct {
 	// Required refuses clients that show none.
 	Required bool
 	CAs      *clientcert.CAs
+	// Now is the time at which certificates have to be valid.
+	Now func() time.Time
 }
 
 // Front is what one socket serves: the listeners that share it. It is immutable
@@ -131,7 +133,8 @@ func (f *Front) ServedBy(name string) (listener string, ok bool) {
 func (f *Front) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	name := strings.ToLower(hello.ServerName)
 	c, ok := f.hosts.Lookup(name)
-	if p := probeOf(hello.Conn); p != nil {
+	p := probeOf(hello.Conn)
+	if p != nil {
 		p.hello.ServerName = name
 		p.chosen = c
 	}
@@ -141,10 +144,13 @@ func (f *Front) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if c.served && c.clients.hopeless() {
 		return nil, errNoClientCAs
 	}
-	if p := probeOf(hello.Conn); p != nil && c.served {
+	if p != nil && c.served {
 		if err := p.effort.begin(hello.Context()); err != nil {
 			return nil, err
 		}
+	}
+	if p != nil && c.clients != nil {
+		return c.clients.remembering(c.config, &p.hello), nil
 	}
 	return c.configFor(hello, f.now), nil
 }
@@ -179,6 +185,10 @@ type Hello struct {
 	// Certificate that the client showed and that was refused; nil otherwise.
 	// Nobody has vouched for what it says.
 	Certificate *x509.Certificate
+	// Shown is the certificate that the client showed, which the listener's CAs
+	// have verified, and which the client has proved to have the key of; nil
+	// otherwise.
+	Shown *clientcert.Certificate
 	// Silent is true when the client left without having said anything, as the
 	// health checks of load balancers do.
 	Silent bool
@@ -248,7 +258,8 @@ func (f *Front) Handshake(ctx context.Context, conn net.Conn, turn Turn) (*tls.C
 		return secure, p.hello, nil
 	}
 	p.hello.Silent = !p.heard
-	p.hello.Certificate = unverified(err)
+	// Verified it may be, but whose it is nobody has proved.
+	p.hello.Shown = nil
 	return nil, p.hello, p.refusal(err)
 }
 
