@@ -172,7 +172,8 @@ func TestSlowAnswersAreBoundedAndHurtNobodyElse(t *testing.T) {
 	begin.Store(new(time.Now()))
 	close(ask)
 	until(t, func() string {
-		if n := now.Load(); n < 100 {
+		// On a busy machine the moment may have passed when we look.
+		if most.Load() < 100 {
 			return "the server is asked about too few at once"
 		}
 		return ""
