@@ -205,7 +205,7 @@ func (s *snapshot) buildFronts(now func() time.Time) map[string]*listener.Front 
 			t.Certificate = served.Certificate
 		}
 		if cas := s.clients[l.Name]; cas != nil {
-			t.ClientCertificates = &listener.ClientCertificates{Required: l.ClientCertificates.Required, CAs: cas, Now: now}
+			t.ClientCertificates = &listener.ClientCertificates{Required: l.ClientCertificates.Required, CAs: cas}
 		}
 		port := s.ports.of[l.Name]
 		if s.trusts[port] == nil {

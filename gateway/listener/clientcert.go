@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
@@ -20,7 +21,7 @@ var errNoClientCAs = errors.New("no CA of clients is known")
 // crypto/tls, which would begin with whatever a stranger has sent, however much
 // work that makes; so the alert is always bad_certificate, the one that it has
 // for a verification that is not its own.
-func (c *ClientCertificates) ask(config *tls.Config) {
+func (c *ClientCertificates) ask(config *tls.Config, now func() time.Time) {
 	if c == nil {
 		return
 	}
@@ -31,23 +32,23 @@ func (c *ClientCertificates) ask(config *tls.Config) {
 	// Their names tell clients which certificate to choose.
 	config.ClientCAs = c.CAs.Pool()
 	config.VerifyConnection = func(state tls.ConnectionState) error {
-		_, err := c.verify(&state)
+		_, err := c.verify(&state, now())
 		return err
 	}
 }
 
 // verify is for tls.Config.VerifyConnection, which is also called where a session
 // is resumed: whatever was verified then has to be good now.
-func (c *ClientCertificates) verify(state *tls.ConnectionState) (*clientcert.Certificate, error) {
-	return clientcert.Show(state.PeerCertificates, c.CAs, c.Now())
+func (c *ClientCertificates) verify(state *tls.ConnectionState, now time.Time) (*clientcert.Certificate, error) {
+	return clientcert.Show(state.PeerCertificates, c.CAs, now)
 }
 
 // remembering is a configuration that also keeps for one connection what it has
 // verified: crypto/tls has no place for that.
-func (c *ClientCertificates) remembering(config *tls.Config, hello *Hello) *tls.Config {
+func (c *ClientCertificates) remembering(config *tls.Config, hello *Hello, now func() time.Time) *tls.Config {
 	own := config.Clone()
 	own.VerifyConnection = func(state tls.ConnectionState) error {
-		shown, err := c.verify(&state)
+		shown, err := c.verify(&state, now())
 		if err != nil {
 			hello.Certificate = state.PeerCertificates[0]
 			return err

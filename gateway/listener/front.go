@@ -49,8 +49,6 @@ type ClientCertificates struct {
 	// Required refuses clients that show none.
 	Required bool
 	CAs      *clientcert.CAs
-	// Now is the time at which certificates have to be valid.
-	Now func() time.Time
 }
 
 // Front is what one socket serves: the listeners that share it. It is immutable
@@ -84,7 +82,7 @@ func NewFront(terms []Terms, now func() time.Time) *Front {
 		if t.Certificate != nil {
 			config.Certificates = []tls.Certificate{*t.Certificate}
 		}
-		t.ClientCertificates.ask(config)
+		t.ClientCertificates.ask(config, now)
 		c := &choice{listener: t.Listener, config: config, served: t.Certificate != nil, clients: t.ClientCertificates}
 		// Whoever resumes shows no certificate: it would be believed to be the one
 		// of before, whatever has become of it and of its CA.
@@ -150,7 +148,7 @@ func (f *Front) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		}
 	}
 	if p != nil && c.clients != nil {
-		return c.clients.remembering(c.config, &p.hello), nil
+		return c.clients.remembering(c.config, &p.hello, f.now), nil
 	}
 	return c.configFor(hello, f.now), nil
 }
