@@ -7,8 +7,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
-
-	"google.golang.org/protobuf/proto"
+	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit/otlplog"
@@ -16,6 +15,10 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/otlp"
 )
+
+// collecting is how long records are gathered for a collector: a message for a few of
+// them costs it and us more than they do.
+const collecting = time.Second
 
 // collector is an OTLP server that outlives changes of how it is spoken to: a new
 // token or CA must neither lose what waits nor begin another stream.
@@ -59,7 +62,7 @@ func (a *auditing) otlpSink(config *contract.Config, files certs.Files) (audit.S
 	}
 	c.move(a.endpoints)
 	a.collector = c
-	return audit.Sink{Name: sinkOTLP, Out: c.output, Linger: audit.DefaultLinger, Trouble: c.trouble, Stop: c.output.Stop, Close: c.close}, problem
+	return audit.Sink{Name: sinkOTLP, Out: c.output, Linger: collecting, Trouble: c.trouble, Stop: c.output.Stop, Close: c.close}, problem
 }
 
 // move tells the collector where it is now.
@@ -128,12 +131,12 @@ func (c *collector) renew(server *contract.OTLP, headers otlp.Headers, dial dial
 	return nil
 }
 
-// Send implements otlplog.Sender.
-func (c *collector) Send(ctx context.Context, signal otlp.Signal, message proto.Message) (int64, error) {
+// SendEncoded implements otlplog.Sender.
+func (c *collector) SendEncoded(ctx context.Context, signal otlp.Signal, message []byte) (int64, error) {
 	c.mu.Lock()
 	client := c.client
 	c.mu.Unlock()
-	return client.Send(ctx, signal, message)
+	return client.SendEncoded(ctx, signal, message)
 }
 
 func (c *collector) trouble() string {

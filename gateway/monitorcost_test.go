@@ -45,15 +45,23 @@ type switched struct {
 }
 
 // watched is a configuration in which all monitors do all that they can: records go
-// to standard output, a file and a collector, with signed checkpoints and a progress
-// record of each connection every second, ten times as often as the API lets anybody
-// ask for; one in a hundred handshakes is traced, as by default.
-func watched() contract.Config {
+// to standard output, a file and a collector, or of these to those that parts names,
+// with signed checkpoints and a progress record of each connection every second, ten
+// times as often as the API lets anybody ask for; one in a hundred handshakes is
+// traced, as by default.
+func watched(parts string) contract.Config {
 	config := baseConfig()
 	config.Audit = &contract.Audit{
-		File: &contract.AuditFile{}, OTLP: &contract.OTLP{Backend: "collector:4317"}, ProgressInterval: new(contract.Duration(time.Second)),
-		SigningKey: &contract.SecretKey{Secret: "audit-key", Key: "tls.key"},
+		ProgressInterval: new(contract.Duration(time.Second)), SigningKey: &contract.SecretKey{Secret: "audit-key", Key: "tls.key"},
 	}
+	has := func(sink string) bool { return strings.Contains(parts, "audit") || strings.Contains(parts, sink) }
+	if has("file") {
+		config.Audit.File = &contract.AuditFile{}
+	}
+	if has("otlp") {
+		config.Audit.OTLP = &contract.OTLP{Backend: "collector:4317"}
+	}
+	config.Audit.WithoutStdout = !has("stdout") && (has("file") || has("otlp"))
 	config.Tracing = &contract.Tracing{OTLP: contract.OTLP{Backend: otelCollector}}
 	return config
 }
@@ -76,7 +84,7 @@ func startSwitched(b *testing.B, parts string) *switched {
 		b.Fatal(err)
 	}
 	root.Secret(b, "audit-key", map[string][]byte{"tls.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})})
-	root.Config(b, watched(), places)
+	root.Config(b, watched(parts), places)
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		b.Fatal(err)
@@ -282,14 +290,20 @@ func (d duel) compare(b *testing.B, l load, pairs int) costRow {
 // With WSGATEWAY_BENCH_PROFILE, the first of them writes a profile there.
 func BenchmarkMonitoring(b *testing.B) {
 	pairs := pairsOr(b, 15)
-	parts := cmp.Or(os.Getenv("WSGATEWAY_BENCH_PARTS"), allMonitors)
+	parts, loads := cmp.Or(os.Getenv("WSGATEWAY_BENCH_PARTS"), allMonitors), cmp.Or(os.Getenv("WSGATEWAY_BENCH_LOADS"), "connection message")
 	d := duel{startSwitched(b, parts), startSwitched(b, parts)}
 	if path := os.Getenv("WSGATEWAY_BENCH_PROFILE"); path != "" {
 		d[0].tell(b, "profile "+path)
 		defer d[0].tell(b, "profile")
 	}
 	for b.Loop() {
-		rows := []costRow{d.compare(b, connections(), pairs), d.compare(b, messages(b, d[0], d[1]), pairs)}
+		var rows []costRow
+		if strings.Contains(loads, "connection") {
+			rows = append(rows, d.compare(b, connections(), pairs))
+		}
+		if strings.Contains(loads, "message") {
+			rows = append(rows, d.compare(b, messages(b, d[0], d[1]), pairs))
+		}
 		present(b, "monitoring, "+parts, rows)
 	}
 }

@@ -19,7 +19,8 @@ import (
 )
 
 // switchedRoot and switchedParts make the test binary a gateway whose monitors can
-// be switched: its root, and which monitors it has, some of "audit metrics traces".
+// be switched: its root, and which monitors it has, some of "audit metrics traces" and
+// "stdout file otlp".
 const (
 	switchedRoot  = "WSGATEWAY_TEST_SWITCHED_ROOT"
 	switchedParts = "WSGATEWAY_TEST_SWITCHED_PARTS"
@@ -40,7 +41,8 @@ func runSwitched(root string) error {
 	defer stop()
 	parts := os.Getenv(switchedParts)
 	w := &gateway.Switch{
-		Audit: strings.Contains(parts, "audit"), Metrics: strings.Contains(parts, "metrics"), Traces: strings.Contains(parts, "traces"),
+		Audit:   strings.Contains(parts, "audit") || strings.Contains(parts, "stdout") || strings.Contains(parts, "file") || strings.Contains(parts, "otlp"),
+		Metrics: strings.Contains(parts, "metrics"), Traces: strings.Contains(parts, "traces"),
 	}
 	return gateway.RunSwitched(ctx, gateway.Options{
 		Root: root, BindHost: "127.0.0.1", BindPorts: map[string]int32{"public": 0}, AllowLoopback: true,

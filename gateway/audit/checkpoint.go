@@ -103,5 +103,6 @@ func (s *stream) sumUp(signer *Signer, nextKey string, final bool) bool {
 	if signer != nil {
 		s.buffer = signer.sign(s.buffer)
 	}
-	return s.complete(e)
+	s.complete(e, 0)
+	return s.flush() == 1
 }

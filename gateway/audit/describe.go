@@ -13,30 +13,21 @@ import (
 // A connection is told of in full in each of its records, so that each can be
 // understood alone. The order of the fields is the order in the line.
 
-func opened(c *Connection, p *Privacy, at time.Time) *entry {
-	f := private(EventOpened, p)
-	f.connection(c)
-	return f.entry(EventOpened, at, 1)
-}
-
-func progress(c *Connection, t Traffic, p *Privacy, at time.Time) *entry {
-	f := private(EventProgress, p)
-	f.connection(c)
-	f.traffic(t)
-	return f.entry(EventProgress, at, 1)
-}
-
-func closed(c *Connection, t Traffic, closure *outcome.Closure, p *Privacy, at time.Time) *entry {
-	f := private(EventClosed, p)
-	f.connection(c)
-	f.traffic(t)
-	f.always(maxWordBytes, "event.reason", string(closure.Reason))
-	f.text("message", p.message(closure.Detail, c.Subject))
-	f.signed("wsgateway.close.code", int64(closure.Code))
-	f.always(maxWordBytes, "wsgateway.close.initiator", string(closure.Initiator))
-	// Not from the stamps: they do not know when somebody has set the clock.
-	f.signed("event.duration", max(at.Sub(c.OpenedAt), 0).Nanoseconds())
-	return f.entry(EventClosed, at, 1)
+// tell writes what was told of a connection.
+func (f *fields) tell(e *entry) {
+	of := &e.told
+	f.connection(of.connection)
+	if e.event != EventOpened {
+		f.traffic(of.traffic)
+	}
+	if closure := of.closure; closure != nil {
+		f.always(maxWordBytes, "event.reason", string(closure.Reason))
+		f.text("message", f.privacy.message(closure.Detail, of.connection.Subject))
+		f.signed("wsgateway.close.code", int64(closure.Code))
+		f.always(maxWordBytes, "wsgateway.close.initiator", string(closure.Initiator))
+		// Not from the stamps: they do not know when somebody has set the clock.
+		f.signed("event.duration", max(e.time.Sub(of.connection.OpenedAt), 0).Nanoseconds())
+	}
 }
 
 func denied(a *Attempt, refusal *outcome.Refusal, p *Privacy, at time.Time) *entry {

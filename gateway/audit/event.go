@@ -4,8 +4,11 @@
 package audit
 
 import (
-	"sync"
+	"bytes"
+	"sync/atomic"
 	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
 // Schema is the value of the field wsgateway.schema. It changes when a field
@@ -80,25 +83,42 @@ type entry struct {
 	// weight is how many events the record stands for.
 	weight uint64
 	// body are the fields behind those that the stream writes, each with a comma
-	// in front of it; see content.
-	body []byte
-	// encode makes the body; nil where there is one already.
-	encode  func() *entry
-	encoded sync.Once
+	// in front of it; nil where nobody has made it yet of what was told.
+	body atomic.Pointer[[]byte]
+	told told
+	// shared is true where several streams write the entry.
+	shared bool
+}
+
+// told is what a connection's record is made of. It does not change any more.
+type told struct {
+	connection *Connection
+	traffic    Traffic
+	closure    *outcome.Closure
+	privacy    *Privacy
 }
 
 // later is an entry whose body is made by the first stream that writes it: many are
 // written one after the other, which costs a fraction of making each in the midst
-// of a connection's beginning or end, and nobody is kept waiting for it. What encode
-// makes it of must not change any more.
-func later(event Event, at time.Time, encode func() *entry) *entry {
-	return &entry{time: at, event: event, weight: 1, encode: encode}
+// of a connection's beginning or end, and nobody is kept waiting for it.
+func later(event Event, at time.Time, of *told) *entry {
+	return &entry{time: at, event: event, weight: 1, told: *of}
 }
 
-// content is the body. It may be called by several streams at once.
-func (e *entry) content() []byte {
-	if e.encode != nil {
-		e.encoded.Do(func() { e.body = e.encode().body })
+// appendTo appends the body. It may be called by several streams at once: one that
+// comes while another makes the body does not wait for it, and makes the same.
+func (e *entry) appendTo(line []byte) []byte {
+	if body := e.body.Load(); body != nil {
+		return append(line, *body...)
 	}
-	return e.body
+	start := len(line)
+	f := fields{line: line, privacy: e.told.privacy}
+	f.begin(e.event)
+	f.tell(e)
+	f.finish()
+	if e.shared {
+		body := bytes.Clone(f.line[start:])
+		e.body.Store(&body)
+	}
+	return f.line
 }

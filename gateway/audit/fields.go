@@ -44,19 +44,31 @@ type fields struct {
 
 func newFields(event Event) *fields {
 	f := &fields{line: make([]byte, 0, bodyBytes)}
-	f.key("event.action")
-	f.line = append(append(append(f.line, '"'), event...), '"')
-	f.line = append(f.line, event.classes()...)
+	f.begin(event)
 	return f
 }
 
-// entry ends the record.
-func (f *fields) entry(event Event, at time.Time, weight uint64) *entry {
+// begin says which event it is.
+func (f *fields) begin(event Event) {
+	f.key("event.action")
+	f.line = append(append(append(f.line, '"'), event...), '"')
+	f.line = append(f.line, event.classes()...)
+}
+
+// finish says what was cut.
+func (f *fields) finish() {
 	if len(f.truncated) > 0 {
 		f.key("wsgateway.truncated")
 		f.line = append(append(append(f.line, `["`...), strings.Join(f.truncated, `","`)...), `"]`...)
 	}
-	return &entry{time: at, event: event, weight: weight, body: f.line}
+}
+
+// entry ends the record.
+func (f *fields) entry(event Event, at time.Time, weight uint64) *entry {
+	f.finish()
+	e := &entry{time: at, event: event, weight: weight}
+	e.body.Store(&f.line)
+	return e
 }
 
 // key begins a field. Names are ours and need no escaping.

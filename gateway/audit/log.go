@@ -102,21 +102,22 @@ func (l *Log) run() {
 func (l *Log) Sign(signer *Signer) { l.signer.Store(signer) }
 
 // Opened records that a connection was let in.
-func (l *Log) Opened(c *Connection) {
-	p, now := l.privacy.Load(), l.options.Now()
-	l.put(later(EventOpened, now, func() *entry { return opened(c, p, now) }))
-}
+func (l *Log) Opened(c *Connection) { l.later(EventOpened, &told{connection: c}) }
 
 // Progress records how much a long connection has relayed so far.
 func (l *Log) Progress(c *Connection, t Traffic) {
-	p, now := l.privacy.Load(), l.options.Now()
-	l.put(later(EventProgress, now, func() *entry { return progress(c, t, p, now) }))
+	l.later(EventProgress, &told{connection: c, traffic: t})
 }
 
 // Closed records the end of a connection. The closure must not change any more.
 func (l *Log) Closed(c *Connection, t Traffic, closure *outcome.Closure) {
-	p, now := l.privacy.Load(), l.options.Now()
-	l.put(later(EventClosed, now, func() *entry { return closed(c, t, closure, p, now) }))
+	l.later(EventClosed, &told{connection: c, traffic: t, closure: closure})
+}
+
+// later records what happens now, in a line that is made later.
+func (l *Log) later(event Event, of *told) {
+	of.privacy = l.privacy.Load()
+	l.put(later(event, l.options.Now(), of))
 }
 
 // Denied records a refused handshake. Above a rate per client address the
@@ -207,6 +208,7 @@ func (l *Log) put(e *entry) {
 
 // enqueue is put for those who hold ending.
 func (l *Log) enqueue(e *entry) {
+	e.shared = len(l.streams) > 1
 	for _, s := range l.streams {
 		if l.closed {
 			s.lose(e)

@@ -17,8 +17,9 @@ type Sink struct {
 	// records; the second stream of a sink that was taken away and given back, or
 	// replaced, is NAME.2. Empty for the only stream of a program.
 	Name string
-	// Out gets one Write per record, and may be a Keeper. It may block; those who
-	// log do not. Two sinks of the same Out are the same.
+	// Out gets whole lines, several at once where they linger, and may be a Keeper,
+	// which gets one Write per record. It may block; those who log do not. Two sinks of
+	// the same Out are the same.
 	Out io.Writer
 	// Trouble, if not nil, says why records do not get through at the moment; empty
 	// while they do. What Write returns is known without it.
@@ -28,8 +29,9 @@ type Sink struct {
 	Stop, Close func()
 	// Queue is how many records may wait for Out. 0 means DefaultQueue.
 	Queue int
-	// Linger is how long a record may wait for others to be written with, one Write
-	// each; not so long where a quarter of the queue is full. 0 means not at all.
+	// Linger is how long a record may wait for others to be written with, or, by a
+	// Keeper, delivered; not so long where a quarter of the queue is full. 0 means not
+	// at all.
 	Linger time.Duration
 }
 

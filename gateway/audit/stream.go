@@ -5,8 +5,6 @@ package audit
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,7 +49,11 @@ type stream struct {
 	sequence uint64
 	// previous is the hash of the line before.
 	previous [sha256.Size]byte
-	buffer   []byte
+	// buffer are lines that are written at once, staged where each of them ends, and
+	// batch what they are made of.
+	buffer []byte
+	staged []staged
+	batch  []*entry
 	// torn is true after a line of which only a part was written.
 	torn  bool
 	tally tally
@@ -128,8 +130,10 @@ func (s *stream) run() {
 func (s *stream) drain() {
 	// First: who comes from now on sets the time again, who came before is seen.
 	s.armed.Store(false)
-	for range len(s.queue) {
-		s.write(<-s.queue)
+	s.writeQueued()
+	if s.keeper != nil {
+		// They have waited for others already.
+		s.deliver()
 	}
 	s.relax()
 }
@@ -170,20 +174,13 @@ func (s *stream) end(last []*entry) {
 }
 
 func (s *stream) finish() {
-	for {
-		select {
-		case e := <-s.queue:
-			s.write(e)
-		default:
-			for _, e := range s.last {
-				s.write(e)
-			}
-			s.sayLost()
-			s.checkpoint(true)
-			s.deliver()
-			return
-		}
+	s.writeQueued()
+	for _, e := range s.last {
+		s.write(e)
 	}
+	s.sayLost()
+	s.checkpoint(true)
+	s.deliver()
 }
 
 // lose counts what an entry stood for, to be said in the next gap record.
@@ -208,17 +205,6 @@ func (s *stream) unsay(g gap) {
 	s.unsaid.lost += g.lost
 }
 
-func (s *stream) write(e *entry) {
-	if !s.line(e) {
-		s.lose(e)
-		return
-	}
-	s.sayLost()
-	if s.tally.records >= checkpointRecords {
-		s.checkpoint(false)
-	}
-}
-
 // sayLost writes the gap record, if there is a gap.
 func (s *stream) sayLost() {
 	s.missed.Lock()
@@ -233,63 +219,4 @@ func (s *stream) sayLost() {
 		return
 	}
 	s.unsay(unsaid)
-}
-
-// line writes one record. A record that could not be written leaves its number
-// and its place in the chain to the next, so that a missing number always means
-// a line that was lost behind us.
-func (s *stream) line(e *entry) bool {
-	s.begin(e)
-	return s.complete(e)
-}
-
-// begin puts the fields of a line into the buffer.
-func (s *stream) begin(e *entry) {
-	line := append(s.buffer[:0], `{"@timestamp":`...)
-	line = append(appendTime(line, e.time), s.constant...)
-	line = strconv.AppendUint(line, s.sequence+1, 10)
-	if s.sequence == 0 {
-		line = append(line, `,"wsgateway.chain.first":true`...)
-	} else {
-		line = append(line, `,"wsgateway.chain.previous":"`...)
-		line = append(hex.AppendEncode(line, s.previous[:]), '"')
-	}
-	s.buffer = append(line, e.content()...)
-}
-
-// complete ends the line in the buffer and sends it.
-func (s *stream) complete(e *entry) bool {
-	s.buffer = append(s.buffer, "}\n"...)
-	if !s.send(s.buffer) {
-		return false
-	}
-	s.sequence++
-	s.previous = sha256.Sum256(s.buffer)
-	s.tally.count(e)
-	s.keep(e, len(s.buffer))
-	return true
-}
-
-// send writes a line and tells whether it can be read there as a record.
-func (s *stream) send(line []byte) bool {
-	if s.torn {
-		// Ends the torn line, so that it spoils nothing but itself.
-		line = append([]byte{'\n'}, line...)
-	}
-	s.busy(true)
-	n, err := s.sink.Out.Write(line)
-	s.busy(false)
-	s.wrote(err)
-	switch {
-	case err == nil && n == len(line):
-		s.torn = false
-		return true
-	case n >= len(line)-1:
-		// Only the line break is missing: the next line brings it.
-		s.torn = n < len(line)
-		return true
-	case n > 0:
-		s.torn = line[n-1] != '\n'
-	}
-	return false
 }

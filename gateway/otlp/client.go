@@ -126,7 +126,13 @@ func (c *Client) Send(ctx context.Context, signal Signal, message proto.Message)
 	if err != nil {
 		return 0, &Failure{Verdict: Refused, cause: "the message cannot be encoded"}
 	}
-	answer, err := c.transport.send(ctx, signal, encoded)
+	return c.SendEncoded(ctx, signal, encoded)
+}
+
+// SendEncoded is Send for a message that is encoded already. It must not change any
+// more, also when SendEncoded has returned: what was given up may still be read.
+func (c *Client) SendEncoded(ctx context.Context, signal Signal, message []byte) (refused int64, err error) {
+	answer, err := c.transport.send(ctx, signal, message)
 	if err != nil {
 		return 0, err
 	}

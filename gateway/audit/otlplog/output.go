@@ -13,11 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
-	logsv1 "go.opentelemetry.io/proto/otlp/logs/v1"
-	resourcev1 "go.opentelemetry.io/proto/otlp/resource/v1"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/wsgateway/websocket-gateway-operator/gateway/otlp"
 )
 
@@ -45,7 +40,7 @@ type Options struct {
 
 // Sender is an *otlp.Client.
 type Sender interface {
-	Send(ctx context.Context, signal otlp.Signal, message proto.Message) (refused int64, err error)
+	SendEncoded(ctx context.Context, signal otlp.Signal, message []byte) (refused int64, err error)
 }
 
 // Output keeps lines until Flush sends them. Write and Flush must not be called
@@ -55,9 +50,13 @@ type Output struct {
 	ctx     context.Context //nolint:containedctx // it is the life of the output: Flush has none of its own
 	stop    context.CancelFunc
 
-	resource *resourcev1.Resource
-	records  []*logsv1.LogRecord
-	kinds    map[kind]*beside
+	envelope envelope
+	// records are those that wait, encoded, and count how many they are; scratch is the
+	// last of them.
+	records []byte
+	count   int
+	scratch []byte
+	kinds   map[kind][]byte
 	// trouble is why the last attempt failed; nil if it did not.
 	trouble atomic.Pointer[string]
 }
@@ -68,13 +67,31 @@ func New(o Options) *Output {
 		o.Random = rand.Float64
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	return &Output{options: o, ctx: ctx, stop: stop, resource: resource(&o), kinds: map[kind]*beside{}}
+	return &Output{options: o, ctx: ctx, stop: stop, envelope: envelopeOf(&o), kinds: map[kind][]byte{}}
 }
 
 // Write keeps a line for the next Flush.
 func (o *Output) Write(line []byte) (int, error) {
-	o.records = append(o.records, o.record(line))
+	o.records = o.record(o.records, line)
+	o.count++
 	return len(line), nil
+}
+
+// maxKept bounds the room for records that is kept for the next ones.
+const maxKept = 256 << 10
+
+// take returns what was written and how many records it is.
+func (o *Output) take() (message []byte, count int) {
+	if o.count == 0 {
+		return nil, 0
+	}
+	// Whoever sends it may still read it when it is answered, or given up.
+	message, count = o.envelope.around(o.records), o.count
+	o.records, o.count = o.records[:0], 0
+	if cap(o.records) > maxKept {
+		o.records = nil
+	}
+	return message, count
 }
 
 // Flush sends what was written, and waits until the server has it, as long as
@@ -82,38 +99,33 @@ func (o *Output) Write(line []byte) (int, error) {
 // those that the server has refused for good, and all of them once the output was
 // stopped.
 func (o *Output) Flush() (lost int) {
-	records := o.records
-	o.records = nil
-	if len(records) == 0 {
+	message, count := o.take()
+	if count == 0 {
 		return 0
 	}
-	message := &logsv1.LogsData{ResourceLogs: []*logsv1.ResourceLogs{{
-		Resource:  o.resource,
-		ScopeLogs: []*logsv1.ScopeLogs{{Scope: &commonv1.InstrumentationScope{Name: scope}, LogRecords: records}},
-	}}}
 	unwell := 0
 	for retry := firstRetry; ; retry = min(2*retry, lastRetry) {
 		refused, err := o.send(message)
 		if err == nil {
-			return int(min(refused, int64(len(records))))
+			return int(min(refused, int64(count)))
 		}
 		failure, _ := errors.AsType[*otlp.Failure](err)
 		if failure == nil || failure.Verdict == otlp.Refused {
-			return len(records)
+			return count
 		}
 		if failure.Verdict == otlp.Unwell {
 			unwell++
 		}
 		if unwell == unwellAttempts || !o.wait(max(o.jitter(retry), failure.Wait)) {
-			return len(records)
+			return count
 		}
 	}
 }
 
-func (o *Output) send(message *logsv1.LogsData) (refused int64, err error) {
+func (o *Output) send(message []byte) (refused int64, err error) {
 	ctx, cancel := context.WithTimeout(o.ctx, sendTimeout)
 	defer cancel()
-	refused, err = o.options.Client.Send(ctx, otlp.Logs, message)
+	refused, err = o.options.Client.SendEncoded(ctx, otlp.Logs, message)
 	switch {
 	case err == nil:
 		o.trouble.Store(nil)

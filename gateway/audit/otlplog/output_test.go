@@ -42,7 +42,7 @@ type answer struct {
 	takes time.Duration
 }
 
-func (s *server) Send(ctx context.Context, signal otlp.Signal, message proto.Message) (int64, error) {
+func (s *server) SendEncoded(ctx context.Context, signal otlp.Signal, message []byte) (int64, error) {
 	s.mu.Lock()
 	now := s.answers[0]
 	if len(s.answers) > 1 {
@@ -62,8 +62,8 @@ func (s *server) Send(ctx context.Context, signal otlp.Signal, message proto.Mes
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	data, ok := message.(*logsv1.LogsData)
-	if !ok || signal != otlp.Logs {
+	data := &logsv1.LogsData{}
+	if err := proto.Unmarshal(message, data); err != nil || signal != otlp.Logs {
 		return 0, errors.New("no logs")
 	}
 	s.taken = append(s.taken, data)

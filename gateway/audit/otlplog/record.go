@@ -4,6 +4,7 @@
 package otlplog
 
 import (
+	"bytes"
 	"encoding/hex"
 	"strings"
 	"time"
@@ -11,12 +12,28 @@ import (
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
 	logsv1 "go.opentelemetry.io/proto/otlp/logs/v1"
 	resourcev1 "go.opentelemetry.io/proto/otlp/resource/v1"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 )
 
 // scope is who wrote the records; service what they are about.
 const (
 	scope   = "wsgateway.dev/audit"
 	service = "wsgateway"
+)
+
+// The numbers of the fields that are written, of the messages of OTLP 1.
+const (
+	logsResourceLogs      protowire.Number = 1
+	resourceLogsResource  protowire.Number = 1
+	resourceLogsScopeLogs protowire.Number = 2
+	scopeLogsScope        protowire.Number = 1
+	scopeLogsRecord       protowire.Number = 2
+	recordTime            protowire.Number = 1
+	recordBody            protowire.Number = 5
+	recordTraceID         protowire.Number = 9
+	recordObserved        protowire.Number = 11
+	valueString           protowire.Number = 1
 )
 
 // resource names the pod as the semantic conventions of OpenTelemetry do.
@@ -42,6 +59,52 @@ func text(key, value string) *commonv1.KeyValue {
 	return &commonv1.KeyValue{Key: key, Value: &commonv1.AnyValue{Value: &commonv1.AnyValue_StringValue{StringValue: value}}}
 }
 
+// envelope is what stands before the records of each message, encoded: the resource
+// and the scope, as fields of the messages that they are in.
+type envelope struct{ resource, scope []byte }
+
+func envelopeOf(o *Options) envelope {
+	return envelope{
+		resource: field(nil, resourceLogsResource, encoded(resource(o))),
+		scope:    field(nil, scopeLogsScope, encoded(&commonv1.InstrumentationScope{Name: scope})),
+	}
+}
+
+// around makes a LogsData of records, which are fields of ScopeLogs already.
+func (e *envelope) around(records []byte) []byte {
+	scopeLogs := len(e.scope) + len(records)
+	resourceLogs := len(e.resource) + protowire.SizeTag(resourceLogsScopeLogs) + protowire.SizeBytes(scopeLogs)
+	message := make([]byte, 0, protowire.SizeTag(logsResourceLogs)+protowire.SizeBytes(resourceLogs))
+	message = begin(message, logsResourceLogs, resourceLogs)
+	message = append(message, e.resource...)
+	message = begin(message, resourceLogsScopeLogs, scopeLogs)
+	message = append(message, e.scope...)
+	return append(message, records...)
+}
+
+// begin begins a field of so many bytes.
+func begin(to []byte, number protowire.Number, size int) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(to, number, protowire.BytesType), uint64(size)) //nolint:gosec // G115: a size
+}
+
+func field(to []byte, number protowire.Number, content []byte) []byte {
+	return append(begin(to, number, len(content)), content...)
+}
+
+func fixed(to []byte, number protowire.Number, value uint64) []byte {
+	return protowire.AppendFixed64(protowire.AppendTag(to, number, protowire.Fixed64Type), value)
+}
+
+// encoded is a message of texts of ours, which can always be encoded: the zero
+// value that stands for what cannot is a message without fields.
+func encoded(message proto.Message) []byte {
+	data, err := proto.Marshal(message)
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
 // What stands beside a line, for those who choose by it. In a line of ours no text
 // can have these characters in it: its quotes are escaped.
 const (
@@ -57,11 +120,11 @@ const (
 // behind returns the text that follows a field's name, which is a word or a time of
 // ours and has nothing escaped; empty for none. To decode the whole line would cost
 // more than all else that is done with it.
-func behind(line, before string) string {
-	_, rest, _ := strings.Cut(line, before)
-	value, _, closed := strings.Cut(rest, `"`)
+func behind(line, before []byte) []byte {
+	_, rest, _ := bytes.Cut(line, before)
+	value, _, closed := bytes.Cut(rest, []byte{'"'})
 	if !closed {
-		return ""
+		return nil
 	}
 	return value
 }
@@ -69,64 +132,61 @@ func behind(line, before string) string {
 // traceIDBytes is the length of a trace's identifier (W3C Trace Context, 3.2.2.3).
 const traceIDBytes = 16
 
-// record makes a log record of a line. The body is the line without its break,
-// byte for byte: any other form could not be verified.
-func (o *Output) record(line []byte) *logsv1.LogRecord {
-	body := strings.TrimRight(string(line), "\n")
+// record makes a log record of a line, in the form that OTLP has on the wire: objects
+// that are made only to be encoded cost more than all else. The body is the line
+// without its break, byte for byte: any other form could not be verified.
+func (o *Output) record(to, line []byte) []byte {
+	body := bytes.TrimRight(line, "\n")
 	// A line that is none of ours has no time and no name, and is sent all the same.
-	event, reason := behind(body, eventBefore), behind(body, reasonBefore)
-	r := &logsv1.LogRecord{
-		ObservedTimeUnixNano: nanoseconds(o.options.Now()),
-		SeverityNumber:       logsv1.SeverityNumber_SEVERITY_NUMBER_INFO,
-		SeverityText:         "INFO",
-		Body:                 &commonv1.AnyValue{Value: &commonv1.AnyValue_StringValue{StringValue: body}},
+	r := o.scratch[:0]
+	if at, err := time.Parse(time.RFC3339, string(behind(body[:min(len(body), maxHead)], []byte(timeBefore)))); err == nil {
+		if stamp := nanoseconds(at); stamp != 0 {
+			r = fixed(r, recordTime, stamp)
+		}
 	}
-	if at, err := time.Parse(time.RFC3339, behind(body[:min(len(body), maxHead)], timeBefore)); err == nil {
-		r.TimeUnixNano = nanoseconds(at)
-	}
-	if warns(event) {
-		r.SeverityNumber, r.SeverityText = logsv1.SeverityNumber_SEVERITY_NUMBER_WARN, "WARN"
-	}
-	if beside := o.beside(event, reason); beside != nil {
-		r.EventName, r.Attributes = beside.name, beside.attributes
-	}
+	r = append(r, o.beside(behind(body, []byte(eventBefore)), behind(body, []byte(reasonBefore)))...)
+	r = begin(r, recordBody, protowire.SizeTag(valueString)+protowire.SizeBytes(len(body)))
+	r = field(r, valueString, body)
 	// A collector that has the traces too shows both together.
-	if id, err := hex.DecodeString(behind(body, traceBefore)); err == nil && len(id) == traceIDBytes {
-		r.TraceId = id
+	if id := behind(body, []byte(traceBefore)); len(id) == 2*traceIDBytes {
+		var trace [traceIDBytes]byte
+		if _, err := hex.Decode(trace[:], id); err == nil {
+			r = field(r, recordTraceID, trace[:])
+		}
 	}
-	return r
+	r = fixed(r, recordObserved, nanoseconds(o.options.Now()))
+	o.scratch = r
+	return field(to, scopeLogsRecord, r)
 }
 
 // kind is an event with its reason, and what stands beside the lines of all such.
 type kind struct{ event, reason string }
 
-type beside struct {
-	name       string
-	attributes []*commonv1.KeyValue
-}
-
 // maxKinds is more than there are events and reasons; lines that are none of ours
 // must not fill the memory.
 const maxKinds = 512
 
-// beside is shared by all records of a kind, which nobody changes; nil where there
-// is nothing to say.
-func (o *Output) beside(event, reason string) *beside {
-	known := kind{event, reason}
-	if found, ok := o.kinds[known]; ok {
+// beside is what stands beside the lines of a kind, as fields of a record.
+func (o *Output) beside(event, reason []byte) []byte {
+	if found, ok := o.kinds[kind{string(event), string(reason)}]; ok {
 		return found
 	}
-	var b *beside
-	if event != "" {
-		b = &beside{name: service + "." + event, attributes: []*commonv1.KeyValue{text("event.action", event)}}
-		if reason != "" {
-			b.attributes = append(b.attributes, text("event.reason", reason))
+	known := kind{string(event), string(reason)}
+	r := &logsv1.LogRecord{SeverityNumber: logsv1.SeverityNumber_SEVERITY_NUMBER_INFO, SeverityText: "INFO"}
+	if warns(known.event) {
+		r.SeverityNumber, r.SeverityText = logsv1.SeverityNumber_SEVERITY_NUMBER_WARN, "WARN"
+	}
+	if known.event != "" {
+		r.EventName, r.Attributes = service+"."+known.event, []*commonv1.KeyValue{text("event.action", known.event)}
+		if known.reason != "" {
+			r.Attributes = append(r.Attributes, text("event.reason", known.reason))
 		}
 	}
+	made := encoded(r)
 	if len(o.kinds) < maxKinds {
-		o.kinds[known] = b
+		o.kinds[known] = made
 	}
-	return b
+	return made
 }
 
 // warns tells the events that somebody should look at.

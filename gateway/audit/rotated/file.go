@@ -7,6 +7,7 @@
 package rotated
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -51,22 +52,40 @@ type File struct {
 // New returns a File. Close it.
 func New(o Options) *File { return &File{options: o} }
 
-// Write appends one line, in a new file if it does not fit the old one. After an
-// error nothing is lost of what was written before, and the next line is tried
-// anew: a disk may have room again, a folder may be writable again.
-func (f *File) Write(line []byte) (int, error) {
-	if int64(len(line)) > f.options.MaxBytes {
-		return 0, fmt.Errorf("write %s: a line of %d bytes does not fit a file of %d", f.path(), len(line), f.options.MaxBytes)
+// Write appends whole lines, in a new file from the first on that does not fit the
+// old one. After an error nothing is lost of what was written before, and the next
+// lines are tried anew: a disk may have room again, a folder may be writable again.
+func (f *File) Write(lines []byte) (written int, err error) {
+	for written < len(lines) {
+		n, err := f.begin(lines[written:])
+		written += n
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+// begin writes as many lines as fit the file, or else a new one.
+func (f *File) begin(lines []byte) (int, error) {
+	first := bytes.IndexByte(lines, '\n') + 1
+	if first == 0 {
+		first = len(lines)
+	}
+	if int64(first) > f.options.MaxBytes {
+		return 0, fmt.Errorf("write %s: a line of %d bytes does not fit a file of %d", f.path(), first, f.options.MaxBytes)
 	}
 	if err := f.open(); err != nil {
 		return 0, err
 	}
-	if f.size+int64(len(line)) > f.options.MaxBytes {
+	fitting := f.fitting(lines)
+	if fitting == 0 {
 		if err := f.rotate(); err != nil {
 			return 0, err
 		}
+		fitting = f.fitting(lines)
 	}
-	n, err := f.file.Write(line)
+	n, err := f.file.Write(lines[:fitting])
 	f.size += int64(n)
 	if err != nil {
 		// The descriptor may be of a volume that has gone; the next one is not.
@@ -74,6 +93,18 @@ func (f *File) Write(line []byte) (int, error) {
 		return n, fmt.Errorf("write %s: %w", f.path(), plain(err))
 	}
 	return n, nil
+}
+
+// fitting is how many bytes of lines, all of them whole, the file has room for.
+func (f *File) fitting(lines []byte) int {
+	room := f.options.MaxBytes - f.size
+	switch {
+	case int64(len(lines)) <= room:
+		return len(lines)
+	case room <= 0:
+		return 0
+	}
+	return bytes.LastIndexByte(lines[:room], '\n') + 1
 }
 
 // Close releases the file.
