@@ -4,6 +4,8 @@
 package audit_test
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,5 +96,127 @@ func TestARecordThatLingersTellsOfTheMomentItIsOf(t *testing.T) {
 				t.Errorf("subject %q at %v, want %q at %v", first.Subject, first.Time, c.Subject, at)
 			}
 		}
+	})
+}
+
+// writes keeps each Write by itself, and does of one only a part.
+type writes struct {
+	all  [][]byte
+	fail int
+	// part is how many bytes of the write that fails get there.
+	part func(data []byte) int
+}
+
+func (w *writes) Write(data []byte) (int, error) {
+	n, err := len(data), error(nil)
+	if len(w.all) == w.fail && w.part != nil {
+		n, err = w.part(data), errSink
+	}
+	w.all = append(w.all, bytes.Clone(data[:n]))
+	return n, err
+}
+
+func TestRecordsThatLingerAreOneWriteAndStandAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out := &writes{}
+		log := logOf(audit.Sink{Name: "file", Out: out, Linger: audit.DefaultLinger})
+		open(20, log)
+		time.Sleep(audit.DefaultLinger)
+		synctest.Wait()
+		if len(out.all) != 1 {
+			t.Errorf("%d writes of 20 records, want one", len(out.all))
+		}
+		open(2000, log)
+		closeLog(t, log)
+		for i, write := range out.all {
+			if len(write) > 64<<10 {
+				t.Errorf("write %d has %d bytes", i, len(write))
+			}
+		}
+		lines := bytes.Split(bytes.TrimSpace(bytes.Join(out.all, nil)), []byte("\n"))
+		for i, line := range lines {
+			record, err := audit.Parse(line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// One follows a thousand records, and is one itself.
+			if isDue := i%1001 == 1000 || i == len(lines)-1; (record.Event == audit.EventCheckpoint) != isDue {
+				t.Errorf("record %d is %s", i, record.Event)
+			}
+		}
+	})
+}
+
+func TestOfAWriteThatFailsWhatGotThereCounts(t *testing.T) {
+	t.Parallel()
+	end := func(data []byte, lines int) int {
+		n := 0
+		for range lines {
+			n += bytes.IndexByte(data[n:], '\n') + 1
+		}
+		return n
+	}
+	for name, part := range map[string]func([]byte) int{
+		"nothing":                         func([]byte) int { return 0 },
+		"a part of the first line":        func([]byte) int { return 10 },
+		"two lines":                       func(data []byte) int { return end(data, 2) },
+		"two lines and a part":            func(data []byte) int { return end(data, 2) + 100 },
+		"three lines but for the break":   func(data []byte) int { return end(data, 3) - 1 },
+		"all lines but for the last byte": func(data []byte) int { return len(data) - 1 },
+		"all lines, and an error":         func(data []byte) int { return len(data) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				out := &writes{fail: 1, part: part}
+				log := logOf(audit.Sink{Name: "file", Out: out, Linger: audit.DefaultLinger})
+				for range 3 {
+					open(7, log)
+					time.Sleep(2 * audit.DefaultLinger)
+				}
+				closeLog(t, log)
+				var lines []string
+				for line := range bytes.Lines(bytes.Join(out.all, nil)) {
+					if _, err := audit.Parse(line); err == nil {
+						lines = append(lines, string(bytes.TrimSpace(line)))
+					}
+				}
+				records := checkSequence(t, lines)
+				lost := 1
+				if strings.HasPrefix(name, "all") {
+					lost = 0
+				}
+				if opened, said := count(records, audit.EventOpened), lostIn(records); opened != 21-lost || said != lost {
+					t.Errorf("%d records and %d said to be lost, want %d and %d", opened, said, 21-lost, lost)
+				}
+				if stats := statsOf(log, "file"); stats.Lost != uint64(lost) || stats.Written != uint64(len(lines)) {
+					t.Errorf("counted %+v, want %d lost and %d written", stats, lost, len(lines))
+				}
+			})
+		})
+	}
+}
+
+func TestAKeeperDeliversWhatHasLingered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCollector()
+		sink := c.sink()
+		sink.Linger = 300 * time.Millisecond
+		log := logOf(sink)
+		open(5, log)
+		time.Sleep(sink.Linger - time.Millisecond)
+		synctest.Wait()
+		if got := len(c.lines()); got != 0 {
+			t.Errorf("%d delivered before the time is over", got)
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if got := len(c.lines()); got != 5 {
+			t.Errorf("%d delivered when the time is over, want 5", got)
+		}
+		closeLog(t, log)
+		checkSequence(t, strings.Split(strings.TrimSpace(strings.Join(c.lines(), "")), "\n"))
 	})
 }

@@ -234,3 +234,24 @@ func TestStrangersCannotReadTheFiles(t *testing.T) {
 		}
 	}
 }
+
+func TestLinesThatComeTogetherAreDividedBetweenFilesAndNotInThemselves(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := open(t, folder, 10, 9)
+	write(t, file, "one\ntwo\n")
+	write(t, file, "three\nfour\nfi\n")
+	write(t, file, "seven\neight\nnine\nten\n")
+	want := map[string]string{
+		"audit.log.1": "one\ntwo\n", "audit.log.2": "three\n", "audit.log.3": "four\nfi\n", "audit.log.4": "seven\n", "audit.log.5": "eight\n", name: "nine\nten\n",
+	}
+	if diff := cmp.Diff(want, contents(t, folder)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if n, err := file.Write([]byte("a\nb\nfar too long\nc\n")); n != 4 || err == nil {
+		t.Errorf("with a line that is too long: %d bytes written, %v", n, err)
+	}
+	if got := contents(t, folder)[name]; got != "a\nb\n" {
+		t.Errorf("the file holds %q", got)
+	}
+}
