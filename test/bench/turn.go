@@ -32,11 +32,11 @@ type turn struct {
 	secured string
 }
 
-// Times of the measurement of memory: at most so long until it moves no more, and
-// so long after connections were closed, for all contenders.
+// Times of the measurement of memory, for all contenders: who gives back what is not
+// used does so within restTime; then it takes at most settleTime to move no more.
 const (
-	settleTime   = 20 * time.Second
-	afterClosing = 10 * time.Second
+	restTime   = 8 * time.Second
+	settleTime = 20 * time.Second
 )
 
 // resuming is the share of handshakes that have to resume to be called that: the
@@ -106,6 +106,7 @@ func (t *turn) memory(n int) error {
 		if _, err := t.client.do(step.order); err != nil {
 			return err
 		}
+		time.Sleep(restTime)
 		now, err := settled(t.server.pid(), settleTime)
 		if err != nil {
 			return err
@@ -115,7 +116,7 @@ func (t *turn) memory(n int) error {
 	if _, err := t.client.do(load.Order{Do: "close"}); err != nil {
 		return err
 	}
-	time.Sleep(afterClosing)
+	time.Sleep(restTime)
 	after, err := settled(t.server.pid(), settleTime)
 	t.found.add(afterClosingRow(n), float64(after)/float64(before))
 	return err
