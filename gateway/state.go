@@ -75,6 +75,8 @@ func limitsOf(l *contract.EffectiveLimits, most int32) control.Limits {
 		MaxMessageBytes: l.MaxMessageBytes, RequestHeaderBytes: l.RequestHeaderBytes,
 		HandshakeTimeout: contract.Duration(l.HandshakeTimeout), IdleTimeout: contract.Duration(l.IdleTimeout),
 		PingInterval: contract.Duration(l.PingInterval), PongTimeout: contract.Duration(l.PongTimeout),
+		BackendPongTimeout: contract.Duration(l.BackendPongTimeout), WriteTimeout: contract.Duration(l.WriteTimeout),
+		MaxConnectionAge: contract.Duration(l.MaxConnectionAge),
 	}
 }
 

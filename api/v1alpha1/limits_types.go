@@ -139,8 +139,8 @@ type Limits struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="limits.idleTimeout must be between 1s and 24h"
 	IdleTimeout *metav1.Duration `json:"idleTimeout,omitempty"`
 
-	// pingInterval is the time between two pings to the client. Default 30s, 1s
-	// to 1h.
+	// pingInterval is the time between two pings to the client, and to the
+	// backend. Default 30s, 1s to 1h.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
@@ -154,6 +154,33 @@ type Limits struct {
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="limits.pongTimeout must be between 1s and 5m"
 	PongTimeout *metav1.Duration `json:"pongTimeout,omitempty"`
+
+	// backendPongTimeout is the same for the backend: a backend that reads nothing
+	// while it works on a message needs more time than that takes. Default 2m, 1s
+	// to 24h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="limits.backendPongTimeout must be between 1s and 24h"
+	BackendPongTimeout *metav1.Duration `json:"backendPongTimeout,omitempty"`
+
+	// writeTimeout is for how long client or backend may take nothing of what is
+	// sent to it; then the connection ends. Nothing more is read from the other
+	// side meanwhile. Default 10s, 1s to 5m.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="limits.writeTimeout must be between 1s and 5m"
+	WriteTimeout *metav1.Duration `json:"writeTimeout,omitempty"`
+
+	// maxConnectionAge closes a connection (code 1001) that is this old, or up to a
+	// tenth less, by chance: those that were opened together do not come back
+	// together. Default: no limit, 1m to 720h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('720h')",message="limits.maxConnectionAge must be between 1m and 720h"
+	MaxConnectionAge *metav1.Duration `json:"maxConnectionAge,omitempty"`
 }
 
 // MessageTypes are the types of messages that may pass.

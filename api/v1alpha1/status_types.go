@@ -177,4 +177,11 @@ type EffectiveLimits struct {
 	PingInterval string `json:"pingInterval,omitempty"`
 	// +optional
 	PongTimeout string `json:"pongTimeout,omitempty"`
+	// +optional
+	BackendPongTimeout string `json:"backendPongTimeout,omitempty"`
+	// +optional
+	WriteTimeout string `json:"writeTimeout,omitempty"`
+	// Absent: no limit.
+	// +optional
+	MaxConnectionAge string `json:"maxConnectionAge,omitempty"`
 }

@@ -42,6 +42,9 @@ func limits(spec *wsv1alpha1.Limits) *contract.Limits {
 		IdleTimeout:        duration(spec.IdleTimeout, contract.DefaultIdleTimeout),
 		PingInterval:       duration(spec.PingInterval, contract.DefaultPingInterval),
 		PongTimeout:        duration(spec.PongTimeout, contract.DefaultPongTimeout),
+		BackendPongTimeout: duration(spec.BackendPongTimeout, contract.DefaultBackendPongTimeout),
+		WriteTimeout:       duration(spec.WriteTimeout, contract.DefaultWriteTimeout),
+		MaxConnectionAge:   duration(spec.MaxConnectionAge, 0),
 	}
 	if l == (contract.Limits{}) {
 		return nil

@@ -4,6 +4,8 @@
 package status
 
 import (
+	"time"
+
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
@@ -35,7 +37,18 @@ func (p *pass) limits() *wsv1alpha1.EffectiveLimits {
 		IdleTimeout:        effective.IdleTimeout.String(),
 		PingInterval:       effective.PingInterval.String(),
 		PongTimeout:        effective.PongTimeout.String(),
+		BackendPongTimeout: effective.BackendPongTimeout.String(),
+		WriteTimeout:       effective.WriteTimeout.String(),
+		MaxConnectionAge:   unlessZero(effective.MaxConnectionAge),
 	}
+}
+
+// unlessZero is empty for no limit.
+func unlessZero(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
 }
 
 func wantedLimits(l *wsv1alpha1.Limits) *contract.Limits {
@@ -66,5 +79,8 @@ func wantedLimits(l *wsv1alpha1.Limits) *contract.Limits {
 		IdleTimeout:        duration(l.IdleTimeout),
 		PingInterval:       duration(l.PingInterval),
 		PongTimeout:        duration(l.PongTimeout),
+		BackendPongTimeout: duration(l.BackendPongTimeout),
+		WriteTimeout:       duration(l.WriteTimeout),
+		MaxConnectionAge:   duration(l.MaxConnectionAge),
 	}
 }

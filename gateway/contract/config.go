@@ -291,13 +291,15 @@ const (
 
 	DefaultControlFramesPerSecond int32 = 100
 
-	DefaultHandshakeTimeout time.Duration = 10 * time.Second
-	DefaultIdleTimeout      time.Duration = 10 * time.Minute
-	DefaultPingInterval     time.Duration = 30 * time.Second
-	DefaultPongTimeout      time.Duration = 10 * time.Second
-	DefaultFrameTimeout     time.Duration = time.Minute
-	DefaultProgressInterval time.Duration = 5 * time.Minute
-	DefaultDrainWindow      time.Duration = 60 * time.Second
+	DefaultHandshakeTimeout   time.Duration = 10 * time.Second
+	DefaultIdleTimeout        time.Duration = 10 * time.Minute
+	DefaultPingInterval       time.Duration = 30 * time.Second
+	DefaultPongTimeout        time.Duration = 10 * time.Second
+	DefaultFrameTimeout       time.Duration = time.Minute
+	DefaultBackendPongTimeout time.Duration = 2 * time.Minute
+	DefaultWriteTimeout       time.Duration = 10 * time.Second
+	DefaultProgressInterval   time.Duration = 5 * time.Minute
+	DefaultDrainWindow        time.Duration = 60 * time.Second
 )
 
 func or[T any](value *T, otherwise T) T {

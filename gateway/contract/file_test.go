@@ -91,6 +91,7 @@ func fullConfig() contract.Config {
 			PingInterval: new(contract.Duration(time.Minute)), PongTimeout: new(contract.Duration(90 * time.Second)),
 			MaxFrameBytes: new(int64(9)), MaxFragments: new(int32(10)), MessageTypes: contract.OnlyText,
 			MessagesPerSecond: new(int32(11)), ControlFramesPerSecond: new(int32(12)), BytesPerSecond: new(int32(5000)), FrameTimeout: new(contract.Duration(time.Second)),
+			BackendPongTimeout: new(contract.Duration(time.Hour)), WriteTimeout: new(contract.Duration(time.Minute)), MaxConnectionAge: new(contract.Duration(24 * time.Hour)),
 		},
 		Audit: &contract.Audit{ProgressInterval: new(contract.Duration(time.Minute))},
 		Tracing: &contract.Tracing{
@@ -279,7 +280,7 @@ func TestWhatIsAbsentHasItsDefault(t *testing.T) {
 	t.Parallel()
 	var limits *contract.Limits
 	want := contract.EffectiveLimits{
-		MaxMessageBytes: 1 << 20, MaxFragments: 1<<20 + 10_000, ControlFramesPerSecond: 100, FrameTimeout: time.Minute, RequestHeaderBytes: 16 << 10, HandshakeTimeout: 10 * time.Second,
+		MaxMessageBytes: 1 << 20, MaxFragments: 1<<20 + 10_000, ControlFramesPerSecond: 100, FrameTimeout: time.Minute, BackendPongTimeout: 2 * time.Minute, WriteTimeout: 10 * time.Second, RequestHeaderBytes: 16 << 10, HandshakeTimeout: 10 * time.Second,
 		IdleTimeout: 10 * time.Minute, PingInterval: 30 * time.Second, PongTimeout: 10 * time.Second,
 	}
 	if diff := cmp.Diff(want, limits.WithDefaults()); diff != "" {

@@ -44,6 +44,11 @@ type Limits struct {
 	IdleTimeout        *Duration `json:"idleTimeout,omitempty"`
 	PingInterval       *Duration `json:"pingInterval,omitempty"`
 	PongTimeout        *Duration `json:"pongTimeout,omitempty"`
+	BackendPongTimeout *Duration `json:"backendPongTimeout,omitempty"`
+	WriteTimeout       *Duration `json:"writeTimeout,omitempty"`
+	// MaxConnectionAge absent means that connections may become as old as they
+	// like.
+	MaxConnectionAge *Duration `json:"maxConnectionAge,omitempty"`
 }
 
 // spareFragments is how many more data frames than bytes a message may have: one
@@ -88,6 +93,11 @@ type EffectiveLimits struct {
 	IdleTimeout        time.Duration
 	PingInterval       time.Duration
 	PongTimeout        time.Duration
+	// BackendPongTimeout is 0 where backends are not pinged.
+	BackendPongTimeout time.Duration
+	WriteTimeout       time.Duration
+	// MaxConnectionAge is without limit at 0.
+	MaxConnectionAge time.Duration
 }
 
 // WithDefaults returns the limits in force. l may be nil.
@@ -120,6 +130,9 @@ func (l *Limits) WithDefaults() EffectiveLimits {
 		IdleTimeout:        time.Duration(or(l.IdleTimeout, Duration(DefaultIdleTimeout))),
 		PingInterval:       time.Duration(or(l.PingInterval, Duration(DefaultPingInterval))),
 		PongTimeout:        time.Duration(or(l.PongTimeout, Duration(DefaultPongTimeout))),
+		BackendPongTimeout: time.Duration(or(l.BackendPongTimeout, Duration(DefaultBackendPongTimeout))),
+		WriteTimeout:       time.Duration(or(l.WriteTimeout, Duration(DefaultWriteTimeout))),
+		MaxConnectionAge:   time.Duration(or(l.MaxConnectionAge, 0)),
 	}
 }
 

@@ -80,6 +80,9 @@ type Limits struct {
 	IdleTimeout            contract.Duration `json:"idleTimeout"`
 	PingInterval           contract.Duration `json:"pingInterval"`
 	PongTimeout            contract.Duration `json:"pongTimeout"`
+	BackendPongTimeout     contract.Duration `json:"backendPongTimeout"`
+	WriteTimeout           contract.Duration `json:"writeTimeout"`
+	MaxConnectionAge       contract.Duration `json:"maxConnectionAge,omitempty"`
 }
 
 // AuditState is how the audit log fares.

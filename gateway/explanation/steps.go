@@ -286,6 +286,9 @@ func limits(l *contract.EffectiveLimits) []string {
 	if l.MaxFrameBytes > 0 {
 		list = append(list, fmt.Sprintf("maxFrameBytes %d", l.MaxFrameBytes))
 	}
+	if l.MaxConnectionAge > 0 {
+		list = append(list, "maxConnectionAge "+short(l.MaxConnectionAge))
+	}
 	if l.MessageTypes != "" {
 		list = append(list, fmt.Sprintf("messageTypes %s", l.MessageTypes))
 	}

@@ -23,6 +23,8 @@ const (
 	UpstreamLost      Reason = "upstream_lost"
 	IdleTimeout       Reason = "idle_timeout"
 	PongTimeout       Reason = "pong_timeout"
+	SlowReader        Reason = "slow_reader"
+	MaxAge            Reason = "max_age"
 	MessageTooBig     Reason = "message_too_big"
 	TooManyFragments  Reason = "too_many_fragments"
 	UnwantedType      Reason = "message_type"
@@ -105,11 +107,11 @@ func closeCode(reason Reason) (int, bool) {
 	switch reason {
 	case ClientClosed, UpstreamClosed:
 		return CodeNormal, true
-	case ClientLost, PongTimeout:
+	case ClientLost, PongTimeout, SlowReader:
 		return CodeAbnormal, true
 	case UpstreamLost, RelayFailed:
 		return CodeInternalError, true
-	case IdleTimeout, RouteRemoved, Shutdown, ByAdministrator:
+	case IdleTimeout, MaxAge, RouteRemoved, Shutdown, ByAdministrator:
 		return CodeGoingAway, true
 	case CredentialExpired, CredentialRevoked:
 		return CodeUnauthorized, true
@@ -149,7 +151,7 @@ func (c *Closure) Violation() bool {
 // Closures lists every reason for a closure.
 func Closures() []Reason {
 	return []Reason{
-		ClientClosed, ClientLost, UpstreamClosed, UpstreamLost, IdleTimeout, PongTimeout, MessageTooBig,
+		ClientClosed, ClientLost, UpstreamClosed, UpstreamLost, IdleTimeout, PongTimeout, SlowReader, MaxAge, MessageTooBig,
 		TooManyFragments, UnwantedType, MessageRate, ControlRate, FrameTimeout,
 		ProtocolError, InvalidUTF8, RouteRemoved, CredentialExpired, CredentialRevoked, AccessRevoked, DrainingClosure, ByAdministrator, Shutdown,
 		RelayFailed,

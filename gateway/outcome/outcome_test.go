@@ -137,7 +137,7 @@ func TestRefusalIsAnErrorWithItsDetail(t *testing.T) {
 
 func TestEveryClosureHasACode(t *testing.T) {
 	t.Parallel()
-	seenOnly := []outcome.Reason{outcome.ClientLost, outcome.PongTimeout}
+	seenOnly := []outcome.Reason{outcome.ClientLost, outcome.PongTimeout, outcome.SlowReader}
 	for _, reason := range outcome.Closures() {
 		closure := outcome.Close(reason, outcome.ByGateway, "")
 		if closure.Reason != reason || closure.Initiator != outcome.ByGateway {

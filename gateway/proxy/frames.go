@@ -29,9 +29,6 @@ type FramesOptions struct {
 	// CloseTimeout is how long the answers to Close frames are waited for, in
 	// all. 0 means DefaultCloseTimeout.
 	CloseTimeout time.Duration
-	// WriteTimeout is how long a peer may take to accept one buffer. 0 means
-	// DefaultWriteTimeout.
-	WriteTimeout time.Duration
 }
 
 // Frames is the relay that passes frames on as they came, still masked, and reads
@@ -57,9 +54,6 @@ const readSize = 16 << 10
 func NewFrames(o FramesOptions) *Frames {
 	if o.CloseTimeout <= 0 {
 		o.CloseTimeout = DefaultCloseTimeout
-	}
-	if o.WriteTimeout <= 0 {
-		o.WriteTimeout = DefaultWriteTimeout
 	}
 	if o.Mask == nil {
 		o.Mask = randomMask

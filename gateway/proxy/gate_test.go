@@ -5,6 +5,7 @@ package proxy_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -83,13 +84,13 @@ type kind struct {
 func relays() map[string]kind {
 	return map[string]kind{
 		"Messages": {func(t timeouts, random func() float64) proxy.Relay {
-			return proxy.NewMessages(proxy.MessagesOptions{Now: time.Now, Random: random, CloseTimeout: t.CloseTimeout, WriteTimeout: t.WriteTimeout})
+			return proxy.NewMessages(proxy.MessagesOptions{Now: time.Now, Random: random, CloseTimeout: t.CloseTimeout})
 		}, false},
 		"Loops": {func(t timeouts, random func() float64) proxy.Relay {
-			return proxy.NewLoops(proxy.FramesOptions{Now: time.Now, Random: random, CloseTimeout: t.CloseTimeout, WriteTimeout: t.WriteTimeout})
+			return proxy.NewLoops(proxy.FramesOptions{Now: time.Now, Random: random, CloseTimeout: t.CloseTimeout})
 		}, true},
 		"Frames": {func(t timeouts, random func() float64) proxy.Relay {
-			return proxy.NewFrames(proxy.FramesOptions{Now: time.Now, Random: random, CloseTimeout: t.CloseTimeout, WriteTimeout: t.WriteTimeout})
+			return proxy.NewFrames(proxy.FramesOptions{Now: time.Now, Random: random, CloseTimeout: t.CloseTimeout})
 		}, true},
 	}
 }
@@ -110,6 +111,7 @@ func (k kind) newGate(tb testing.TB, upstream *wstest.Upstream, change ...func(*
 	for _, c := range change {
 		c(&limits, &times)
 	}
+	limits.WriteTimeout = cmp.Or(times.WriteTimeout, limits.WriteTimeout)
 	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)

@@ -39,6 +39,8 @@ type leg struct {
 	in        inbound
 	count     func(messages, bytes uint64)
 	discarded int64
+	// beat belongs to relaying.tick.
+	beat beat
 
 	// turn has room for one: whoever writes a message or a Close frame to this
 	// leg. A Close frame in the middle of a message would cost the message.

@@ -24,16 +24,10 @@ type MessagesOptions struct {
 	// CloseTimeout is how long the answers to Close frames are waited for, in
 	// all. 0 means DefaultCloseTimeout.
 	CloseTimeout time.Duration
-	// WriteTimeout is how long a peer may take to accept one buffer. 0 means
-	// DefaultWriteTimeout.
-	WriteTimeout time.Duration
 }
 
-// Defaults of MessagesOptions.
-const (
-	DefaultCloseTimeout = 5 * time.Second
-	DefaultWriteTimeout = 10 * time.Second
-)
+// DefaultCloseTimeout is that of both relays.
+const DefaultCloseTimeout = 5 * time.Second
 
 // Messages is the relay that reads and writes whole WebSocket messages, so that
 // it can judge their text and size. A message is passed on while it still
@@ -53,9 +47,6 @@ var _ Relay = (*Messages)(nil)
 func NewMessages(o MessagesOptions) *Messages {
 	if o.CloseTimeout <= 0 {
 		o.CloseTimeout = DefaultCloseTimeout
-	}
-	if o.WriteTimeout <= 0 {
-		o.WriteTimeout = DefaultWriteTimeout
 	}
 	return &Messages{options: o, start: o.Now()}
 }

@@ -35,8 +35,6 @@ type pair struct {
 	timer   due.Slot
 	// dropAt is when the buffers are looked at; 0 when they were given back.
 	dropAt time.Duration
-	// waited is what waiting was when the timer was set.
-	waited bool
 	// lingering is true once our directions were ended and the peers have until
 	// then to end theirs.
 	lingering bool
@@ -150,7 +148,6 @@ func (p *pair) follow() {
 		p.remask(x)
 	}
 	if p.retimed() {
-		p.waited = p.waiting
 		l.timers.Set(p, l.frames.start.Add(p.next()))
 	}
 }
@@ -170,7 +167,7 @@ func (p *pair) hold() {
 
 // retimed tells whether the timer may have to be set: not with every message.
 func (p *pair) retimed() bool {
-	return p.closure != nil || p.timer.At().IsZero() || p.waits() || p.waiting != p.waited || p.sooner(p.loop.now)
+	return p.closure != nil || p.timer.At().IsZero() || p.waits() || p.sooner(p.loop.now)
 }
 
 // sendAll sends what the passage has written in this turn. An error of one side
@@ -247,7 +244,7 @@ func (p *pair) next() time.Duration {
 	next := p.loop.now + p.due(p.loop.now)
 	for x := range p.sockets {
 		if s := &p.sockets[x]; len(s.pending) > 0 {
-			next = min(next, s.since+p.loop.frames.options.WriteTimeout)
+			next = min(next, s.since+p.terms.writeTimeout)
 		}
 	}
 	if p.dropAt > 0 {
@@ -263,7 +260,7 @@ func (p *pair) tickAll() {
 		return
 	}
 	for x := range p.sockets {
-		if s := &p.sockets[x]; len(s.pending) > 0 && l.now >= s.since+l.frames.options.WriteTimeout {
+		if s := &p.sockets[x]; len(s.pending) > 0 && l.now >= s.since+p.terms.writeTimeout {
 			p.unwritable(l, x, os.ErrDeadlineExceeded, l.now)
 		}
 	}

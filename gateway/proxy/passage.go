@@ -31,6 +31,7 @@ type terms struct {
 	rules        [2]frame.Rules
 	limits       contract.EffectiveLimits
 	closeTimeout time.Duration
+	writeTimeout time.Duration
 	// random returns numbers in [0, 1).
 	random func() float64
 	// mask returns a masking key that nobody can guess.
@@ -38,7 +39,9 @@ type terms struct {
 }
 
 func newTerms(limits contract.EffectiveLimits, o *FramesOptions) *terms {
-	return &terms{rules: rulesOf(&limits), limits: limits, closeTimeout: o.CloseTimeout, random: o.Random, mask: o.Mask}
+	return &terms{
+		rules: rulesOf(&limits), limits: limits, closeTimeout: o.CloseTimeout, writeTimeout: writeTimeout(&limits), random: o.Random, mask: o.Mask,
+	}
 }
 
 // carrier takes what a passage has for its parties. p must not change until the
@@ -63,11 +66,8 @@ type passage struct {
 	// active is when a message last began or ended. One that trickles in counts
 	// twice, however long it takes.
 	active time.Duration
-
-	// pinging is true while a ping waits for its place, waiting while one is
-	// unanswered that was sent at pinged.
-	pinging, waiting bool
-	pinged, nextPing time.Duration
+	// retire is when it is old enough; 0 for never.
+	retire time.Duration
 	// asked is what due has told last.
 	asked time.Duration
 }
@@ -85,6 +85,7 @@ type party struct {
 	heard     time.Duration
 	discarded uint64
 	progress  progress
+	beat      beat
 
 	// refused is true once a frame has begun that is not passed on, although its
 	// header is in order.
@@ -105,10 +106,10 @@ type farewellFrame struct {
 
 func (p *passage) begin(t *terms, s *session.Session, now time.Duration) {
 	p.terms, p.session, p.active = t, s, now
-	// The first ping comes early by a random part: clients that connected
-	// together, after a restart, say, must not be pinged together ever after.
-	interval := t.limits.PingInterval
-	p.nextPing = now + interval/2 + time.Duration(t.random()*float64(interval/2))
+	p.retire = retirement(&t.limits, now, t.random)
+	for x := range p.parties {
+		p.parties[x].beat.begin(t.limits.PingInterval, now, t.random)
+	}
 }
 
 func nameOf(x int) outcome.Initiator {
@@ -209,7 +210,7 @@ func (p *passage) frameEnded(c carrier, x int, in *piece, now time.Duration) {
 			p.count(x, from.walker.Message())
 		}
 	}
-	if to.farewell != nil || p.pinging && x == fromUpstream {
+	if to.farewell != nil || to.beat.pinging {
 		p.forward(c, x, in, in.at)
 		p.inject(c, 1-x, now)
 	}
@@ -225,7 +226,7 @@ func (p *passage) frameEnded(c carrier, x int, in *piece, now time.Duration) {
 func (p *passage) answersUs(x int, in *piece) bool {
 	w := &p.parties[x].walker
 	begin := in.at - w.HeaderSize() - len(pingToken)
-	if x != fromClient || !p.waiting || w.Length() != uint64(len(pingToken)) || begin < in.start {
+	if !p.parties[x].beat.waiting || w.Length() != uint64(len(pingToken)) || begin < in.start {
 		return false
 	}
 	key := w.Key()

@@ -6,6 +6,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"os"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/frame"
@@ -81,7 +82,11 @@ func (p *passage) ended(c carrier, x int, err error, now time.Duration) {
 func (p *passage) unwritable(c carrier, x int, err error, now time.Duration) {
 	to := &p.parties[x]
 	to.gone, to.deaf = true, true
-	p.settle(lost(nameOf(x), cause(err)), now)
+	closure := lost(nameOf(x), cause(err))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		closure = tookNothing(nameOf(x), p.terms.writeTimeout)
+	}
+	p.settle(closure, now)
 	if !to.silent {
 		p.stop(c, x, now)
 	}
@@ -144,8 +149,8 @@ func (p *passage) inject(c carrier, x int, now time.Duration) {
 		}
 		return
 	}
-	if p.pinging && x == fromClient && to.farewell == nil {
-		p.pinging, p.waiting, p.pinged = false, true, now
+	if to.beat.pinging && to.farewell == nil {
+		to.beat.sent(now)
 		c.write(x, frame.AppendControl(nil, frame.Ping, []byte(pingToken), p.masking(x)))
 	}
 	if to.farewell == nil || now < to.farewell.since+boundaryWait && source.inMessage() {

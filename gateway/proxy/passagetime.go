@@ -20,22 +20,29 @@ func (p *passage) tick(c carrier, now time.Duration) {
 		p.end(c, outcome.Close(outcome.IdleTimeout, outcome.ByGateway, ""), now)
 		return
 	}
-	for x := range p.parties {
-		if party := &p.parties[x]; !party.silent && !party.held && party.progress.late(now) {
-			p.offended(c, x, tooSlow(nameOf(x), p.terms.limits.FrameTimeout), now)
-			return
-		}
-	}
-	if p.unanswered(now) {
-		client := &p.parties[fromClient]
-		client.gone, client.deaf = true, true
-		p.settle(outcome.Close(outcome.PongTimeout, outcome.ByClient, ""), now)
-		p.stop(c, fromClient, now)
+	if p.retire > 0 && now >= p.retire {
+		p.end(c, outcome.Close(outcome.MaxAge, outcome.ByGateway, ""), now)
 		return
 	}
-	if p.terms.limits.PingInterval > 0 && !p.waiting && now >= p.nextPing {
-		p.pinging = true
-		p.inject(c, fromClient, now)
+	for x := range p.parties {
+		if p.closure == nil {
+			p.look(c, x, now)
+		}
+	}
+}
+
+// look looks after one party: whether it is late, whether it is still there.
+func (p *passage) look(c carrier, x int, now time.Duration) {
+	party, patience := &p.parties[x], patience(&p.terms.limits, nameOf(x))
+	switch {
+	case !party.silent && !party.held && party.progress.late(now):
+		p.offended(c, x, tooSlow(nameOf(x), p.terms.limits.FrameTimeout), now)
+	case party.beat.unanswered(party.heard, now, p.terms.limits.PingInterval, patience, party.held):
+		party.gone, party.deaf = true, true
+		p.offended(c, x, outcome.Close(outcome.PongTimeout, nameOf(x), ""), now)
+	case patience > 0 && party.beat.isDue(now, p.terms.limits.PingInterval):
+		party.beat.pinging = true
+		p.inject(c, x, now)
 	}
 }
 
@@ -58,29 +65,6 @@ func (p *passage) tickEnd(c carrier, now time.Duration) {
 	}
 }
 
-// unanswered says whether the client has left a ping unanswered for too long.
-// Any byte counts as an answer, as a pong may wait behind a large message; and
-// time in which we did not read, because the upstream did not, is not the
-// client's.
-func (p *passage) unanswered(now time.Duration) bool {
-	if !p.waiting {
-		return false
-	}
-	client := &p.parties[fromClient]
-	if client.heard >= p.pinged {
-		p.waiting, p.nextPing = false, p.pinged+p.terms.limits.PingInterval
-		return false
-	}
-	if now-p.pinged < p.terms.limits.PongTimeout {
-		return false
-	}
-	if client.held {
-		p.pinged = now
-		return false
-	}
-	return true
-}
-
 // due is how long from now on tick has nothing to do.
 func (p *passage) due(now time.Duration) time.Duration {
 	next := p.soonest(now, p.nextCheck(now+time.Hour))
@@ -99,15 +83,19 @@ func (p *passage) sooner(now time.Duration) bool {
 	return p.closure == nil && p.soonest(now, p.asked) < p.asked
 }
 
-// soonest is when the client is read again or a frame is late, if that is before
-// next.
+// soonest is when the client is read again, a frame is late, or an answer to a
+// ping is, if that is before next.
 func (p *passage) soonest(now, next time.Duration) time.Duration {
 	if p.tempo.until > now {
 		next = min(next, p.tempo.until)
 	}
 	for x := range p.parties {
-		if party := &p.parties[x]; party.progress.by > 0 && !party.held && !party.silent {
+		party := &p.parties[x]
+		if party.progress.by > 0 && !party.held && !party.silent {
 			next = min(next, party.progress.by)
+		}
+		if party.beat.waiting {
+			next = min(next, party.beat.pinged+patience(&p.terms.limits, nameOf(x)))
 		}
 	}
 	return next
@@ -150,17 +138,20 @@ func (p *passage) nextEnd(now time.Duration) time.Duration {
 	return next
 }
 
-// nextCheck is when an idle or silent client would be found out, or the next ping
-// is due, if that is before next.
+// nextCheck is when an idle or old connection is to be ended or the next ping is
+// due, if that is before next.
 func (p *passage) nextCheck(next time.Duration) time.Duration {
 	if p.terms.limits.IdleTimeout > 0 {
 		next = min(next, p.lastActive()+p.terms.limits.IdleTimeout)
 	}
-	switch {
-	case p.waiting:
-		next = min(next, p.pinged+p.terms.limits.PongTimeout)
-	case p.terms.limits.PingInterval > 0 && !p.pinging:
-		next = min(next, p.nextPing)
+	if p.retire > 0 {
+		next = min(next, p.retire)
+	}
+	for x := range p.parties {
+		beat := &p.parties[x].beat
+		if p.terms.limits.PingInterval > 0 && !beat.waiting && !beat.pinging && patience(&p.terms.limits, nameOf(x)) > 0 {
+			next = min(next, beat.next)
+		}
 	}
 	return next
 }

@@ -110,7 +110,7 @@ func (r *relaying) unwritable(to *leg, err error) {
 		to.deaf.Store(true)
 		return
 	}
-	r.settle(lost(to.name, cause(err)))
+	r.settle(r.lostTo(to, err))
 	to.abandon()
 }
 
@@ -133,7 +133,7 @@ func (r *relaying) judge(from *leg, err error) *outcome.Closure {
 	case errors.Is(err, errBroken):
 		return from.wire.broken
 	case errors.Is(err, errUnwritable):
-		return lost(from.name, cause(err))
+		return r.lostTo(from, err)
 	case networkError(from, err):
 		if errors.Is(from.wire.readError, io.EOF) || from.wire.readError == nil {
 			return lost(from.name, endedSilently)
@@ -143,6 +143,14 @@ func (r *relaying) judge(from *leg, err error) *outcome.Closure {
 		return outcome.Closed(from.name, closed.Code)
 	}
 	return outcome.Close(outcome.ProtocolError, from.name, cause(err))
+}
+
+// lostTo is why nothing more can be written to a leg.
+func (r *relaying) lostTo(to *leg, err error) *outcome.Closure {
+	if to.wire.slow.Load() {
+		return tookNothing(to.name, writeTimeout(&r.limits))
+	}
+	return lost(to.name, cause(err))
 }
 
 func lost(name outcome.Initiator, detail string) *outcome.Closure {

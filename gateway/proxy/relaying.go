@@ -37,13 +37,9 @@ type relaying struct {
 	finished bool
 	calls    sync.WaitGroup
 	// next is when tick is due, by Messages.elapsed.
-	next atomic.Int64
-
-	// These belong to tick: whether a ping is unanswered, when it was sent, and
-	// when the next one is due, by Messages.elapsed.
-	waiting  bool
-	pinged   time.Duration
-	nextPing time.Duration
+	next time.Duration
+	// retire is when the connection is old enough, by Messages.elapsed; 0 for never.
+	retire time.Duration
 }
 
 func (r *relaying) now() time.Time { return r.messages.options.Now() }
@@ -124,18 +120,20 @@ func (r *relaying) finish() {
 	r.timer.Stop()
 }
 
-// startTimer begins to ping and to watch for idleness. The first ping comes
-// early by a random part: clients that connected together, after a restart, say,
-// must not be pinged together ever after.
+// startTimer begins to ping and to watch for idleness.
 func (r *relaying) startTimer() {
 	r.touch()
 	now := r.messages.elapsed()
-	interval := r.limits.PingInterval
-	r.nextPing = now + interval/2 + time.Duration(r.messages.options.Random()*float64(interval/2))
+	r.retire = retirement(&r.limits, now, r.messages.options.Random)
+	for _, l := range r.legs() {
+		l.beat.begin(r.limits.PingInterval, now, r.messages.options.Random)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.timer = time.AfterFunc(r.untilNext(now), r.tick)
 }
+
+func (r *relaying) legs() [2]*leg { return [2]*leg{r.client, r.upstream} }
 
 // tick does what is due and sets the timer for what is due next.
 func (r *relaying) tick() {
@@ -151,18 +149,14 @@ func (r *relaying) tick() {
 		r.end(outcome.Close(outcome.IdleTimeout, outcome.ByGateway, ""))
 		return
 	}
-	for _, l := range []*leg{r.client, r.upstream} {
-		if by := l.wire.due(); by > 0 && now >= by {
-			l.wire.expire()
-		}
-	}
-	if r.silent(now) {
-		r.settle(outcome.Close(outcome.PongTimeout, outcome.ByClient, ""))
-		r.client.abandon()
+	if r.retire > 0 && now >= r.retire {
+		r.end(outcome.Close(outcome.MaxAge, outcome.ByGateway, ""))
 		return
 	}
-	if r.limits.PingInterval > 0 && !r.waiting && now >= r.nextPing {
-		r.ping(now)
+	for _, l := range r.legs() {
+		if !r.look(l, now) {
+			return
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -171,13 +165,10 @@ func (r *relaying) tick() {
 
 // hasten has tick come in time for something that is due, by Messages.elapsed.
 func (r *relaying) hasten(at time.Duration) {
-	if at >= time.Duration(r.next.Load()) {
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.finished {
-		r.next.Store(int64(at))
+	if !r.finished && at < r.next {
+		r.next = at
 		r.timer.Reset(max(at-r.messages.elapsed(), time.Millisecond))
 	}
 }
@@ -187,59 +178,67 @@ func (r *relaying) lastActive() time.Duration {
 	return time.Duration(max(r.active.Load(), r.client.wire.until.Load()))
 }
 
-// ping sends a ping, or tries again soon when a slow client leaves no room for
-// one: what was not asked needs no answer.
-func (r *relaying) ping(now time.Duration) {
-	err := r.client.ws.WriteControl(websocket.PingMessage, nil, r.now().Add(pongWait))
-	r.waiting, r.pinged = err == nil, now
-	if err == nil {
-		return
+// look looks after one leg: whether its peer is late, whether it is still there;
+// false when it is not.
+func (r *relaying) look(l *leg, now time.Duration) bool {
+	if by := l.wire.due(); by > 0 && now >= by {
+		l.wire.expire()
 	}
-	r.nextPing = now + 2*pongWait
-	if r.client.wire.failed.Load() {
-		r.unwritable(r.client, err)
-	}
-}
-
-// silent says whether the client has left a ping unanswered for too long. Any
-// byte counts as an answer, as a pong may wait behind a large message; and time
-// in which we did not read, because the upstream did not, is not the client's.
-func (r *relaying) silent(now time.Duration) bool {
-	if !r.waiting {
+	patience := patience(&r.limits, l.name)
+	heard := time.Duration(l.wire.lastRead.Load())
+	if l.beat.unanswered(heard, now, r.limits.PingInterval, patience, !l.wire.reading.Load()) {
+		r.settle(outcome.Close(outcome.PongTimeout, l.name, ""))
+		l.abandon()
 		return false
 	}
-	if time.Duration(r.client.wire.lastRead.Load()) >= r.pinged {
-		r.waiting, r.nextPing = false, r.pinged+r.limits.PingInterval
-		return false
-	}
-	if now-r.pinged < r.limits.PongTimeout {
-		return false
-	}
-	if !r.client.wire.reading.Load() {
-		r.pinged = now
-		return false
+	if patience > 0 && l.beat.isDue(now, r.limits.PingInterval) {
+		r.ping(l, now)
 	}
 	return true
 }
 
-// untilNext is how long nothing will be due.
+// ping sends a ping, or tries again soon when a slow peer leaves no room for one:
+// what was not asked needs no answer.
+func (r *relaying) ping(l *leg, now time.Duration) {
+	err := l.ws.WriteControl(websocket.PingMessage, nil, r.now().Add(pongWait))
+	if err == nil {
+		l.beat.sent(now)
+		return
+	}
+	l.beat.next = now + 2*pongWait
+	if l.wire.failed.Load() {
+		r.unwritable(l, err)
+	}
+}
+
+// untilNext is how long nothing will be due. Its caller holds mu.
 func (r *relaying) untilNext(now time.Duration) time.Duration {
 	next := now + time.Hour
 	if r.limits.IdleTimeout > 0 {
 		next = min(next, r.lastActive()+r.limits.IdleTimeout)
 	}
-	for _, l := range []*leg{r.client, r.upstream} {
-		if by := l.wire.due(); by > 0 {
-			next = min(next, by)
-		}
+	if r.retire > 0 {
+		next = min(next, r.retire)
 	}
-	switch {
-	case r.waiting:
-		next = min(next, r.pinged+r.limits.PongTimeout)
-	case r.limits.PingInterval > 0:
-		next = min(next, r.nextPing)
+	for _, l := range r.legs() {
+		next = min(next, r.nextOf(l, next))
 	}
-	r.next.Store(int64(next))
+	r.next = next
 	// Never in a tight loop, whatever the limits are.
 	return max(next-now, time.Millisecond)
+}
+
+// nextOf is when one leg has to be looked after, if that is before next.
+func (r *relaying) nextOf(l *leg, next time.Duration) time.Duration {
+	if by := l.wire.due(); by > 0 {
+		next = min(next, by)
+	}
+	patience := patience(&r.limits, l.name)
+	switch {
+	case l.beat.waiting:
+		next = min(next, l.beat.pinged+patience)
+	case r.limits.PingInterval > 0 && patience > 0:
+		next = min(next, l.beat.next)
+	}
+	return next
 }

@@ -136,7 +136,7 @@ func (t *threads) flush(x int) {
 
 // send writes without holding the lock.
 func (t *threads) send(p *port) error {
-	deadline := t.frames.options.Now().Add(t.frames.options.WriteTimeout)
+	deadline := t.frames.options.Now().Add(t.passage.terms.writeTimeout)
 	if by := t.frames.start.Add(t.passage.by); t.passage.closure != nil && by.Before(deadline) {
 		deadline = by
 	}

@@ -185,29 +185,26 @@ func TestMessageThatTricklesInIsIdle(t *testing.T) {
 	}
 }
 
-func TestClientIsPingedEachInterval(t *testing.T) {
+func TestBothSidesArePingedEachInterval(t *testing.T) {
 	for name, relay := range portable() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := relay.relayPipes(t, defaults(), polite, polite, nil)
-				var pings []time.Duration
-				for i, f := range p.client.got {
-					if f.first == fin|ping {
-						pings = append(pings, p.client.at[i])
+				for name, side := range map[string]*peer{"client": p.client, "upstream": p.upstream} {
+					var pings []time.Duration
+					for i, f := range side.got {
+						if f.first == fin|ping {
+							pings = append(pings, side.at[i])
+						}
 					}
-				}
-				// The first one is early by a random part of half an interval.
-				for i, at := range pings {
-					if want := contract.DefaultPingInterval*3/4 + time.Duration(i)*contract.DefaultPingInterval; at != want {
-						t.Errorf("ping %d after %v, want %v", i, at, want)
+					// The first one is early by a random part of half an interval.
+					for i, at := range pings {
+						if want := contract.DefaultPingInterval*3/4 + time.Duration(i)*contract.DefaultPingInterval; at != want {
+							t.Errorf("%s: ping %d after %v, want %v", name, i, at, want)
+						}
 					}
-				}
-				if len(pings) != 20 {
-					t.Errorf("%d pings in ten minutes", len(pings))
-				}
-				for _, f := range p.upstream.got {
-					if f.first == fin|ping {
-						t.Error("the upstream was pinged")
+					if len(pings) != 20 {
+						t.Errorf("%s: %d pings in ten minutes", name, len(pings))
 					}
 				}
 			})
@@ -228,6 +225,79 @@ func TestClientThatDoesNotAnswerAPingIsLost(t *testing.T) {
 					t.Errorf("upstream's last frame %v", last)
 				}
 			})
+		})
+	}
+}
+
+func TestUpstreamThatDoesNotAnswerAPingIsLostLater(t *testing.T) {
+	for name, relay := range portable() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := relay.relayPipes(t, defaults(), polite, nil, nil)
+				wantClosure(t, p.closure, outcome.PongTimeout, outcome.ByUpstream)
+				if want := contract.DefaultPingInterval*3/4 + contract.DefaultBackendPongTimeout; p.upstream.closed != want {
+					t.Errorf("ended after %v, want %v", p.upstream.closed, want)
+				}
+				if last := p.client.got[len(p.client.got)-1]; code(last) != outcome.CodeInternalError {
+					t.Errorf("client's last frame %v", last)
+				}
+			})
+		})
+	}
+}
+
+func TestUpstreamThatIsNotAskedNeedsNoPong(t *testing.T) {
+	for name, relay := range portable() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				limits := defaults()
+				limits.BackendPongTimeout = 0
+				p := relay.relayPipes(t, limits, polite, nil, nil)
+				wantClosure(t, p.closure, outcome.IdleTimeout, outcome.ByGateway)
+				if len(p.upstream.got) != 1 {
+					t.Errorf("the upstream got %v", p.upstream.got)
+				}
+			})
+		})
+	}
+}
+
+func TestOldConnectionEndsUpToATenthEarly(t *testing.T) {
+	for name, relay := range portable() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				limits := defaults()
+				limits.MaxConnectionAge, limits.IdleTimeout = 100*time.Hour, 0
+				p := relay.relayPipes(t, limits, polite, polite, nil)
+				wantClosure(t, p.closure, outcome.MaxAge, outcome.ByGateway)
+				if took := p.client.closed.Round(time.Second); took != 95*time.Hour {
+					t.Errorf("ended after %v", took)
+				}
+				for _, side := range []*peer{p.client, p.upstream} {
+					if last := side.got[len(side.got)-1]; code(last) != outcome.CodeGoingAway {
+						t.Errorf("last frame %v", last)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestCloseOfAPeerIsOverAfterTheCloseTimeoutWhateverTheOtherDoes(t *testing.T) {
+	for name, relay := range portable() {
+		t.Run(name, func(t *testing.T) {
+			for name, closer := range map[string]func(*peers) *peer{
+				"client": func(p *peers) *peer { return p.client }, "upstream": func(p *peers) *peer { return p.upstream },
+			} {
+				t.Run(name, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						p := relay.relayPipes(t, defaults(), nil, nil, func(p *peers) { closer(p).send(fin|clos, []byte{0x0f, 0xa0}) })
+						if took := max(p.client.closed, p.upstream.closed); took > proxy.DefaultCloseTimeout || p.closure.Code != 4000 {
+							t.Errorf("took %v: %v", took, p.closure)
+						}
+					})
+				})
+			}
 		})
 	}
 }
@@ -335,11 +405,11 @@ func TestLimitsOfZeroAreOff(t *testing.T) {
 	}
 }
 
-func otherLost(by outcome.Initiator) (outcome.Reason, outcome.Initiator) {
-	if by == outcome.ByClient {
-		return outcome.UpstreamLost, outcome.ByUpstream
+func other(than outcome.Initiator) outcome.Initiator {
+	if than == outcome.ByClient {
+		return outcome.ByUpstream
 	}
-	return outcome.ClientLost, outcome.ByClient
+	return outcome.ByClient
 }
 
 func TestPeerThatSendsPingsAndReadsNoAnswerIsLost(t *testing.T) {
@@ -354,11 +424,10 @@ func TestPeerThatSendsPingsAndReadsNoAnswerIsLost(t *testing.T) {
 			}
 			for name, test := range map[string]struct {
 				flooder func(*peers) *peer
-				reason  outcome.Reason
 				by      outcome.Initiator
 			}{
-				"client":   {func(p *peers) *peer { return p.client }, outcome.ClientLost, outcome.ByClient},
-				"upstream": {func(p *peers) *peer { return p.upstream }, outcome.UpstreamLost, outcome.ByUpstream},
+				"client":   {func(p *peers) *peer { return p.client }, outcome.ByClient},
+				"upstream": {func(p *peers) *peer { return p.upstream }, outcome.ByUpstream},
 			} {
 				t.Run(name, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
@@ -368,16 +437,16 @@ func TestPeerThatSendsPingsAndReadsNoAnswerIsLost(t *testing.T) {
 						time.AfterFunc(time.Hour, func() { close(over) })
 						behaviour := map[string]func(*peer, frame){"client": polite, "upstream": polite, name: stuck}
 						p := relay.relayPipes(t, unhurried(), behaviour["client"], behaviour["upstream"], func(p *peers) { flood(test.flooder(p)) })
-						reason, by := test.reason, test.by
+						by := test.by
 						if relay.frames && p.closure.Initiator != by {
 							// The other side answers each ping and, while nobody
 							// takes its answers, does not read either: which of
 							// the two was first nobody can tell.
-							reason, by = otherLost(by)
+							by = other(by)
 						}
-						wantClosure(t, p.closure, reason, by)
+						wantClosure(t, p.closure, outcome.SlowReader, by)
 						for _, side := range []*peer{p.client, p.upstream} {
-							if side != test.flooder(p) && side.closed > proxy.DefaultWriteTimeout+proxy.DefaultCloseTimeout {
+							if side != test.flooder(p) && side.closed > contract.DefaultWriteTimeout+proxy.DefaultCloseTimeout {
 								t.Errorf("the other side was kept for %v", side.closed)
 							}
 						}

@@ -282,7 +282,7 @@ func TestClientThatDoesNotReadIsNotWaitedForForEver(t *testing.T) {
 				o.WriteTimeout, o.CloseTimeout = 200*time.Millisecond, 3*time.Second
 			})
 			conn := g.raw()
-			g.want(outcome.ClientLost, outcome.ByClient, outcome.CodeAbnormal)
+			g.want(outcome.SlowReader, outcome.ByClient, outcome.CodeAbnormal)
 			_ = conn.Close()
 			// Socket buffers take some; nothing else may.
 			if sent := <-stopped; sent > 300 {
@@ -311,7 +311,7 @@ func TestUpstreamThatDoesNotReadIsNotWaitedForForEver(t *testing.T) {
 			if err := ending(ws); closeCode(err) != outcome.CodeInternalError {
 				t.Errorf("client saw %v", err)
 			}
-			g.want(outcome.UpstreamLost, outcome.ByUpstream, outcome.CodeInternalError)
+			g.want(outcome.SlowReader, outcome.ByUpstream, outcome.CodeAbnormal)
 		})
 	}
 }

@@ -6,6 +6,7 @@ package proxy
 import (
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,8 +57,9 @@ type wire struct {
 	lastRead atomic.Int64
 	reading  atomic.Bool
 
-	// failed is true once a write did not reach the network.
-	failed atomic.Bool
+	// failed is true once a write did not reach the network, slow when the peer took
+	// nothing for too long.
+	failed, slow atomic.Bool
 
 	// mu makes choosing and setting the write deadline one step; without it a
 	// writer could overwrite the shorter deadline of closedown.
@@ -107,6 +109,7 @@ func (w *wire) Write(p []byte) (int, error) {
 		n, err = w.Conn.Write(p)
 	}
 	if err != nil {
+		w.slow.Store(errors.Is(err, os.ErrDeadlineExceeded))
 		w.failed.Store(true)
 	}
 	return n, err
@@ -115,7 +118,7 @@ func (w *wire) Write(p []byte) (int, error) {
 func (w *wire) limitNextWrite() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	deadline := w.messages.options.Now().Add(w.messages.options.WriteTimeout)
+	deadline := w.messages.options.Now().Add(writeTimeout(w.peer.limits))
 	if !w.last.IsZero() && w.last.Before(deadline) {
 		deadline = w.last
 	}
