@@ -36,6 +36,10 @@ type EffectiveLimitsApplyConfiguration struct {
 	IdleTimeout        *string `json:"idleTimeout,omitempty"`
 	PingInterval       *string `json:"pingInterval,omitempty"`
 	PongTimeout        *string `json:"pongTimeout,omitempty"`
+	BackendPongTimeout *string `json:"backendPongTimeout,omitempty"`
+	WriteTimeout       *string `json:"writeTimeout,omitempty"`
+	// Absent: no limit.
+	MaxConnectionAge *string `json:"maxConnectionAge,omitempty"`
 }
 
 // EffectiveLimitsApplyConfiguration constructs a declarative configuration of the EffectiveLimits type for use with
@@ -185,5 +189,29 @@ func (b *EffectiveLimitsApplyConfiguration) WithPingInterval(value string) *Effe
 // If called multiple times, the PongTimeout field is set to the value of the last call.
 func (b *EffectiveLimitsApplyConfiguration) WithPongTimeout(value string) *EffectiveLimitsApplyConfiguration {
 	b.PongTimeout = &value
+	return b
+}
+
+// WithBackendPongTimeout sets the BackendPongTimeout field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BackendPongTimeout field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithBackendPongTimeout(value string) *EffectiveLimitsApplyConfiguration {
+	b.BackendPongTimeout = &value
+	return b
+}
+
+// WithWriteTimeout sets the WriteTimeout field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WriteTimeout field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithWriteTimeout(value string) *EffectiveLimitsApplyConfiguration {
+	b.WriteTimeout = &value
+	return b
+}
+
+// WithMaxConnectionAge sets the MaxConnectionAge field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxConnectionAge field is set to the value of the last call.
+func (b *EffectiveLimitsApplyConfiguration) WithMaxConnectionAge(value string) *EffectiveLimitsApplyConfiguration {
+	b.MaxConnectionAge = &value
 	return b
 }

@@ -82,12 +82,24 @@ type LimitsApplyConfiguration struct {
 	// seen in either direction for this time. Pings do not count. Default 10m,
 	// 1s to 24h.
 	IdleTimeout *v1.Duration `json:"idleTimeout,omitempty"`
-	// pingInterval is the time between two pings to the client. Default 30s, 1s
-	// to 1h.
+	// pingInterval is the time between two pings to the client, and to the
+	// backend. Default 30s, 1s to 1h.
 	PingInterval *v1.Duration `json:"pingInterval,omitempty"`
 	// pongTimeout is the time in which a ping must be answered; else the client
 	// counts as lost. Default 10s, 1s to 5m.
 	PongTimeout *v1.Duration `json:"pongTimeout,omitempty"`
+	// backendPongTimeout is the same for the backend: a backend that reads nothing
+	// while it works on a message needs more time than that takes. Default 2m, 1s
+	// to 24h.
+	BackendPongTimeout *v1.Duration `json:"backendPongTimeout,omitempty"`
+	// writeTimeout is for how long client or backend may take nothing of what is
+	// sent to it; then the connection ends. Nothing more is read from the other
+	// side meanwhile. Default 10s, 1s to 5m.
+	WriteTimeout *v1.Duration `json:"writeTimeout,omitempty"`
+	// maxConnectionAge closes a connection (code 1001) that is this old, or up to a
+	// tenth less, by chance: those that were opened together do not come back
+	// together. Default: no limit, 1m to 720h.
+	MaxConnectionAge *v1.Duration `json:"maxConnectionAge,omitempty"`
 }
 
 // LimitsApplyConfiguration constructs a declarative configuration of the Limits type for use with
@@ -237,5 +249,29 @@ func (b *LimitsApplyConfiguration) WithPingInterval(value v1.Duration) *LimitsAp
 // If called multiple times, the PongTimeout field is set to the value of the last call.
 func (b *LimitsApplyConfiguration) WithPongTimeout(value v1.Duration) *LimitsApplyConfiguration {
 	b.PongTimeout = &value
+	return b
+}
+
+// WithBackendPongTimeout sets the BackendPongTimeout field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BackendPongTimeout field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithBackendPongTimeout(value v1.Duration) *LimitsApplyConfiguration {
+	b.BackendPongTimeout = &value
+	return b
+}
+
+// WithWriteTimeout sets the WriteTimeout field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WriteTimeout field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithWriteTimeout(value v1.Duration) *LimitsApplyConfiguration {
+	b.WriteTimeout = &value
+	return b
+}
+
+// WithMaxConnectionAge sets the MaxConnectionAge field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxConnectionAge field is set to the value of the last call.
+func (b *LimitsApplyConfiguration) WithMaxConnectionAge(value v1.Duration) *LimitsApplyConfiguration {
+	b.MaxConnectionAge = &value
 	return b
 }
