@@ -111,7 +111,9 @@ func TestPingsWaitForTheEndOfAFrame(t *testing.T) {
 	for name, relay := range map[string]kind{"Frames": relays()["Frames"]} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := relay.relayPipes(t, unhurried(), polite, polite, func(p *peers) {
+				limits := unhurried()
+				limits.BackendPongTimeout = 0 // the pong would come inside of the frame
+				p := relay.relayPipes(t, limits, polite, polite, func(p *peers) {
 					message := plain(fin|bin, make([]byte, 50))
 					_, _ = p.upstream.conn.Write(message[:30])
 					time.Sleep(2 * time.Minute)
