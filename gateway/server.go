@@ -143,7 +143,10 @@ func newServer(o Options, own []netip.Addr) *server {
 	s.keySets = authn.NewKeySets(authn.KeySetOptions{
 		Now: o.Now, Logger: o.Logger, Fetched: s.metrics.KeySetFetched, Changed: s.review.want, Authorizers: s.authorizers,
 	})
-	s.metrics.Watch(metrics.Sources{Audit: s.auditStats, Endpoints: s.pool.Endpoints, MaxConnections: s.slots.Max, RevalidationLag: s.revalidations.Lag, Loops: s.loopStats})
+	s.metrics.Watch(metrics.Sources{
+		Audit: s.auditStats, Endpoints: s.pool.Endpoints, MaxConnections: s.slots.Max, HandshakesWaiting: s.turns.Waiting,
+		RevalidationLag: s.revalidations.Lag, Loops: s.loopStats,
+	})
 	s.metrics.Build(cmp.Or(o.Version, unknownVersion))
 	s.door = &handshake.Door{
 		Upstreams: s.pool, Draining: s.draining.Load, Unrecorded: s.auditing.full, Seat: s.seat, Now: o.Now, Took: s.metrics.Handshake,

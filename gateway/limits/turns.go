@@ -20,8 +20,9 @@ type Turns struct {
 	free int
 	// lines by client, those with somebody in them only; order has them too, the
 	// one whose turn is next in front.
-	lines map[netip.Prefix]*list.Element
-	order list.List // of *line
+	lines   map[netip.Prefix]*list.Element
+	order   list.List // of *line
+	waiting int
 }
 
 type line struct {
@@ -91,13 +92,10 @@ func (t *Turns) Give() {
 }
 
 // Waiting is how many wait at the moment.
-func (t *Turns) Waiting() (waiting int) {
+func (t *Turns) Waiting() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for in := t.order.Front(); in != nil; in = in.Next() {
-		waiting += lineAt(in).waiting.Len()
-	}
-	return waiting
+	return t.waiting
 }
 
 func (t *Turns) join(client netip.Prefix) *turn {
@@ -108,12 +106,14 @@ func (t *Turns) join(client netip.Prefix) *turn {
 	}
 	mine := &turn{in: in, ready: make(chan struct{})}
 	mine.place = lineAt(in).waiting.PushBack(mine)
+	t.waiting++
 	return mine
 }
 
 func (t *Turns) leave(one *turn) {
 	from := lineAt(one.in)
 	from.waiting.Remove(one.place)
+	t.waiting--
 	if from.waiting.Len() == 0 {
 		t.order.Remove(one.in)
 		delete(t.lines, from.client)

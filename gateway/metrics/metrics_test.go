@@ -62,6 +62,8 @@ func watch(set *metrics.Set) *metrics.Set {
 		Endpoints:       func() (available, failing int) { return 6, 1 },
 		MaxConnections:  func() int32 { return 10_000 },
 		RevalidationLag: func() float64 { return 0.5 },
+
+		HandshakesWaiting: func() int { return 9 },
 		Loops: func() metrics.LoopStats {
 			return metrics.LoopStats{Turns: 12, Longest: 3 * time.Millisecond, BuffersFound: true}
 		},
@@ -106,6 +108,7 @@ func TestMetricsOfALife(t *testing.T) {
 		`wsgateway_connections_active{route="idle"}`:                           "0",
 		`wsgateway_connections_active{route="removed"}`:                        "",
 		`wsgateway_connections_limit`:                                          "10000",
+		`wsgateway_tls_handshakes_waiting`:                                     "9",
 		`wsgateway_relay_turns_total`:                                          "12",
 		`wsgateway_relay_longest_turn_seconds`:                                 "0.003",
 		`wsgateway_relay_buffers_found`:                                        "1",

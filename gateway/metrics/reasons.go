@@ -19,7 +19,7 @@ const MaxSeries = 100
 
 // maxReasonSeries is how many of them carry a reason. The table of outcomes has
 // more reasons than that, but no pod meets them all.
-const maxReasonSeries = 42
+const maxReasonSeries = 41
 
 // Other stands for the reasons for which there are no series any more. The audit
 // log has the true one.

@@ -25,6 +25,8 @@ type Sources struct {
 	// RevalidationLag is the longest time that an open connection has waited for
 	// its authorization server to be asked about it, in intervals of its policy.
 	RevalidationLag func() float64
+	// HandshakesWaiting is how many TLS handshakes wait for a processor.
+	HandshakesWaiting func() int
 	// Loops are the figures of the event loops that relay frames.
 	Loops func() LoopStats
 }
@@ -48,7 +50,7 @@ type watched struct {
 	sources atomic.Pointer[Sources]
 
 	queued, capacity, written, lost *prometheus.Desc
-	endpoints, limit, lag           *prometheus.Desc
+	endpoints, limit, waiting, lag  *prometheus.Desc
 	turns, longest, found           *prometheus.Desc
 }
 
@@ -78,6 +80,10 @@ func newWatched(b *catalogue.Book) *watched {
 		limit: b.GaugeDesc(catalogue.Metric{
 			Name: "connections_limit", Help: "Connections that the pod accepts at the most; beyond, they are refused as too_many_connections",
 		}),
+		waiting: b.GaugeDesc(catalogue.Metric{
+			Name: "tls_handshakes_waiting",
+			Help: "TLS handshakes that wait because the processors of the pod are busy with others; too long, and they are refused as handshake_backlog",
+		}),
 		lag: b.GaugeDesc(catalogue.Metric{
 			Name: "revalidation_lag_ratio",
 			Help: "How long the first in line has waited for its authorization server to be asked about it, in parts of revalidateEvery: 1 is a whole interval, at 2 connections end",
@@ -103,7 +109,7 @@ func (s *Set) Watch(sources Sources) { s.watched.sources.Store(&sources) }
 // Describe implements prometheus.Collector.
 func (w *watched) Describe(into chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		w.queued, w.capacity, w.written, w.lost, w.endpoints, w.limit, w.lag, w.turns, w.longest, w.found,
+		w.queued, w.capacity, w.written, w.lost, w.endpoints, w.limit, w.waiting, w.lag, w.turns, w.longest, w.found,
 	} {
 		into <- desc
 	}
@@ -125,6 +131,7 @@ func (w *watched) Collect(into chan<- prometheus.Metric) {
 	into <- prometheus.MustNewConstMetric(w.endpoints, prometheus.GaugeValue, float64(available), "available")
 	into <- prometheus.MustNewConstMetric(w.endpoints, prometheus.GaugeValue, float64(failing), "failing")
 	into <- prometheus.MustNewConstMetric(w.limit, prometheus.GaugeValue, float64(sources.MaxConnections()))
+	into <- prometheus.MustNewConstMetric(w.waiting, prometheus.GaugeValue, float64(sources.HandshakesWaiting()))
 	into <- prometheus.MustNewConstMetric(w.lag, prometheus.GaugeValue, sources.RevalidationLag())
 	w.collectLoops(into, sources.Loops())
 }
