@@ -4,7 +4,10 @@
 package proxy
 
 import (
+	"fmt"
 	"net"
+	"os"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -28,4 +31,87 @@ func Demanding(every time.Duration, bytes ...int) bool {
 		}
 	}
 	return false
+}
+
+// Masks is a pair without a loop that runs: what epoll was told of its sockets is
+// looked at.
+type Masks struct{ pair pair }
+
+// NewMasks returns a pair of which nothing has happened yet.
+func NewMasks() (*Masks, error) {
+	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	m := &Masks{pair{loop: &loop{fd: epoll}}}
+	for x := range m.pair.sockets {
+		m.pair.sockets[x].fd = ends[x]
+	}
+	return m, nil
+}
+
+// Close closes what NewMasks has opened.
+func (m *Masks) Close() {
+	for x := range m.pair.sockets {
+		m.pair.sockets[x].close()
+	}
+	_ = syscall.Close(m.pair.loop.fd)
+}
+
+// State is what a mask depends on, for each of the two.
+type State struct{ Silent, Gone, Ended, Pending [2]bool }
+
+// Tell has the pair tell epoll of a state.
+func (m *Masks) Tell(s State, lingering bool) error {
+	p := &m.pair
+	p.lingering = lingering
+	for x := range p.sockets {
+		p.parties[x].silent, p.parties[x].gone, p.sockets[x].ended = s.Silent[x], s.Gone[x], s.Ended[x]
+		p.sockets[x].pending = nil
+		if s.Pending[x] {
+			p.sockets[x].pending = []byte("x")
+		}
+	}
+	p.hold()
+	for x := range p.sockets {
+		p.remask(x)
+	}
+	if p.buried {
+		return fmt.Errorf("the kernel refuses: %s", p.closure.Detail)
+	}
+	return nil
+}
+
+// Told is what the kernel reports of a socket besides errors: "in", "out", "in out" or
+// "-"; empty for one that it was not told of.
+func (m *Masks) Told(x int) (string, error) {
+	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", m.pair.loop.fd))
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(info)) {
+		var fd int
+		var events uint32
+		if n, _ := fmt.Sscanf(line, "tfd: %d events: %x", &fd, &events); n == 2 && fd == m.pair.sockets[x].fd {
+			return Mask(events&syscall.EPOLLIN != 0, events&syscall.EPOLLOUT != 0), nil
+		}
+	}
+	return "", nil
+}
+
+// Mask is how Told says what is reported.
+func Mask(in, out bool) string {
+	switch {
+	case in && out:
+		return "in out"
+	case in:
+		return "in"
+	case out:
+		return "out"
+	}
+	return "-"
 }

@@ -86,6 +86,7 @@ func newLoop(of *Loops) (*loop, error) {
 		return nil, fmt.Errorf("start event loop: %w", err)
 	}
 	if err := syscall.SetNonblock(fd, true); err != nil {
+		_ = syscall.Close(fd)
 		return nil, fmt.Errorf("start event loop: %w", err)
 	}
 	l.fd, l.epoll = fd, os.NewFile(uintptr(fd), "epoll")
@@ -94,6 +95,7 @@ func newLoop(of *Loops) (*loop, error) {
 		return nil, fmt.Errorf("start event loop: %w", err)
 	}
 	if err := l.watch(syscall.EPOLL_CTL_ADD, l.wakeUp[0], syscall.EPOLLIN, -1, 0); err != nil {
+		l.closeOwn()
 		return nil, fmt.Errorf("start event loop: %w", err)
 	}
 	l.clock = time.AfterFunc(due.LongestNap, func() { l.post(nil) })
@@ -295,6 +297,11 @@ func (l *loop) release() {
 	}
 	l.bury()
 	l.clock.Stop()
+	l.closeOwn()
+}
+
+// closeOwn closes the descriptors that are not those of pairs.
+func (l *loop) closeOwn() {
 	_ = l.epoll.Close()
 	_ = syscall.Close(l.wakeUp[0])
 	_ = syscall.Close(l.wakeUp[1])

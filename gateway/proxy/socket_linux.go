@@ -84,7 +84,9 @@ func (p *pair) read(x int) {
 	}
 }
 
-// decrypt relays what the client has sent.
+// decrypt relays what the client has sent. An end that came together with a Close
+// frame, or with what broke a rule, is of no interest any more, and would keep the
+// answer from the client.
 func (p *pair) decrypt() {
 	l := p.loop
 	answered := len(l.exchange.Out)
@@ -99,7 +101,7 @@ func (p *pair) decrypt() {
 	if len(plain) > headroom {
 		p.receive(l, fromClient, plain, l.now)
 	}
-	if err != nil {
+	if err != nil && !p.parties[fromClient].silent {
 		p.passage.ended(l, fromClient, err, l.now)
 	}
 }
