@@ -75,7 +75,7 @@ func TestAServerThatHangsDoesNotKeepOthersFromBeingAsked(t *testing.T) {
 	other := wstest.Authorize(t, doorkeeper(t))
 	config := guarded(contract.Duration(5 * time.Second))
 	config.Policies[0].Methods[0].External.Timeout = new(contract.Duration(5 * time.Second))
-	elsewhere := guarded(contract.Duration(500 * time.Millisecond))
+	elsewhere := guarded(contract.Duration(2 * time.Second))
 	elsewhere.Policies[0].Name, elsewhere.Policies[0].Methods[0].External.Backend = "elsewhere", "other:9000"
 	elsewhere.Routes[0].Name, elsewhere.Routes[0].Path.Prefix, elsewhere.Routes[0].Policy = "elsewhere", "/other", "elsewhere"
 	config.Policies, config.Routes = append(config.Policies, elsewhere.Policies...), append(config.Routes, elsewhere.Routes...)
