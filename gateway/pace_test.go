@@ -203,8 +203,8 @@ func TestWhoIsRevokedHasToWaitLikeWhoShowsABadCredential(t *testing.T) {
 func TestAPodWhoseProcessorsAreBusyRefusesWhoWaitsTooLong(t *testing.T) {
 	t.Parallel()
 	var all *limits.Turns
-	r, _ := startBaseWith(t, func(c *contract.Config) {
-		c.Limits = &contract.Limits{HandshakeTimeout: new(contract.Duration(2 * time.Second))}
+	r, echo := startBaseWith(t, func(c *contract.Config) {
+		c.Limits = &contract.Limits{HandshakeTimeout: new(contract.Duration(4 * time.Second))}
 	}, gateway.WithTurns(func(turns *limits.Turns) { all = turns }))
 	taken := 0
 	for all.Take(t.Context(), netip.Prefix{}, 0) {
@@ -216,6 +216,7 @@ func TestAPodWhoseProcessorsAreBusyRefusesWhoWaitsTooLong(t *testing.T) {
 	for range taken {
 		all.Give()
 	}
+	r.put(t, echo, baseConfig())
 	if got := r.statuses(t, 2, nil); got[101] != 2 {
 		t.Errorf("answers %v", got)
 	}

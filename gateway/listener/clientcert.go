@@ -44,16 +44,22 @@ func (c *ClientCertificates) verify(state *tls.ConnectionState, now time.Time) (
 }
 
 // remembering is a configuration that also keeps for one connection what it has
-// verified: crypto/tls has no place for that.
-func (c *ClientCertificates) remembering(config *tls.Config, hello *Hello, now func() time.Time) *tls.Config {
+// verified: crypto/tls has no place for that. It takes a turn to verify.
+func (c *ClientCertificates) remembering(config *tls.Config, p *probe, now func() time.Time) *tls.Config {
 	own := config.Clone()
 	own.VerifyConnection = func(state tls.ConnectionState) error {
-		shown, err := c.verify(&state, now())
-		if err != nil {
-			hello.Certificate = state.PeerCertificates[0]
+		if len(state.PeerCertificates) == 0 {
+			return nil
+		}
+		if err := p.effort.verify(); err != nil {
 			return err
 		}
-		hello.Shown = shown
+		shown, err := c.verify(&state, now())
+		if err != nil {
+			p.hello.Certificate = state.PeerCertificates[0]
+			return err
+		}
+		p.hello.Shown = shown
 		return nil
 	}
 	return own

@@ -18,16 +18,18 @@ type Turn interface {
 	Give()
 }
 
-// effort holds a turn while a handshake computes: from the ClientHello to the end of
-// our answer to it, which is where the key exchange and the signature are. It is
-// never held while somebody else is waited for: slow clients would keep it from
-// the quick ones. Its methods do nothing for nil.
+// effort holds a turn while a handshake computes: from the ClientHello to our answer
+// to it, which is where the key exchange and the signature are, and while the
+// certificate of a client is verified. It is never held while somebody else is
+// waited for, be it to say something or to take what we say: slow clients would
+// keep it from the quick ones. Its methods do nothing for nil.
 type effort struct {
 	turn  Turn
 	ctx   context.Context //nolint:containedctx // of the handshake; crypto/tls calls Read without one
 	holds bool
-	// again is true when the ClientHello that comes next needs as much work as the
-	// first one would have.
+	// again is true until the ClientHello that was asked for is answered: it needs
+	// as much work as the first one would have. It may come in pieces, and behind a
+	// change_cipher_spec (RFC 8446 appendix D.4); which is the last cannot be seen.
 	again bool
 	// refusal of a turn; nil when there was none.
 	refusal *outcome.Refusal
@@ -46,11 +48,22 @@ func (e *effort) begin(ctx context.Context) error {
 	return nil
 }
 
-// sent looks at what leaves.
-func (e *effort) sent(record []byte) {
-	if e != nil && e.holds && isHelloRetry(record) {
-		e.again = true
+// verify has a turn for what the client has sent after our answer.
+func (e *effort) verify() error {
+	if e == nil || e.holds {
+		return nil
 	}
+	return e.begin(e.ctx)
+}
+
+// sent looks at what leaves. All of an answer leaves at once, so that nothing is left
+// to compute then.
+func (e *effort) sent(record []byte) {
+	if e == nil || !e.holds {
+		return
+	}
+	e.again = isHelloRetry(record)
+	e.pause()
 }
 
 func (e *effort) pause() {
@@ -64,7 +77,6 @@ func (e *effort) resume() error {
 	if e == nil || !e.again {
 		return nil
 	}
-	e.again = false
 	return e.begin(e.ctx)
 }
 

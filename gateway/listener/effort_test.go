@@ -6,12 +6,15 @@ package listener_test
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
@@ -53,8 +56,24 @@ func (s *turnstile) counts() (taken, held int) {
 	return s.taken, s.held
 }
 
+// watchful is a server's connection at which no turn may be held while it waits for
+// room to write: a client that takes nothing out of the network decides how long.
+type watchful struct {
+	net.Conn
+
+	t     *testing.T
+	turns *turnstile
+}
+
+func (w *watchful) Write(b []byte) (int, error) {
+	if _, held := w.turns.counts(); held != 0 {
+		w.t.Error("a turn is held while the client is written to")
+	}
+	return w.Conn.Write(b)
+}
+
 // shake lets a client talk to a front, and returns how that ended for the server.
-func shake(t *testing.T, front *listener.Front, turn listener.Turn, client func(conn net.Conn)) error {
+func shake(t *testing.T, front *listener.Front, turns *turnstile, client func(conn net.Conn)) error {
 	t.Helper()
 	near, far := connected(t)
 	var talking sync.WaitGroup
@@ -63,7 +82,7 @@ func shake(t *testing.T, front *listener.Front, turn listener.Turn, client func(
 		// Only half: closing with something unread would reset the connection.
 		_ = far.CloseWrite()
 	})
-	secure, _, err := front.Handshake(context.Background(), near, turn)
+	secure, _, err := front.Handshake(context.Background(), &watchful{near, t, turns}, turns)
 	if err == nil {
 		_, _ = io.ReadAll(secure)
 	}
@@ -108,18 +127,31 @@ func handshakes(ca *wstest.CA, name string, change func(*tls.Config)) func(net.C
 func TestAHandshakeTakesATurnForWhatItComputes(t *testing.T) {
 	t.Parallel()
 	ca := wstest.NewCA(t)
-	pair := pairOf(t, ca.Issue(t, "a.example.com", "b.example.com"))
-	front := listener.NewFront([]listener.Terms{terms("a", pair, nil), terms("b", pair, nil), terms("empty", nil, nil)}, noon)
-	// Clients send no key for it unasked, so a HelloRetryRequest asks them.
-	front.Only("b.example.com", tls.CurveP384)
+	pair := pairOf(t, ca.Issue(t, "a.example.com"))
+	mutual := terms("mutual", pairOf(t, ca.Issue(t, "mutual.example.com")), nil)
+	mutual.ClientCertificates = &listener.ClientCertificates{CAs: trusted(ca)}
+	front := listener.NewFront([]listener.Terms{terms("a", pair, nil), terms("empty", nil, nil), mutual}, noon)
+	certified := func(version uint16, by *wstest.CA) func(*tls.Config) {
+		own := pairOf(t, by.IssueClient(t, func(*x509.Certificate) {}))
+		return func(c *tls.Config) {
+			c.MaxVersion = version
+			c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
+		}
+	}
 	for name, test := range map[string]struct {
 		client func(net.Conn)
 		turns  int
 		want   outcome.Reason
 	}{
-		"TLS 1.3":            {handshakes(ca, "a.example.com", nil), 1, ""},
-		"TLS 1.2":            {handshakes(ca, "a.example.com", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), 1, ""},
-		"asked to try again": {handshakes(ca, "b.example.com", nil), 2, ""},
+		"TLS 1.3": {handshakes(ca, "a.example.com", nil), 1, ""},
+		"TLS 1.2": {handshakes(ca, "a.example.com", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), 1, ""},
+		// Strangers may send a chain that costs more to verify than all the rest.
+		"a certificate of the client":             {handshakes(ca, "mutual.example.com", certified(tls.VersionTLS13, ca)), 2, ""},
+		"a certificate of the client, by TLS 1.2": {handshakes(ca, "mutual.example.com", certified(tls.VersionTLS12, ca)), 2, ""},
+		"a certificate of nobody": {
+			handshakes(ca, "mutual.example.com", certified(tls.VersionTLS13, wstest.NewCA(t))), 2, outcome.ClientCertificateInvalid,
+		},
+		"a client that shows no certificate": {handshakes(ca, "mutual.example.com", nil), 1, ""},
 		"nothing in common": {handshakes(ca, "a.example.com", func(c *tls.Config) {
 			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
 		}), 1, outcome.TLSHandshakeFailed},
@@ -191,4 +223,68 @@ func (m *mute) Write(b []byte) (int, error) {
 	}
 	m.said = true
 	return m.Conn.Write(b)
+}
+
+// The ClientHello that was asked for costs all of the work, in however many pieces
+// it comes, and whatever comes before it.
+func TestATurnIsTakenForTheSecondHelloNotForWhatComesBeforeIt(t *testing.T) {
+	t.Parallel()
+	ca := wstest.NewCA(t)
+	pair := pairOf(t, ca.Issue(t, "a.example.com"))
+	front, turns := listener.NewFront([]listener.Terms{terms("a", pair, nil)}, noon), newTurnstile()
+	// Clients send no key for it unasked, so a HelloRetryRequest asks them.
+	front.Only("a.example.com", tls.CurveP384)
+	err := shake(t, front, turns, func(conn net.Conn) {
+		handshakes(ca, "a.example.com", nil)(&hesitant{Conn: conn, t: t, given: turns.given})
+	})
+	if taken, held := turns.counts(); err != nil || taken < 3 || held != 0 {
+		t.Errorf("%v, %d turns taken, %d kept", err, taken, held)
+	}
+}
+
+// hesitant is a client that waits behind its second word, the change_cipher_spec
+// before the second ClientHello, until the server waits for the third.
+type hesitant struct {
+	net.Conn
+
+	t     *testing.T
+	words int
+	given <-chan struct{}
+}
+
+func (h *hesitant) Write(b []byte) (int, error) {
+	h.words++
+	for range 2 {
+		if h.words != 3 {
+			break
+		}
+		select {
+		case <-h.given:
+		case <-time.After(time.Minute):
+			h.t.Error("the turn was not given back")
+		}
+	}
+	return h.Conn.Write(b)
+}
+
+// Certificates are verified when a turn was had, and not at all without.
+func TestACertificateThatGetsNoTurnIsNotVerified(t *testing.T) {
+	t.Parallel()
+	ca := wstest.NewCA(t)
+	own := pairOf(t, ca.IssueClient(t, func(*x509.Certificate) {}))
+	mutual := terms("a", pairOf(t, ca.Issue(t, "a.example.com")), nil)
+	mutual.ClientCertificates = &listener.ClientCertificates{Required: true, CAs: trusted(ca)}
+	turns := newTurnstile()
+	turns.refuse = 2
+	front := listener.NewFront([]listener.Terms{mutual}, noon)
+	err := shake(t, front, turns, handshakes(ca, "a.example.com", func(c *tls.Config) { c.Certificates = []tls.Certificate{*own} }))
+	if taken, held := turns.counts(); reasonOf(t, err) != outcome.HandshakeBacklog || taken != 2 || held != 0 {
+		t.Errorf("%v, %d turns taken, %d kept", err, taken, held)
+	}
+}
+
+// trusted are the CAs of clients of a listener.
+func trusted(ca *wstest.CA) *clientcert.CAs {
+	bundle := contract.CABundle{ConfigMap: "cas", Key: "ca.crt", Certificates: string(ca.PEM)}
+	return clientcert.New(&contract.ClientCertificates{Bundles: []contract.CABundle{bundle}}, nil)
 }

@@ -148,7 +148,7 @@ func (f *Front) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		}
 	}
 	if p != nil && c.clients != nil {
-		return c.clients.remembering(c.config, &p.hello, f.now), nil
+		return c.clients.remembering(c.config, p, f.now), nil
 	}
 	return c.configFor(hello, f.now), nil
 }
@@ -238,7 +238,8 @@ func (p *probe) NetConn() net.Conn { return p.Conn }
 
 // Handshake speaks TLS as server within the deadline that the caller has set on
 // conn. It takes the turn before it computes and gives it back whenever it waits
-// for the client; nil needs none. What it returns is on top of a nowait.Conn. The error is an *outcome.Refusal; conn is then for the caller to close.
+// for the client; nil needs none. What it returns is on top of a nowait.Conn. The
+// error is an *outcome.Refusal; conn is then for the caller to close.
 func (f *Front) Handshake(ctx context.Context, conn net.Conn, turn Turn) (*tls.Conn, Hello, error) {
 	p := &probe{Conn: conn}
 	if turn != nil {

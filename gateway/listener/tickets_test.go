@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
-	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/listener"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
@@ -174,8 +172,7 @@ func TestNothingIsResumedWhereClientsShowCertificates(t *testing.T) {
 	pair := pairOf(t, ca.Issue(t, "a.example.com"))
 	tickets := listener.NewTickets("ns/edge/a", pair.PrivateKey, nil, now)
 	without, with := terms("a", pair, tickets), terms("a", pair, tickets)
-	cas := clientcert.New(&contract.ClientCertificates{Bundles: []contract.CABundle{{ConfigMap: "cas", Key: "ca.crt", Certificates: string(ca.PEM)}}}, nil)
-	with.ClientCertificates = &listener.ClientCertificates{CAs: cas}
+	with.ClientCertificates = &listener.ClientCertificates{CAs: trusted(ca)}
 	open, mutual := listener.NewFront([]listener.Terms{without}, at(now)), listener.NewFront([]listener.Terms{with}, at(now))
 	if resumes(t, ca, open, mutual, "a") {
 		t.Error("a session from before certificates were asked for was resumed")
