@@ -41,10 +41,15 @@ func (t *tempo) over(w *frame.Walker, l *contract.EffectiveLimits, now time.Dura
 	return "", ""
 }
 
-// took counts bytes that have been read.
+// took counts bytes that have been read. Those that are not too many leave until as
+// it is: else each byte, and be it of a pong, would put off the end of an idle
+// connection.
 func (t *tempo) took(amount int, l *contract.EffectiveLimits, now time.Duration) {
-	if l.BytesPerSecond > 0 {
-		t.until = now + t.bytes.Take(amount, l.BytesPerSecond, instant(now))
+	if l.BytesPerSecond <= 0 {
+		return
+	}
+	if wait := t.bytes.Take(amount, l.BytesPerSecond, instant(now)); wait > 0 {
+		t.until = now + wait
 	}
 }
 

@@ -162,6 +162,26 @@ func TestMessagesInEitherDirectionKeepAConnection(t *testing.T) {
 	}
 }
 
+// Pongs are bytes, too.
+func TestConnectionWithoutMessagesIsIdleWhateverItsRateOfBytesIs(t *testing.T) {
+	for name, relay := range portable() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				limits := defaults()
+				limits.BytesPerSecond = 64 << 10
+				p := relay.relayPipes(t, limits, polite, polite, func(p *peers) {
+					time.Sleep(3 * contract.DefaultIdleTimeout)
+					p.client.send(fin|clos, []byte{0x03, 0xe8})
+				})
+				wantClosure(t, p.closure, outcome.IdleTimeout, outcome.ByGateway)
+				if p.client.closed != contract.DefaultIdleTimeout {
+					t.Errorf("ended after %v, want %v", p.client.closed, contract.DefaultIdleTimeout)
+				}
+			})
+		})
+	}
+}
+
 func TestMessageThatTricklesInIsIdle(t *testing.T) {
 	for name, relay := range portable() {
 		t.Run(name, func(t *testing.T) {
