@@ -34,8 +34,8 @@ const (
 
 var errTooLong = errors.New("more than was ever sent")
 
-// ErrRefused is the error of a handshake that was answered, but not with 101.
-var ErrRefused = errors.New("handshake refused")
+// errRefused is the error of a handshake that was answered, but not with 101.
+var errRefused = errors.New("handshake refused")
 
 // Run holds the conversation of a case and returns the answer. The error is one of
 // the handshake, or that the server does not end the connection.
@@ -84,7 +84,7 @@ func (target Target) open(conn net.Conn) (*bufio.Reader, error) {
 	// The body of a 101 is empty: what follows are frames.
 	_ = response.Body.Close()
 	if response.StatusCode != http.StatusSwitchingProtocols {
-		return nil, fmt.Errorf("%w with status %d", ErrRefused, response.StatusCode)
+		return nil, fmt.Errorf("%w with status %d", errRefused, response.StatusCode)
 	}
 	return reader, nil
 }

@@ -92,7 +92,7 @@ func (c *churn) one(ctx context.Context, random *rand.Rand) error {
 			return fmt.Errorf("open %s: %w", url, err)
 		}
 		v := &visit{Conn: conn, churn: c, random: random, canary: canary{id: uint64(c.began.Add(1))}}
-		err = errors.Join(conn.SetReadDeadline(time.Now().Add(patience)), conn.SetWriteDeadline(time.Now().Add(patience)), kind.do(v))
+		err = errors.Join(v.patient(), conn.SetWriteDeadline(time.Now().Add(patience)), kind.do(v))
 		_ = conn.Close()
 		if err != nil {
 			return fmt.Errorf("%s, %s: %w", url, kind.name, err)
@@ -173,7 +173,13 @@ func (v *visit) talk(messages int) error {
 	return nil
 }
 
+// patient waits for what comes next as if nothing had been waited for before.
+func (v *visit) patient() error { return v.SetReadDeadline(time.Now().Add(patience)) }
+
 func (v *visit) expect(sent []byte) error {
+	if err := v.patient(); err != nil {
+		return err
+	}
 	_, came, err := v.ReadMessage()
 	if err != nil {
 		return err
@@ -259,7 +265,9 @@ func (v *visit) slow() error {
 	written, writing := make(chan error, 1), v.canary
 	go func() {
 		for _, size := range sizes {
-			if err := v.WriteMessage(websocket.BinaryMessage, writing.message(size)); err != nil {
+			// Through so small a window all of them take as long as the kernel likes.
+			err := errors.Join(v.SetWriteDeadline(time.Now().Add(patience)), v.WriteMessage(websocket.BinaryMessage, writing.message(size)))
+			if err != nil {
 				written <- err
 				return
 			}

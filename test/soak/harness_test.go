@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -97,7 +98,8 @@ func (g *gate) configure(t *testing.T) (digest string) {
 			route(fmt.Sprintf("extra%d", g.changes), contract.RelayFrames),
 		},
 		Limits: &contract.Limits{
-			MaxMessageBytes: new(1<<20 + g.changes), HandshakeTimeout: new(contract.Duration(time.Minute)), IdleTimeout: long, PongTimeout: long,
+			MaxMessageBytes: new(1<<20 + g.changes), HandshakeTimeout: new(contract.Duration(time.Minute)), IdleTimeout: long,
+			PongTimeout: long, BackendPongTimeout: long, WriteTimeout: long, FrameTimeout: long,
 		},
 	}
 	g.root.Config(t, config, contract.Endpoints{Backends: map[string]contract.BackendEndpoints{"echo": {Addresses: []string{g.backend}}}})
@@ -201,7 +203,11 @@ func newEcho(t *testing.T) *echo {
 	t.Helper()
 	e := &echo{}
 	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
+	// The server forgets connections that were taken over.
+	var serving sync.WaitGroup
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		serving.Add(1)
+		defer serving.Done()
 		conn, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
 			return // Upgrade has answered.
@@ -211,7 +217,10 @@ func newEcho(t *testing.T) *echo {
 		defer func() { _ = conn.Close() }()
 		e.serve(conn)
 	}))
-	t.Cleanup(e.Close)
+	t.Cleanup(func() {
+		e.Close()
+		serving.Wait()
+	})
 	return e
 }
 
