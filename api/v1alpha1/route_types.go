@@ -4,6 +4,8 @@
 package v1alpha1
 
 // Route sends connections for some hostnames and a path to backends.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.extensions) || self.extensions != 'PassThrough' || (has(self.relay) && self.relay == 'Frames')",message="extensions: PassThrough needs relay: Frames, since Messages reads and writes messages itself"
 type Route struct {
 	// name of the route, unique in the gateway.
 	// +required
@@ -51,6 +53,14 @@ type Route struct {
 	// +optional
 	Relay Relay `json:"relay,omitempty"`
 
+	// extensions says what becomes of the WebSocket extensions that a client offers.
+	// Strip offers the backend none. PassThrough offers it permessage-deflate, the
+	// compression of RFC 7692, as the client does; where the backend agrees, messages
+	// pass the gateway compressed, and maxMessageBytes counts them so. It needs relay
+	// Frames. Other extensions are never passed on. Default Strip.
+	// +optional
+	Extensions Extensions `json:"extensions,omitempty"`
+
 	// backendRefs are the Services that connections are relayed to, each in
 	// proportion to its weight. Within a Service the endpoint with the fewest
 	// open connections is taken. A Service that does not exist is reported and
@@ -73,6 +83,19 @@ const (
 	RelayFrames Relay = "Frames"
 	// RelayMessages reads and writes whole messages.
 	RelayMessages Relay = "Messages"
+)
+
+// Extensions says what becomes of the WebSocket extensions that a client offers.
+//
+// +kubebuilder:validation:Enum=PassThrough;Strip
+type Extensions string
+
+// What may become of extensions.
+const (
+	// ExtensionsPassThrough lets client and backend agree on permessage-deflate.
+	ExtensionsPassThrough Extensions = "PassThrough"
+	// ExtensionsStrip lets them agree on none.
+	ExtensionsStrip Extensions = "Strip"
 )
 
 // PathMatchType says how a path is compared.

@@ -29,6 +29,9 @@ func (c *compiler) routes() []contract.Route {
 		if spec.Relay == wsv1alpha1.RelayFrames {
 			route.Relay = contract.RelayFrames
 		}
+		if spec.Extensions == wsv1alpha1.ExtensionsPassThrough {
+			route.Extensions = contract.ExtensionsPassThrough
+		}
 		route.Policy, route.Fault = c.routePolicy(spec)
 		backends, fault := c.backends(spec)
 		if route.Fault == "" {

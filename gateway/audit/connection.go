@@ -55,7 +55,7 @@ type Connection struct {
 }
 
 // Traffic counts what a connection has relayed so far: messages, and bytes of
-// payload before compression.
+// payload as they are on the network.
 type Traffic struct {
 	MessagesFromClient uint64
 	MessagesToClient   uint64

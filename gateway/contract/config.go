@@ -241,6 +241,9 @@ type Route struct {
 	Backends     []Backend `json:"backends,omitempty"`
 	// Relay is RelayFrames, or empty for whole messages.
 	Relay Relay `json:"relay,omitempty"`
+	// Extensions is ExtensionsPassThrough, only together with RelayFrames, or empty:
+	// the backend is offered none.
+	Extensions Extensions `json:"extensions,omitempty"`
 	// Fault, if not empty, makes the route answer 503 with that reason.
 	Fault Fault `json:"fault,omitempty"`
 }
@@ -250,6 +253,12 @@ type Relay string
 
 // RelayFrames passes frames on as they came and reads only their headers.
 const RelayFrames Relay = "frames"
+
+// Extensions says what becomes of the extensions that a client offers.
+type Extensions string
+
+// ExtensionsPassThrough offers permessage-deflate to the backend, and no other.
+const ExtensionsPassThrough Extensions = "passThrough"
 
 // Path selects request paths. Exactly one field is set.
 type Path struct {

@@ -226,8 +226,6 @@ func (r *Route) validate(policies map[string]bool) error {
 		return fmt.Errorf("route %q: needs exactly one of prefix and exact path", r.Name)
 	case r.Fault != "":
 		return nil
-	case r.Relay != "" && r.Relay != RelayFrames:
-		return fmt.Errorf("route %q: unknown relay %q", r.Name, r.Relay)
 	case !policies[r.Policy]:
 		return fmt.Errorf("route %q: unknown policy %q", r.Name, r.Policy)
 	case len(r.Backends) == 0:
@@ -237,6 +235,18 @@ func (r *Route) validate(policies map[string]bool) error {
 		if backend.Weight != nil && *backend.Weight < 0 {
 			return fmt.Errorf("route %q: backend %q: negative weight", r.Name, backend.Name)
 		}
+	}
+	return r.validateRelay()
+}
+
+func (r *Route) validateRelay() error {
+	switch {
+	case r.Relay != "" && r.Relay != RelayFrames:
+		return fmt.Errorf("route %q: unknown relay %q", r.Name, r.Relay)
+	case r.Extensions != "" && r.Extensions != ExtensionsPassThrough:
+		return fmt.Errorf("route %q: unknown extensions %q", r.Name, r.Extensions)
+	case r.Extensions != "" && r.Relay != RelayFrames:
+		return fmt.Errorf("route %q: extensions can be passed through only with the relay %q", r.Name, RelayFrames)
 	}
 	return nil
 }

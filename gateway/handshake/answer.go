@@ -31,7 +31,7 @@ func retryAfter(wait time.Duration, spread float64) string {
 }
 
 // switching is our 101 answer.
-func switching(key, subprotocol string) []byte {
+func switching(key, subprotocol, extension string) []byte {
 	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 	sum := sha1.Sum([]byte(key + guid)) //nolint:gosec // see the import
 	var b strings.Builder
@@ -40,6 +40,10 @@ func switching(key, subprotocol string) []byte {
 	if subprotocol != "" {
 		b.WriteString("\r\nSec-WebSocket-Protocol: ")
 		b.WriteString(subprotocol)
+	}
+	if extension != "" {
+		b.WriteString("\r\nSec-WebSocket-Extensions: ")
+		b.WriteString(extension)
 	}
 	b.WriteString("\r\n\r\n")
 	return []byte(b.String())

@@ -14,6 +14,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/extension"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
@@ -236,7 +237,7 @@ func (d *Door) connect(ctx context.Context, v *verdict, c *Caller) error {
 	}
 	span.End(end, upstream.Backend, upstream.Address, "")
 	v.Upstream, v.Subprotocol = upstream, v.answered(upstream.Subprotocol)
-	v.Answer = switching(v.upgrade.key, v.Subprotocol)
+	v.Answer = switching(v.upgrade.key, v.Subprotocol, upstream.Extension)
 	return nil
 }
 
@@ -255,7 +256,17 @@ func (v *verdict) request(c *Caller) (proxy.Handshake, error) {
 		Header: forwardedHeader(header, p.Authenticator.IdentityHeaders(v.Identity), p.IdentityHeaders, c.Client.String(), c.Request.Host),
 
 		Subprotocols: subprotocols,
+		Extensions:   v.passedOn(),
 	}, nil
+}
+
+// passedOn are the extensions that the backend is offered. What a client offers says
+// nothing about who it is, so that no policy could mind.
+func (v *verdict) passedOn() []extension.Extension {
+	if v.Route.Extensions != contract.ExtensionsPassThrough {
+		return nil
+	}
+	return extension.Offers(v.upgrade.extensions)
 }
 
 // answered is the subprotocol of our answer when the backend has chosen one, or

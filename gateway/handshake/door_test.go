@@ -37,6 +37,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type backend struct {
 	asked       []proxy.Handshake
 	subprotocol string
+	extension   string
 	err         error
 }
 
@@ -47,7 +48,7 @@ func (b *backend) Connect(_ context.Context, _ []contract.Backend, h proxy.Hands
 	}
 	near, far := net.Pipe()
 	_ = far.Close()
-	return &proxy.Upstream{Conn: near, Subprotocol: b.subprotocol, Backend: "echo", Address: "192.0.2.1:80"}, nil
+	return &proxy.Upstream{Conn: near, Subprotocol: b.subprotocol, Extension: b.extension, Backend: "echo", Address: "192.0.2.1:80"}, nil
 }
 
 // bearer is a policy that admits whoever offers the subprotocols "bearer, good".

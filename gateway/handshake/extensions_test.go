@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/extension"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
@@ -53,6 +55,40 @@ func TestExtensionsMustBeWellFormedAndAreNotPassedOn(t *testing.T) {
 		if want == "" && (strings.Contains(string(a.Answer), "Extensions") || s.backend.asked[0].Header.Get("Sec-Websocket-Extensions") != "") {
 			t.Errorf("%.60q: passed on", value)
 		}
+	}
+}
+
+func TestExtensionsArePassedOnWhereTheRouteSaysSo(t *testing.T) {
+	t.Parallel()
+	const answered = "permessage-deflate; server_no_context_takeover"
+	for offer, want := range map[string]string{
+		"permessage-deflate; client_max_window_bits":                                "permessage-deflate; client_max_window_bits",
+		"x-webkit-deflate-frame, permessage-deflate;server_max_window_bits=\"10\" ": "permessage-deflate; server_max_window_bits=10",
+		"permessage-deflate; server_max_window_bits=9, permessage-deflate":          "permessage-deflate; server_max_window_bits=9, permessage-deflate",
+		"permessage-deflate; a=b\r\nSec-WebSocket-Extensions: permessage-deflate":   "permessage-deflate",
+		"permessage-bzip2": "",
+	} {
+		s := newScene()
+		s.route.Relay, s.route.Extensions = contract.RelayFrames, contract.ExtensionsPassThrough
+		s.backend.extension = answered
+		a, err := s.admit(t, "Sec-WebSocket-Extensions: "+offer)
+		if err != nil {
+			t.Fatalf("%q: %v", offer, err)
+		}
+		if got := extension.List(s.backend.asked[0].Extensions); got != want {
+			t.Errorf("%q: passed on as %q, want %q", offer, got, want)
+		}
+		if !strings.Contains(string(a.Answer), "\r\nSec-WebSocket-Extensions: "+answered+"\r\n") {
+			t.Errorf("%q: answered %q", offer, a.Answer)
+		}
+	}
+	s := newScene()
+	s.route.Relay, s.route.Extensions = contract.RelayFrames, contract.ExtensionsPassThrough
+	if a, err := s.admit(t, "Sec-WebSocket-Extensions: permessage-deflate"); err != nil || strings.Contains(string(a.Answer), "Extensions") {
+		t.Errorf("an extension that the backend declines: %v", err)
+	}
+	if _, err := s.admit(t, "Sec-WebSocket-Extensions: permessage-deflate;"); reason(err) != outcome.BadRequest {
+		t.Errorf("a malformed offer: %v", err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/extension"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
@@ -27,6 +28,7 @@ type upgrade struct {
 
 	key          string
 	subprotocols []string
+	extensions   []extension.Extension
 }
 
 // checkUpgrade holds a request to RFC 6455 section 4.2.1. A lenient reading here
@@ -52,10 +54,11 @@ func checkUpgrade(r *http.Request) (upgrade, error) {
 	if !ok {
 		return upgrade{}, outcome.Refuse(outcome.BadRequest, "Sec-WebSocket-Protocol is no list of different tokens")
 	}
-	if !extensionsWellFormed(r.Header.Values("Sec-Websocket-Extensions")) {
+	extensions, ok := extension.Parse(r.Header.Values("Sec-Websocket-Extensions"))
+	if !ok {
 		return upgrade{}, outcome.Refuse(outcome.BadRequest, "Sec-WebSocket-Extensions is no list of extensions")
 	}
-	return upgrade{key: key[0], subprotocols: subprotocols}, nil
+	return upgrade{key: key[0], subprotocols: subprotocols, extensions: extensions}, nil
 }
 
 func validKey(key string) bool {

@@ -140,7 +140,7 @@ func (s *Set) describeTraffic(b *catalogue.Book) {
 	})
 	s.messages = b.Counters(catalogue.Metric{Name: "messages_total", Labels: direction, Help: "Messages relayed"})
 	s.bytes = b.Counters(catalogue.Metric{
-		Name: "message_bytes_total", Labels: direction, Help: "Payload bytes of these messages, uncompressed",
+		Name: "message_bytes_total", Labels: direction, Help: "Payload bytes of these messages, as they are on the network: compressed where the route passes that on",
 	})
 }
 

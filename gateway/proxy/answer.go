@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/extension"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
 
@@ -37,8 +38,8 @@ type answer struct {
 
 	status int
 	header http.Header
-	// subprotocol is set by verify.
-	subprotocol string
+	// subprotocol and extension are set by verify.
+	subprotocol, extension string
 	// rest is what came behind the head: the upstream's first frames.
 	rest []byte
 }
@@ -132,7 +133,7 @@ func parseStatusLine(line string) (int, error) {
 // verify is RFC 6455 section 4.1, page 19, with nothing left out: an upstream
 // that answers 101 to a request it did not understand would otherwise have the
 // client speak to it, or to whoever is behind it, without any protocol at all.
-func (a *answer) verify(key string, offered []string) error {
+func (a *answer) verify(key string, h *Handshake) error {
 	if a.status != http.StatusSwitchingProtocols {
 		return fmt.Errorf("answered %d instead of 101", a.status)
 	}
@@ -146,10 +147,19 @@ func (a *answer) verify(key string, offered []string) error {
 		return errors.New("101 with a wrong Sec-WebSocket-Accept")
 	case len(a.header["Content-Length"]) > 0 || len(a.header["Transfer-Encoding"]) > 0:
 		return errors.New("101 with a body")
-	case len(a.header["Sec-Websocket-Extensions"]) > 0:
-		return errors.New("101 with an extension that was not offered")
 	}
-	return a.verifySubprotocol(offered)
+	if err := a.verifyExtension(h.Extensions); err != nil {
+		return err
+	}
+	return a.verifySubprotocol(h.Subprotocols)
+}
+
+func (a *answer) verifyExtension(offered []extension.Extension) error {
+	agreed, err := extension.Agreed(a.header["Sec-Websocket-Extensions"], offered)
+	if agreed != nil {
+		a.extension = agreed.String()
+	}
+	return err //nolint:wrapcheck // says all that there is to say
 }
 
 // forTheCaller says whether a refusal is about the one who asks and not about

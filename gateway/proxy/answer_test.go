@@ -13,6 +13,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/extension"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
@@ -116,10 +117,42 @@ func TestAnswersThatMustNotBecomeATunnel(t *testing.T) {
 func TestUpstreamThatHangsUpInsteadOfAnswering(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]string{"at once": "", "within the head": goodAnswer} {
-		_, _, err := proxy.ReadAnswer([]byte(answer), sampleKey, nil, false)
+		_, _, err := proxy.ReadAnswer([]byte(answer), sampleKey, &proxy.Handshake{}, false)
 		if err == nil || !strings.Contains(err.Error(), "EOF") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestAnExtensionIsWhatBothHaveAgreedUpon(t *testing.T) {
+	t.Parallel()
+	offered := []extension.Extension{{Name: extension.Deflate, Parameters: []extension.Parameter{{Name: "client_max_window_bits"}}}}
+	for name, test := range map[string]struct {
+		fields, want string
+		refused      bool
+	}{
+		"none":                      {fields: ""},
+		"the one that was offered":  {fields: "Sec-WebSocket-Extensions: permessage-deflate;client_max_window_bits=10\r\n", want: "permessage-deflate; client_max_window_bits=10"},
+		"another one":               {fields: "Sec-WebSocket-Extensions: permessage-bzip2\r\n", refused: true},
+		"a parameter that does not": {fields: "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=16\r\n", refused: true},
+		"in two fields":             {fields: "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Extensions: permessage-deflate\r\n", refused: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			upstream := wstest.Answering(t, goodAnswer+test.fields+"\r\n")
+			u, err := newPool(upstream.Address).Connect(t.Context(), toB, proxy.Handshake{Target: "/", Host: "x", Extensions: offered})
+			if test.refused {
+				wantRefusal(t, err, outcome.UpstreamRefused)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer u.Release()
+			if u.Extension != test.want {
+				t.Errorf("agreed on %q, want %q", u.Extension, test.want)
+			}
+		})
 	}
 }
 
@@ -130,15 +163,16 @@ func TestUpstreamThatHangsUpInsteadOfAnswering(t *testing.T) {
 func FuzzAnswer(f *testing.F) {
 	good := strings.Replace(goodAnswer, "{accept}", sampleAccept, 1)
 	for _, seed := range []string{
-		good + "\r\n", good + "Sec-WebSocket-Protocol: a\r\n\r\nframes", good + "Content-Length: 0\r\n\r\n", "HTTP/1.1 100 x\r\n\r\n" + good + "\r\n",
+		good + "\r\n", good + "Sec-WebSocket-Protocol: a\r\n\r\nframes", good + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", good + "Content-Length: 0\r\n\r\n", "HTTP/1.1 100 x\r\n\r\n" + good + "\r\n",
 		strings.ReplaceAll(good, "\r\n", "\n") + "\n", good + " folded\r\n\r\n", "\r\n\r\n", "HTTP/1.1 101\r\n\r\n\r\n",
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		offered := []string{"a", "b"}
-		subprotocol, rest, err := proxy.ReadAnswer(data, sampleKey, offered, false)
-		slowSubprotocol, slowRest, slowErr := proxy.ReadAnswer(data, sampleKey, offered, true)
+		h := &proxy.Handshake{Subprotocols: offered, Extensions: []extension.Extension{{Name: extension.Deflate}}}
+		subprotocol, rest, err := proxy.ReadAnswer(data, sampleKey, h, false)
+		slowSubprotocol, slowRest, slowErr := proxy.ReadAnswer(data, sampleKey, h, true)
 		if (err == nil) != (slowErr == nil) || subprotocol != slowSubprotocol {
 			t.Fatalf("at once %q, %v; byte by byte %q, %v", subprotocol, err, slowSubprotocol, slowErr)
 		}

@@ -12,7 +12,7 @@ import (
 
 // ReadAnswer reads and verifies an answer, in pieces of one byte if slow, and
 // returns the subprotocol and what came behind the head.
-func ReadAnswer(data []byte, key string, offered []string, slow bool) (subprotocol string, rest []byte, err error) {
+func ReadAnswer(data []byte, key string, h *Handshake, slow bool) (subprotocol string, rest []byte, err error) {
 	var r io.Reader = bytes.NewReader(data)
 	if slow {
 		r = iotest.OneByteReader(r)
@@ -25,7 +25,7 @@ func ReadAnswer(data []byte, key string, offered []string, slow bool) (subprotoc
 	if err != nil {
 		return "", nil, err
 	}
-	err = parsed.verify(key, offered)
+	err = parsed.verify(key, h)
 	return parsed.subprotocol, rest, err
 }
 

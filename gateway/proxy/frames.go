@@ -77,7 +77,7 @@ func (f *Frames) elapsed() time.Duration { return f.options.Now().Sub(f.start) }
 // Relay implements Relay.
 func (f *Frames) Relay(ctx context.Context, client net.Conn, upstream *Upstream, s *session.Session, limits contract.EffectiveLimits) *outcome.Closure {
 	t := newThreads(f, client, upstream.Conn)
-	t.passage.begin(newTerms(limits, &f.options), s, f.elapsed())
+	t.passage.begin(newTerms(limits, &f.options).compressed(upstream.Extension != ""), s, f.elapsed())
 	t.startTimer()
 	s.OnEnd(t.endLater)
 	stop := context.AfterFunc(ctx, func() {

@@ -37,7 +37,7 @@ type Loops struct {
 	mu    sync.Mutex
 	loops []*loop
 	next  int
-	terms map[contract.EffectiveLimits]*terms
+	terms map[agreement]*terms
 	ended bool
 }
 
@@ -50,7 +50,7 @@ var (
 // there is a connection for them. Close ends them.
 func NewLoops(o FramesOptions) *Loops {
 	buffers, _ := nowait.FindBuffers() // Stats tells
-	return &Loops{frames: NewFrames(o), buffers: buffers, terms: map[contract.EffectiveLimits]*terms{}}
+	return &Loops{frames: NewFrames(o), buffers: buffers, terms: map[agreement]*terms{}}
 }
 
 // Close ends the loops and cuts the connections that they still have. Those that
@@ -111,18 +111,24 @@ func (l *Loops) tookLongest(took time.Duration) {
 	}
 }
 
+// agreement is what makes the terms of connections the same.
+type agreement struct {
+	limits     contract.EffectiveLimits
+	compressed bool
+}
+
 // termsOf shares what connections with the same limits have in common.
-func (l *Loops) termsOf(limits contract.EffectiveLimits) *terms {
+func (l *Loops) termsOf(a agreement) *terms {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t := l.terms[limits]
+	t := l.terms[a]
 	if t == nil {
 		// Few limits are in force at a time, but over the years there are many.
 		if len(l.terms) > 100 {
 			clear(l.terms)
 		}
-		t = newTerms(limits, &l.frames.options)
-		l.terms[limits] = t
+		t = newTerms(a.limits, &l.frames.options).compressed(a.compressed)
+		l.terms[a] = t
 	}
 	return t
 }
@@ -144,7 +150,7 @@ func (l *Loops) Start(ctx context.Context, link *Link, done func(*outcome.Closur
 		return false
 	}
 	link.Upstream.Conn = nil
-	p.begin(l.termsOf(link.Limits), link.Session, l.frames.elapsed())
+	p.begin(l.termsOf(agreement{link.Limits, link.Upstream.Extension != ""}), link.Session, l.frames.elapsed())
 	l.open.Add(1)
 	p.done = done
 	if !p.loop.post(func() { p.start(ctx) }) {

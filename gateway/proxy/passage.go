@@ -44,6 +44,15 @@ func newTerms(limits contract.EffectiveLimits, o *FramesOptions) *terms {
 	}
 }
 
+// compressed lets the payload of messages be compressed, which both parties have
+// agreed upon.
+func (t *terms) compressed(agreed bool) *terms {
+	for x := range t.rules {
+		t.rules[x].Compression = agreed
+	}
+	return t
+}
+
 // carrier takes what a passage has for its parties. p must not change until the
 // carrier has sent or copied it, at the end of the call of the passage.
 type carrier interface {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/extension"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
@@ -76,6 +77,9 @@ type Handshake struct {
 	Header http.Header
 	// Subprotocols are offered in this order; none of them is a credential.
 	Subprotocols []string
+	// Extensions are offered in this order. Only what extension.Offers returns may
+	// be among them.
+	Extensions []extension.Extension
 }
 
 // Upstream is a connection whose WebSocket handshake was verified.
@@ -85,6 +89,10 @@ type Upstream struct {
 	Conn net.Conn
 	// Subprotocol that the upstream chose, one of those offered; may be empty.
 	Subprotocol string
+	// Extension that both sides have to use now, as it is to be answered to the
+	// client; empty for none. It is permessage-deflate: whoever relays has to let
+	// RSV1 pass, and only then.
+	Extension string
 	// Address that was dialled, HOST:PORT.
 	Address string
 	// Backend is the name of the backend that was chosen.
@@ -129,7 +137,7 @@ func (p *Pool) Connect(ctx context.Context, backends []contract.Backend, h Hands
 	}
 	answer, err := shake(ctx, conn, request)
 	if err == nil {
-		err = answer.verify(key, h.Subprotocols)
+		err = answer.verify(key, &h)
 	}
 	// That a client went away says nothing about the endpoint.
 	if err == nil || !errors.Is(ctx.Err(), context.Canceled) {
@@ -143,6 +151,7 @@ func (p *Pool) Connect(ctx context.Context, backends []contract.Backend, h Hands
 	return &Upstream{
 		Conn:        Replay(conn, answer.rest),
 		Subprotocol: answer.subprotocol,
+		Extension:   answer.extension,
 		Address:     address,
 		Backend:     backend,
 		pool:        p,

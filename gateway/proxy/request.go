@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/extension"
 )
 
 // encode writes the request of RFC 6455 section 4.1. What could end a line
@@ -39,6 +41,10 @@ func (h *Handshake) encode(key string) ([]byte, error) {
 	if len(h.Subprotocols) > 0 {
 		line("Sec-WebSocket-Protocol: ", strings.Join(h.Subprotocols, ", "))
 	}
+	if len(h.Extensions) > 0 {
+		// In one field: not every server reads several.
+		line("Sec-WebSocket-Extensions: ", extension.List(h.Extensions))
+	}
 	for _, name := range slices.Sorted(maps.Keys(h.Header)) {
 		if ours(name) {
 			continue
@@ -62,6 +68,9 @@ func (h *Handshake) check() error {
 		if !isToken(subprotocol) {
 			return errors.New("subprotocol cannot be sent")
 		}
+	}
+	if _, ok := extension.Parse([]string{extension.List(h.Extensions)}); !ok && len(h.Extensions) > 0 {
+		return errors.New("extension cannot be sent")
 	}
 	for name, values := range h.Header {
 		if !isToken(name) || !allFieldValues(values) {

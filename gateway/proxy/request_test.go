@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/extension"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
@@ -43,6 +44,9 @@ func TestRequestHoldsWhatItShouldAndNothingElse(t *testing.T) {
 			"Host": {"evil"}, "Sec-Websocket-Key": {"x"}, "Sec-Websocket-Extensions": {"permessage-deflate"}, "sec-websocket-protocol": {"x"}, "Expect": {"100-continue"},
 		},
 		Subprotocols: []string{"chat.v2", "chat.v1"},
+		Extensions: []extension.Extension{
+			{Name: extension.Deflate, Parameters: []extension.Parameter{{Name: "server_max_window_bits", Value: "10"}}}, {Name: extension.Deflate},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +64,7 @@ func TestRequestHoldsWhatItShouldAndNothingElse(t *testing.T) {
 	}
 	want := []string{
 		"GET /a%20b?q=1&r HTTP/1.1", "Host: ws.example.com:443", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-		"Sec-WebSocket-Protocol: chat.v2, chat.v1", "Accept-Language: de\tfr", "Cookie: a=b", "X-User: alice", "X-User: bob",
+		"Sec-WebSocket-Protocol: chat.v2, chat.v1", "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10, permessage-deflate", "Accept-Language: de\tfr", "Cookie: a=b", "X-User: alice", "X-User: bob",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Error(diff)
@@ -84,6 +88,8 @@ func TestWhatCouldBeASecondRequestIsNotSent(t *testing.T) {
 		"empty name":                   {Target: "/", Host: good.Host, Header: http.Header{"": {"a"}}},
 		"subprotocol that is no token": {Target: "/", Host: good.Host, Subprotocols: []string{"a\r\nX: y"}},
 		"two subprotocols in one":      {Target: "/", Host: good.Host, Subprotocols: []string{"a, b"}},
+		"line end in an extension":     {Target: "/", Host: good.Host, Extensions: []extension.Extension{{Name: "a\r\nX: y"}}},
+		"extension without a name":     {Target: "/", Host: good.Host, Extensions: []extension.Extension{{}}},
 	}
 	for name, h := range maps.All(bad) {
 		var n network

@@ -24,6 +24,8 @@ type Case struct {
 	Does  string
 	steps []step
 	wants wants
+	// offer is the value of Sec-WebSocket-Extensions; empty for none.
+	offer string
 }
 
 // step is something that the client does, once the last step is done.
@@ -32,6 +34,10 @@ type step struct {
 	// before it goes on.
 	answers int
 	frames  []frame
+	// messages are sent compressed where that was agreed upon, in frames of at most
+	// size bytes.
+	messages []message
+	size     int
 	// chop is the size of the pieces in which the frames are written; 0 is one
 	// piece.
 	chop int
@@ -49,12 +55,16 @@ type wants struct {
 	cut bool
 	// late, if not nil, is what is legal too but less than can be asked.
 	late *wants
+	// agreed says that the server has to accept the offer.
+	agreed bool
 }
 
 // message as it was put together from its frames.
 type message struct {
 	kind byte
 	data []byte
+	// packed is true of one that has come compressed.
+	packed bool
 }
 
 // CodeNone stands for a Close frame without a code.
@@ -95,7 +105,7 @@ func echoed(name, does string, steps ...[]step) Case {
 	// Whoever is asked to close has little time for what is still to be answered: how
 	// little is not what these cases are about.
 	all = append(all, step{answers: len(want.messages) + len(want.pongs)}, step{frames: []frame{closing(codeNormal, "")}})
-	return Case{name, does, all, want}
+	return Case{Name: name, Does: does, steps: all, wants: want}
 }
 
 // broken is a case of a client that breaks a rule, for which the server has to end the
@@ -104,7 +114,7 @@ func echoed(name, does string, steps ...[]step) Case {
 func broken(name, does string, codes []int, before, offence []step) Case {
 	want := wants{codes: codes, cut: len(before) > 0 && before[len(before)-1].answers == 0}
 	want.messages, want.pongs = replies(before)
-	return Case{name, does, then(before, offence), want}
+	return Case{Name: name, Does: does, steps: then(before, offence), wants: want}
 }
 
 // replies are what a server that echoes answers to frames that keep to the rules.

@@ -41,5 +41,5 @@ func closings() []Case {
 func ended(name, does string, before, end []step, codes ...int) Case {
 	want := wants{codes: append([]int{codeNormal}, codes...)}
 	want.messages, want.pongs = replies(before)
-	return Case{name, does, then(before, end), want}
+	return Case{Name: name, Does: does, steps: then(before, end), wants: want}
 }

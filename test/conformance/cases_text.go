@@ -43,7 +43,7 @@ func garbled() []Case {
 		slow := want
 		slow.pongs = [][]byte{[]byte(probe)}
 		want.late = &slow
-		return Case{name, does, then(append(steps, atOnce(ping(probe), last("edited")))...), want}
+		return Case{Name: name, Does: does, steps: then(append(steps, atOnce(ping(probe), last("edited")))...), wants: want}
 	}
 	return []Case{
 		broken("6.3.1", "half of a surrogate pair, inside a text", []int{codeText}, nil, atOnce(text(greek+surrogate+"edited"))),

@@ -65,7 +65,7 @@ func hangUp(conn net.Conn) {
 
 // echoGorilla judges a text while it comes.
 func echoGorilla(w http.ResponseWriter, r *http.Request) net.Conn {
-	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
+	upgrader := websocket.Upgrader{EnableCompression: true, CheckOrigin: func(*http.Request) bool { return true }}
 	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return nil
@@ -117,9 +117,15 @@ func (r *textReader) Read(p []byte) (int, error) {
 }
 
 // echoCoder judges a text when all of it is there.
-func echoCoder(w http.ResponseWriter, r *http.Request) net.Conn {
+func echoCoder(w http.ResponseWriter, r *http.Request) (conn net.Conn) {
 	kept := &keeping{ResponseWriter: w}
-	ws, err := coder.Accept(kept, r, &coder.AcceptOptions{InsecureSkipVerify: true, CompressionMode: coder.CompressionDisabled})
+	// The library panics when a Close frame comes inside a compressed message.
+	defer func() {
+		if recover() != nil {
+			conn = kept.conn
+		}
+	}()
+	ws, err := coder.Accept(kept, r, &coder.AcceptOptions{InsecureSkipVerify: true, CompressionMode: coder.CompressionContextTakeover})
 	if err != nil {
 		return nil
 	}

@@ -5,6 +5,7 @@ package conformance_test
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/wsgateway/websocket-gateway-operator/test/conformance"
 )
@@ -46,6 +47,34 @@ func exceptions() []exception {
 			"`Messages` judges a text while it comes, this server as a whole. What is no text ends earlier.",
 		},
 		{
+			[]string{byFrames, byThreads, byMessages},
+			onGorilla,
+			[]string{"12.4.2"},
+			conformance.Failed, conformance.OK,
+			"The same: this server does not mind a control frame that claims to be compressed.",
+		},
+		{
+			[]string{byFrames, byThreads, byMessages},
+			onGorilla,
+			[]string{"12.4.3"},
+			conformance.NoClose, conformance.OK,
+			"The same: nor a continuation that does, until it cannot decompress it.",
+		},
+		{
+			[]string{byMessages},
+			onGorilla,
+			compressed(),
+			conformance.OK, conformance.Uncompressed,
+			"`Messages` passes no extension on: nothing is compressed.",
+		},
+		{
+			[]string{byMessages},
+			onCoder,
+			compressed(),
+			conformance.OK, conformance.Uncompressed,
+			"The same.",
+		},
+		{
 			[]string{byMessages},
 			onCoder,
 			[]string{"7.7.12"},
@@ -53,6 +82,17 @@ func exceptions() []exception {
 			"The library below `Messages` does not know the code 1014, which was registered after the RFC, and ends the connection with 1002 instead.",
 		},
 	}
+}
+
+// compressed are the cases that need an agreement on compression.
+func compressed() []string {
+	var names []string
+	for _, c := range cases() {
+		if number, _, _ := strings.Cut(c.Name, "."); (number == "12" || number == "13") && !strings.HasPrefix(c.Name, "12.4.") {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // explains tells whether an exception is about a verdict.

@@ -17,5 +17,7 @@ func Groups() []Group {
 		{7, "Closing handshake", closings()},
 		{9, "Large messages, many messages", sizes()},
 		{10, "Messages that a client cuts by itself", cuts()},
+		{12, "Compression", compression()},
+		{13, "Offers of compression", offers()},
 	}
 }

@@ -25,6 +25,7 @@ where there are no event loops. This happens in each run of the tests, under the
 
 - OK: what the RFC asks for
 - NON-STRICT: legal, but later than possible: a text that stops to be UTF-8 is refused at its end
+- UNCOMPRESSED: as it should be, but an offer of compression was not accepted
 - WRONG CODE: the connection ends as it has to, but the code in the Close frame is another one
 - NO CLOSE: it ends so without a Close frame
 - FAILED: anything else
@@ -55,7 +56,7 @@ func render(verdicts map[place]conformance.Verdict) string {
 		})
 		b.WriteString("\n")
 	}
-	b.WriteString("\n## Cases that are not OK everywhere\n\n")
+	b.WriteString("\n## Cases that are not OK everywhere\n\nThat `Messages` compresses nothing is left out here.\n\n")
 	heading(&b, "Case | What the client does")
 	for _, c := range cases() {
 		if !okEverywhere(verdicts, c.Name) {
@@ -67,9 +68,18 @@ func render(verdicts map[place]conformance.Verdict) string {
 	b.WriteString("\n## Differences\n\nWhere the verdict through the gateway is another one than directly, and why. In `Frames` no verdict may be worse.\n\n")
 	b.WriteString("| Relay | Server | Cases | Directly | Through the gateway | Why |\n|---|---|---|---|---|---|\n")
 	for _, e := range exceptions() {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", strings.Join(e.ways, "; "), e.server, strings.Join(e.cases, ", "), e.directly, e.through, e.why)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", strings.Join(e.ways, "; "), e.server, listed(e.cases), e.directly, e.through, e.why)
 	}
 	return b.String()
+}
+
+// listed names cases, of many the first and the last.
+func listed(names []string) string {
+	const most = 6
+	if n := len(names); n > most {
+		return fmt.Sprintf("%s to %s: %d cases", names[0], names[n-1], n)
+	}
+	return strings.Join(names, ", ")
 }
 
 func heading(b *strings.Builder, first string) {
@@ -88,6 +98,9 @@ func each(do func(server, way string)) {
 
 func okEverywhere(verdicts map[place]conformance.Verdict, name string) bool {
 	ok := true
-	each(func(server, way string) { ok = ok && verdicts[place{server, way, name}] == conformance.OK })
+	each(func(server, way string) {
+		verdict := verdicts[place{server, way, name}]
+		ok = ok && (verdict == conformance.OK || verdict == conformance.Uncompressed && way == byMessages)
+	})
 	return ok
 }

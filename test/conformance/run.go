@@ -51,11 +51,15 @@ func (c *Case) Run(ctx context.Context, target Target) (*Answer, error) {
 	if err := conn.SetDeadline(deadline); err != nil {
 		return nil, fmt.Errorf("case %s: set deadline: %w", c.Name, err)
 	}
-	reader, err := target.open(conn)
+	reader, extensions, err := target.open(conn, c.offer)
 	if err != nil {
 		return nil, fmt.Errorf("case %s: handshake: %w", c.Name, err)
 	}
 	t := talk{conn: conn, reader: reader, change: make(chan struct{})}
+	if t.compression, err = agree(extensions, c.offer); err != nil {
+		return &Answer{fault: err}, nil
+	}
+	t.answer.agreed = t.compression != nil
 	var writing sync.WaitGroup
 	writing.Go(func() { t.speak(c.steps) })
 	t.listen()
@@ -68,31 +72,38 @@ func (c *Case) Run(ctx context.Context, target Target) (*Answer, error) {
 	return &t.answer, nil
 }
 
-// open does the handshake of a client. What the server says must be read from the
-// reader that it returns.
-func (target Target) open(conn net.Conn) (*bufio.Reader, error) {
+// open does the handshake of a client and returns what the server says of
+// extensions. What it says next must be read from the reader.
+func (target Target) open(conn net.Conn, offer string) (reader *bufio.Reader, extensions []string, err error) {
 	const head = "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-	if _, err := fmt.Fprintf(conn, head, target.Path, target.Host); err != nil {
-		return nil, fmt.Errorf("send the request: %w", err)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	fields := ""
+	if offer != "" {
+		fields = "Sec-WebSocket-Extensions: " + offer + "\r\n"
 	}
-	reader := bufio.NewReader(conn)
+	if _, err := fmt.Fprintf(conn, head+"%s\r\n", target.Path, target.Host, fields); err != nil {
+		return nil, nil, fmt.Errorf("send the request: %w", err)
+	}
+	reader = bufio.NewReader(conn)
 	response, err := http.ReadResponse(reader, nil)
 	if err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
+		return nil, nil, fmt.Errorf("read the answer: %w", err)
 	}
 	// The body of a 101 is empty: what follows are frames.
 	_ = response.Body.Close()
 	if response.StatusCode != http.StatusSwitchingProtocols {
-		return nil, fmt.Errorf("%w with status %d", errRefused, response.StatusCode)
+		return nil, nil, fmt.Errorf("%w with status %d", errRefused, response.StatusCode)
 	}
-	return reader, nil
+	return reader, response.Header.Values("Sec-WebSocket-Extensions"), nil
 }
 
 // talk is a conversation: one goroutine speaks, another listens.
 type talk struct {
 	conn   net.Conn
 	reader *bufio.Reader
+	// compression is nil where none was agreed upon. One goroutine compresses,
+	// another decompresses.
+	compression *deflation
 
 	// turn is for writing.
 	turn sync.Mutex
@@ -111,8 +122,21 @@ type talk struct {
 func (t *talk) speak(steps []step) {
 	for _, s := range steps {
 		t.await(s.answers)
-		t.send(s.frames, s.chop)
+		t.send(append(t.pack(s.messages, s.size), s.frames...), s.chop)
 	}
+}
+
+// pack makes frames of messages.
+func (t *talk) pack(messages []message, size int) []frame {
+	var frames []frame
+	for _, m := range messages {
+		first := m.kind
+		if t.compression != nil {
+			first, m.data = first|rsv1, t.compression.deflate(m.data)
+		}
+		frames = append(frames, fragments(first, m.data, size)...)
+	}
+	return frames
 }
 
 // send writes frames, in pieces.
@@ -166,7 +190,7 @@ func (t *talk) listen() {
 	defer t.note(func(*Answer) { t.over = true })
 	var open *message
 	for {
-		f, err := readFrame(t.reader)
+		f, err := readFrame(t.reader, t.compression != nil)
 		if err != nil {
 			// However the connection ends behind a Close frame, the frame has come.
 			// Before one it makes the verdict that there was none.
@@ -205,14 +229,25 @@ func (t *talk) take(f frame, open *message) (*message, error) {
 	case opcode == opContinuation && open == nil, opcode != opContinuation && open != nil:
 		return nil, fmt.Errorf("%w: fragments out of order", errFrame)
 	case open == nil:
-		open = &message{kind: opcode}
+		open = &message{kind: opcode, packed: f.first&rsv1 != 0}
 	}
+	return t.collect(f, open)
+}
+
+// collect adds a frame to the message that is under way.
+func (t *talk) collect(f frame, open *message) (*message, error) {
 	open.data = append(open.data, f.payload...)
 	switch {
 	case len(open.data) > mostPayload:
 		return nil, errTooLong
 	case f.first&fin == 0:
 		return open, nil
+	}
+	if open.packed {
+		var err error
+		if open.data, err = t.compression.inflate(open.data); err != nil {
+			return nil, err
+		}
 	}
 	t.note(func(a *Answer) { a.messages = append(a.messages, *open) })
 	return nil, nil
@@ -236,8 +271,9 @@ func (t *talk) closed(payload []byte) {
 
 var errFrame = errors.New("the server's frame is against the rules")
 
-// readFrame reads a frame of a server strictly.
-func readFrame(r io.Reader) (frame, error) {
+// readFrame reads a frame of a server strictly. Where compression was agreed upon the
+// first frame of a message may be compressed.
+func readFrame(r io.Reader, compression bool) (frame, error) {
 	var head [2]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return frame{}, err //nolint:wrapcheck // the end of the connection
@@ -248,8 +284,12 @@ func readFrame(r io.Reader) (frame, error) {
 	}
 	f := frame{first: head[0]}
 	opcode := f.first & opcodeBits
+	forbidden := rsv1 | rsv2 | rsv3
+	if compression && (opcode == opText || opcode == opBinary) {
+		forbidden &^= rsv1
+	}
 	switch control := opcode&controlBit != 0; {
-	case f.first&(rsv1|rsv2|rsv3) != 0, head[1]&maskBit != 0,
+	case f.first&forbidden != 0, head[1]&maskBit != 0,
 		control && (f.first&fin == 0 || length > maxControl),
 		opcode > opPong, opcode > opBinary && !control:
 		return frame{}, errFrame

@@ -4,11 +4,14 @@
 package conformance_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -76,7 +79,7 @@ func throughGateway(t *testing.T, addresses map[string]string) func(context.Cont
 		route.Name, route.Path = name+"-messages", contract.Path{Prefix: "/" + name + "/messages"}
 		config.Routes = append(config.Routes, route)
 		route.Name, route.Path = name+"-frames", contract.Path{Prefix: "/" + name + "/" + string(contract.RelayFrames)}
-		route.Relay = contract.RelayFrames
+		route.Relay, route.Extensions = contract.RelayFrames, contract.ExtensionsPassThrough
 		config.Routes = append(config.Routes, route)
 	}
 	root.TLSSecret(t, "public-tls", ca.Issue(t, host))
@@ -114,7 +117,7 @@ func throughThreads(t *testing.T, address string) string {
 			connections.Go(func() {
 				defer func() { _ = client.Close() }()
 				if upstream := introduce(ctx, client, address); upstream != nil {
-					_ = relay.Relay(ctx, client, &proxy.Upstream{Conn: upstream}, session.New(nil), limits)
+					_ = relay.Relay(ctx, client, upstream, session.New(nil), limits)
 				}
 			})
 		}
@@ -129,27 +132,36 @@ func throughThreads(t *testing.T, address string) string {
 
 // introduce passes the handshake of a client on, byte by byte so that nothing of a
 // frame is taken, and the answer back.
-func introduce(ctx context.Context, client net.Conn, address string) net.Conn {
+func introduce(ctx context.Context, client net.Conn, address string) *proxy.Upstream {
 	upstream, err := plain(address)(ctx)
 	if err != nil {
 		return nil
 	}
-	if passHead(upstream, client) != nil || passHead(client, upstream) != nil {
+	var answer []byte
+	if _, err = passHead(upstream, client); err == nil {
+		answer, err = passHead(client, upstream)
+	}
+	if err != nil {
 		_ = upstream.Close()
 		return nil
 	}
-	return upstream
+	response, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(answer)), nil)
+	if err != nil {
+		_ = upstream.Close()
+		return nil
+	}
+	_ = response.Body.Close()
+	return &proxy.Upstream{Conn: upstream, Extension: response.Header.Get("Sec-WebSocket-Extensions")}
 }
 
-func passHead(to io.Writer, from io.Reader) error {
-	var head []byte
+func passHead(to io.Writer, from io.Reader) (head []byte, err error) {
 	for end := len(head); end < 4 || string(head[end-4:]) != "\r\n\r\n"; end = len(head) {
 		var one [1]byte
 		if _, err := io.ReadFull(from, one[:]); err != nil {
-			return err
+			return nil, err
 		}
 		head = append(head, one[0])
 	}
-	_, err := to.Write(head)
-	return err
+	_, err = to.Write(head)
+	return head, err
 }

@@ -18,6 +18,9 @@ const (
 	OK Verdict = "OK"
 	// NonStrict is legal, but later than possible.
 	NonStrict Verdict = "NON-STRICT"
+	// Uncompressed is as it should be, but the server did not accept an offer of
+	// compression.
+	Uncompressed Verdict = "UNCOMPRESSED"
 	// WrongCode ended the connection when it had to, for the wrong reason.
 	WrongCode Verdict = "WRONG CODE"
 	// NoClose ended it so, but without a Close frame.
@@ -32,6 +35,8 @@ type Answer struct {
 	pongs    [][]byte
 	// code of the Close frame; 0 when there was none.
 	code int
+	// agreed is true where the server has accepted an offer.
+	agreed bool
 	// fault is what was wrong with the frames themselves, nil for nothing.
 	fault error
 }
@@ -60,6 +65,8 @@ func (w *wants) judge(a *Answer) Verdict {
 		return NoClose
 	case !slices.Contains(w.codes, a.code):
 		return WrongCode
+	case w.agreed && !a.agreed:
+		return Uncompressed
 	}
 	return OK
 }

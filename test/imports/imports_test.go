@@ -178,9 +178,10 @@ var parts = map[string][]string{
 	"gateway/control":        nil,
 	"gateway/due":            nil,
 	"gateway/explanation":    {"gateway/authn", "gateway/handshake", "gateway/policy"}, // it puts the decision of these into words
+	"gateway/extension":      nil,
 	"gateway/filewatch":      nil,
 	"gateway/frame":          nil,
-	"gateway/handshake":      {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/match", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/revocation", "gateway/tracing"}, // it is the order of the parts
+	"gateway/handshake":      {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/extension", "gateway/match", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/revocation", "gateway/tracing"}, // it is the order of the parts
 	"gateway/limits":         nil,
 	"gateway/listener":       {"gateway/clientcert", "gateway/match", "gateway/nowait"}, // TLS can be taken over by a loop; the server name selects the listener by the same rules as the Host
 	"gateway/match":          nil,
@@ -189,9 +190,9 @@ var parts = map[string][]string{
 	"gateway/otlp":           nil,
 	"gateway/outcome":        nil,
 	"gateway/policy":         nil,
-	"gateway/proxy":          {"gateway/due", "gateway/frame", "gateway/limits", "gateway/nowait", "gateway/session"}, // a relay reads frames, counts them, and is what a session closes
-	"gateway/revalidation":   {"gateway/due"},                                                                         // a connection is asked about when it is due
-	"gateway/revocation":     {"gateway/authn"},                                                                       // what is revoked is an identity
+	"gateway/proxy":          {"gateway/due", "gateway/extension", "gateway/frame", "gateway/limits", "gateway/nowait", "gateway/session"}, // a relay reads frames, counts them, and is what a session closes
+	"gateway/revalidation":   {"gateway/due"},                                                                                              // a connection is asked about when it is due
+	"gateway/revocation":     {"gateway/authn"},                                                                                            // what is revoked is an identity
 	"gateway/secret":         nil,
 	"gateway/session":        {"gateway/audit", "gateway/due"}, // a session's life is what the audit record tells, and it ends when it is due
 	"gateway/tracing":        {"gateway/otlp"},                 // where the spans go

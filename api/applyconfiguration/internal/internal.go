@@ -339,9 +339,6 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.EffectiveLimits
   map:
     fields:
-    - name: backendPongTimeout
-      type:
-        scalar: string
     - name: bytesPerSecond
       type:
         scalar: numeric
@@ -361,9 +358,6 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: idleTimeout
-      type:
-        scalar: string
-    - name: maxConnectionAge
       type:
         scalar: string
     - name: maxConnections
@@ -399,9 +393,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: requestHeaderBytes
       type:
         scalar: numeric
-    - name: writeTimeout
-      type:
-        scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Extensions
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ExternalBackendReference
   map:
     fields:
@@ -560,9 +553,6 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Limits
   map:
     fields:
-    - name: backendPongTimeout
-      type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: bytesPerSecond
       type:
         scalar: numeric
@@ -582,9 +572,6 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: idleTimeout
-      type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
-    - name: maxConnectionAge
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: maxConnections
@@ -620,9 +607,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: requestHeaderBytes
       type:
         scalar: numeric
-    - name: writeTimeout
-      type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Listener
   map:
     fields:
@@ -847,6 +831,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BackendReference
           elementRelationship: atomic
+    - name: extensions
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Extensions
     - name: hostnames
       type:
         list:

@@ -37,6 +37,12 @@ type RouteApplyConfiguration struct {
 	// rule of the protocol or a limit ends the connection in both. Default
 	// Messages.
 	Relay *apiv1alpha1.Relay `json:"relay,omitempty"`
+	// extensions says what becomes of the WebSocket extensions that a client offers.
+	// Strip offers the backend none. PassThrough offers it permessage-deflate, the
+	// compression of RFC 7692, as the client does; where the backend agrees, messages
+	// pass the gateway compressed, and maxMessageBytes counts them so. It needs relay
+	// Frames. Other extensions are never passed on. Default Strip.
+	Extensions *apiv1alpha1.Extensions `json:"extensions,omitempty"`
 	// backendRefs are the Services that connections are relayed to, each in
 	// proportion to its weight. Within a Service the endpoint with the fewest
 	// open connections is taken. A Service that does not exist is reported and
@@ -99,6 +105,14 @@ func (b *RouteApplyConfiguration) WithSubprotocols(values ...string) *RouteApply
 // If called multiple times, the Relay field is set to the value of the last call.
 func (b *RouteApplyConfiguration) WithRelay(value apiv1alpha1.Relay) *RouteApplyConfiguration {
 	b.Relay = &value
+	return b
+}
+
+// WithExtensions sets the Extensions field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Extensions field is set to the value of the last call.
+func (b *RouteApplyConfiguration) WithExtensions(value apiv1alpha1.Extensions) *RouteApplyConfiguration {
+	b.Extensions = &value
 	return b
 }
 
