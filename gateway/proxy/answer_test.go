@@ -131,11 +131,11 @@ func TestAnExtensionIsWhatBothHaveAgreedUpon(t *testing.T) {
 		fields, want string
 		refused      bool
 	}{
-		"none":                      {fields: ""},
-		"the one that was offered":  {fields: "Sec-WebSocket-Extensions: permessage-deflate;client_max_window_bits=10\r\n", want: "permessage-deflate; client_max_window_bits=10"},
-		"another one":               {fields: "Sec-WebSocket-Extensions: permessage-bzip2\r\n", refused: true},
-		"a parameter that does not": {fields: "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=16\r\n", refused: true},
-		"in two fields":             {fields: "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Extensions: permessage-deflate\r\n", refused: true},
+		"none":                       {fields: ""},
+		"the one that was offered":   {fields: "Sec-WebSocket-Extensions: permessage-deflate;client_max_window_bits=10\r\n", want: "permessage-deflate; client_max_window_bits=10"},
+		"another one":                {fields: "Sec-WebSocket-Extensions: permessage-bzip2\r\n", refused: true},
+		"a parameter that fits none": {fields: "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=16\r\n", refused: true},
+		"in two fields":              {fields: "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Extensions: permessage-deflate\r\n", refused: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
