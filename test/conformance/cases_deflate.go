@@ -39,7 +39,7 @@ func compression() []Case {
 	return append(cases,
 		misused("12.4.1", "a compressed text although compression was not offered", "", text("\xf2\x48\xcd").with(rsv1)),
 		misused("12.4.2", "a ping that claims to be compressed", anyDeflate, ping("\xf2\x48\xcd").with(rsv1)),
-		misused("12.4.3", "a continuation that claims to be compressed", anyDeflate, begun("\xf2\x48").with(rsv1), last("\xcd").with(rsv1)),
+		misused("12.4.3", "a continuation that claims to be compressed", anyDeflate, begun("fragment1"), last("fragment2").with(rsv1)),
 		misused("12.4.4", "a compressed text with RSV2", anyDeflate, text("\xf2\x48\xcd").with(rsv1|rsv2)),
 	)
 }

@@ -117,14 +117,8 @@ func (r *textReader) Read(p []byte) (int, error) {
 }
 
 // echoCoder judges a text when all of it is there.
-func echoCoder(w http.ResponseWriter, r *http.Request) (conn net.Conn) {
+func echoCoder(w http.ResponseWriter, r *http.Request) net.Conn {
 	kept := &keeping{ResponseWriter: w}
-	// The library panics when a Close frame comes inside a compressed message.
-	defer func() {
-		if recover() != nil {
-			conn = kept.conn
-		}
-	}()
 	ws, err := coder.Accept(kept, r, &coder.AcceptOptions{InsecureSkipVerify: true, CompressionMode: coder.CompressionContextTakeover})
 	if err != nil {
 		return nil

@@ -58,7 +58,7 @@ func exceptions() []exception {
 			onGorilla,
 			[]string{"12.4.3"},
 			conformance.NoClose, conformance.OK,
-			"The same: nor a continuation that does, until it cannot decompress it.",
+			"The same: nor a continuation that does, which it then cannot decompress.",
 		},
 		{
 			[]string{byMessages},
