@@ -339,6 +339,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.EffectiveLimits
   map:
     fields:
+    - name: backendPongTimeout
+      type:
+        scalar: string
     - name: bytesPerSecond
       type:
         scalar: numeric
@@ -358,6 +361,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: idleTimeout
+      type:
+        scalar: string
+    - name: maxConnectionAge
       type:
         scalar: string
     - name: maxConnections
@@ -393,6 +399,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: requestHeaderBytes
       type:
         scalar: numeric
+    - name: writeTimeout
+      type:
+        scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Extensions
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ExternalBackendReference
@@ -553,6 +562,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Limits
   map:
     fields:
+    - name: backendPongTimeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: bytesPerSecond
       type:
         scalar: numeric
@@ -572,6 +584,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: idleTimeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: maxConnectionAge
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: maxConnections
@@ -607,6 +622,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: requestHeaderBytes
       type:
         scalar: numeric
+    - name: writeTimeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Listener
   map:
     fields:
