@@ -31,6 +31,9 @@ const (
 	// formerKeys are the private keys of before whose tickets are taken still. Each
 	// ticket that is shown is tried with all keys.
 	formerKeys = 2
+	// maxTicketBytes bounds the tickets that are tried at all. Ours have some
+	// hundred; a ClientHello has room for 64 KiB of what somebody else has made up.
+	maxTicketBytes = 1 << 10
 )
 
 // Tickets are what the keys of one listener's session tickets are made of. Pods
@@ -136,6 +139,12 @@ type resumption struct {
 
 func newResumption(tickets *Tickets, config *tls.Config) *resumption {
 	config.SessionTicketsDisabled = false
+	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+		if len(ticket) > maxTicketBytes {
+			return nil, nil //nolint:nilnil // so crypto/tls wants it for a ticket that is none of ours
+		}
+		return config.DecryptTicket(ticket, state) //nolint:wrapcheck // it stands for that
+	}
 	r := &resumption{tickets: tickets, config: config}
 	r.epoch.Store(-1)
 	return r

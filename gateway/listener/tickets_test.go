@@ -222,6 +222,33 @@ func TestATicketThatWasChangedLeadsToAFullHandshake(t *testing.T) {
 	}
 }
 
+// A stranger's ClientHello may be one ticket of 64 KiB: hashing that with all keys
+// would cost more than the handshake.
+func TestATicketThatIsLargerThanOursIsNotTried(t *testing.T) {
+	t.Parallel()
+	ca, now := wstest.NewCA(t), noon()
+	pair := pairOf(t, ca.Issue(t, "a.example.com"))
+	front := listener.NewFront([]listener.Terms{terms("a", pair, listener.NewTickets("ns/edge/a", pair.PrivateKey, nil, now))}, at(now))
+	v := newVisitor(ca)
+	v.visit(t, front, "a")
+	ticket, session, err := v.wallet.session.ResumptionState()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		by   int
+		want bool
+	}{{100, true}, {1 << 10, false}} {
+		larger := front.Inflate(t, "a.example.com", ticket, test.by)
+		if v.wallet.session, err = tls.NewResumptionState(larger, session); err != nil {
+			t.Fatal(err)
+		}
+		if state, _ := v.visit(t, front, "a"); state.DidResume != test.want {
+			t.Errorf("larger by %d bytes: resumed: %v", test.by, state.DidResume)
+		}
+	}
+}
+
 // The ticket must not cost a segment, nor wake the client up, for itself.
 func TestATicketLeavesWithTheFirstAnswer(t *testing.T) {
 	t.Parallel()
