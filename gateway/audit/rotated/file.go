@@ -83,7 +83,9 @@ func (f *File) begin(lines []byte) (int, error) {
 		if err := f.rotate(); err != nil {
 			return 0, err
 		}
-		fitting = f.fitting(lines)
+		// At least one line, whatever else writes to the new file: the caller would try
+		// for ever.
+		fitting = max(f.fitting(lines), first)
 	}
 	n, err := f.file.Write(lines[:fitting])
 	f.size += int64(n)
