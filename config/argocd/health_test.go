@@ -136,9 +136,9 @@ func TestHealthOfObjectsThatTheOperatorHasNotSeen(t *testing.T) {
 	}
 }
 
-// TestListing checks health_test.yaml and the manifests that it names, which
+// TestListingGolden checks health_test.yaml and the manifests that it names, which
 // are what Argo CD's own tests would run.
-func TestListing(t *testing.T) {
+func TestListingGolden(t *testing.T) {
 	t.Parallel()
 	script := modes()["all libraries"]
 	var want listing
