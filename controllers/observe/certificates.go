@@ -95,8 +95,15 @@ func fail(
 			found.FailureReason, found.FailureMessage = reason, message
 		}
 	}
-	if failedAt := certificate.Status.LastFailureTime; failedAt != nil && found.FailureReason != "" {
+	switch failedAt := certificate.Status.LastFailureTime; {
+	case failedAt == nil:
+	case found.FailureReason != "":
 		found.NextAttempt = failedAt.Add(backoff(certificate.Status.FailedIssuanceAttempts))
+	case found.Issuing:
+		// Another attempt makes cert-manager forget why the last one failed. But one
+		// that waits for somebody may take days: nothing is well before it succeeds.
+		found.FailureReason = cmv1.CertificateRequestReasonFailed
+		found.FailureMessage = "the last attempt failed at " + failedAt.UTC().Format(time.RFC3339) + ", another one is under way"
 	}
 }
 

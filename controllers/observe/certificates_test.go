@@ -142,6 +142,15 @@ func TestCertificates(t *testing.T) {
 			objects: []runtime.Object{certificateOf(failedOnce(1)), requestOf("1", first)},
 			want:    map[string]string{"serial": "11", "failure": "Failed: order failed", "next": "1h0m0s"},
 		},
+		"it has failed until another attempt succeeds": {
+			objects: []runtime.Object{certificateOf(func(c *cmv1.Certificate) {
+				failedOnce(1)(c)
+				c.Status.Conditions = []cmv1.CertificateCondition{{
+					Type: cmv1.CertificateConditionIssuing, Status: cmmetav1.ConditionTrue, Reason: "Renewing", Message: "once more",
+				}}
+			}), requestOf("1", first), requestOf("2", nil, ready("Pending", "soon"))},
+			want: map[string]string{"serial": "11", "failure": "Failed: the last attempt failed at 1970-01-18T08:40:00Z, another one is under way"},
+		},
 		"later attempts come later": {
 			objects: []runtime.Object{certificateOf(failedOnce(4))},
 			want:    map[string]string{"failure": "Failed: order failed", "next": "8h0m0s"},

@@ -39,13 +39,20 @@ func (c *watch) notRenewed(ctx context.Context) (string, error) {
 	if err := c.fires(ctx, patience, alertExpiresSoon, ofListener(alarmShort)); err != nil {
 		return "", err
 	}
-	gw, err := c.alarm.gateway(ctx)
+	// While cert-manager tries once more, it does not say why it has failed.
+	var warnings string
+	err := until(ctx, patience, func(ctx context.Context) error {
+		gw, err := c.alarm.gateway(ctx)
+		if err != nil {
+			return err
+		}
+		if warnings = strings.Join(gw.Status.Warnings, " "); !strings.Contains(warnings, "certificate chain is malformed") {
+			return fmt.Errorf("the status does not say why: %s", warnings)
+		}
+		return nil
+	})
 	if err != nil {
 		return "", err
-	}
-	warnings := strings.Join(gw.Status.Warnings, " ")
-	if !strings.Contains(warnings, "certificate chain is malformed") {
-		return "", fmt.Errorf("the status does not say why: %s", warnings)
 	}
 	return fmt.Sprintf("fires with %s beside it, after %s of waiting; the status: %s",
 		alertExpiresSoon, time.Since(began).Round(time.Second), warnings), nil
