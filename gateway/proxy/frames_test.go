@@ -140,7 +140,7 @@ func TestPlannedEndInsideAFrameThatNeverEndsCutsTheConnection(t *testing.T) {
 				shake(conn)
 				_, _ = conn.Write(plain(fin|bin, make([]byte, 100))[:50])
 				_ = readClose(conn)
-			}), func(_ *contract.EffectiveLimits, o *timeouts) { o.CloseTimeout = 500 * time.Millisecond })
+			}), func(_ *contract.EffectiveLimits, o *timeouts) { o.CloseTimeout = 2 * time.Second })
 			conn := g.raw()
 			if _, err := io.ReadFull(conn, make([]byte, 50)); err != nil {
 				t.Fatal(err)

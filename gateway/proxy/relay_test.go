@@ -190,7 +190,7 @@ func TestMessagesThatTheUpstreamSendsBeforeItAnswersACloseArrive(t *testing.T) {
 func TestCloseIsAnsweredEvenWhenTheOtherSideDoesNot(t *testing.T) {
 	for name, relay := range relays() {
 		t.Run(name, func(t *testing.T) {
-			quick := func(_ *contract.EffectiveLimits, o *timeouts) { o.CloseTimeout = 300 * time.Millisecond }
+			quick := func(_ *contract.EffectiveLimits, o *timeouts) { o.CloseTimeout = 2 * time.Second }
 			t.Run("the upstream is silent", func(t *testing.T) {
 				g := relay.newGate(t, wstest.Raw(t, func(conn net.Conn) {
 					shake(conn)
@@ -341,7 +341,7 @@ func TestPlannedEndDoesNotWaitForASilentClientForEver(t *testing.T) {
 	for name, relay := range relays() {
 		t.Run(name, func(t *testing.T) {
 			upstream, ends := recorder(t)
-			g := relay.newGate(t, upstream, func(_ *contract.EffectiveLimits, o *timeouts) { o.CloseTimeout = 300 * time.Millisecond })
+			g := relay.newGate(t, upstream, func(_ *contract.EffectiveLimits, o *timeouts) { o.CloseTimeout = 2 * time.Second })
 			conn := g.raw()
 			start := time.Now()
 			(<-g.sessions).End(outcome.Close(outcome.DrainingClosure, outcome.ByGateway, ""))
