@@ -51,10 +51,12 @@ type Output struct {
 	stop    context.CancelFunc
 
 	envelope envelope
-	// records are those that wait, encoded, and count how many they are; scratch is the
-	// last of them.
-	records []byte
+	// message has room for what stands before the records, and the records that wait,
+	// encoded; nil while there are none. count is how many they are, usual how long the
+	// last message was, and scratch the last record.
+	message []byte
 	count   int
+	usual   int
 	scratch []byte
 	kinds   map[kind][]byte
 	// trouble is why the last attempt failed; nil if it did not.
@@ -72,25 +74,24 @@ func New(o Options) *Output {
 
 // Write keeps a line for the next Flush.
 func (o *Output) Write(line []byte) (int, error) {
-	o.records = o.record(o.records, line)
+	if o.message == nil {
+		// A slice that grows is copied again and again, and leaves all of that to the
+		// garbage collector.
+		o.message = make([]byte, o.envelope.room(), o.envelope.room()+o.usual+o.usual/8+len(line))
+	}
+	o.message = o.record(o.message, line)
 	o.count++
 	return len(line), nil
 }
 
-// maxKept bounds the room for records that is kept for the next ones.
-const maxKept = 256 << 10
-
-// take returns what was written and how many records it is.
+// take returns what was written and how many records it is. Nothing of the message
+// is used again: whoever sends it may still read it when it is answered, or given up.
 func (o *Output) take() (message []byte, count int) {
 	if o.count == 0 {
 		return nil, 0
 	}
-	// Whoever sends it may still read it when it is answered, or given up.
-	message, count = o.envelope.around(o.records), o.count
-	o.records, o.count = o.records[:0], 0
-	if cap(o.records) > maxKept {
-		o.records = nil
-	}
+	message, count, o.usual = o.envelope.seal(o.message), o.count, len(o.message)
+	o.message, o.count = nil, 0
 	return message, count
 }
 

@@ -5,6 +5,7 @@ package otlplog
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"strings"
 	"time"
@@ -70,16 +71,24 @@ func envelopeOf(o *Options) envelope {
 	}
 }
 
-// around makes a LogsData of records, which are fields of ScopeLogs already.
-func (e *envelope) around(records []byte) []byte {
-	scopeLogs := len(e.scope) + len(records)
+// room is what an envelope needs at most before the records of a message.
+func (e *envelope) room() int {
+	const begins = 2 * (1 + binary.MaxVarintLen64) // two fields of a number below 16
+	return begins + len(e.resource) + len(e.scope)
+}
+
+// seal makes a LogsData of a message that has its records, which are fields of
+// ScopeLogs already, behind the room for the envelope.
+func (e *envelope) seal(message []byte) []byte {
+	room := e.room()
+	scopeLogs := len(e.scope) + len(message) - room
 	resourceLogs := len(e.resource) + protowire.SizeTag(resourceLogsScopeLogs) + protowire.SizeBytes(scopeLogs)
-	message := make([]byte, 0, protowire.SizeTag(logsResourceLogs)+protowire.SizeBytes(resourceLogs))
-	message = begin(message, logsResourceLogs, resourceLogs)
-	message = append(message, e.resource...)
-	message = begin(message, resourceLogsScopeLogs, scopeLogs)
-	message = append(message, e.scope...)
-	return append(message, records...)
+	start := room - (protowire.SizeTag(logsResourceLogs) + protowire.SizeBytes(resourceLogs) - (len(message) - room))
+	head := begin(message[start:start], logsResourceLogs, resourceLogs)
+	head = append(head, e.resource...)
+	head = begin(head, resourceLogsScopeLogs, scopeLogs)
+	_ = append(head, e.scope...) // ends where the records begin
+	return message[start:]
 }
 
 // begin begins a field of so many bytes.
