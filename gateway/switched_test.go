@@ -85,7 +85,7 @@ func rest(w *gateway.Switch, argument string) int64 {
 	if _, err := fmt.Sscan(argument, &open); err != nil {
 		return -1
 	}
-	for deadline := time.Now().Add(20 * time.Second); !w.Rests(open); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); !w.Rests(open); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			return -1
 		}
