@@ -74,7 +74,7 @@ func cutParameter(list string) (p Parameter, rest string, ok bool) {
 	}
 	value, rest, closed := strings.Cut(quoted, `"`)
 	p.Value = value
-	return p, strings.TrimLeft(rest, blanks), closed && isToken(value)
+	return p, strings.TrimLeft(rest, blanks), closed && IsToken(value)
 }
 
 // cutToken takes a token and the blanks around it from the front of a list.
@@ -84,11 +84,12 @@ func cutToken(list string) (token, rest string, ok bool) {
 	if end < 0 {
 		end = len(list)
 	}
-	return list[:end], strings.TrimLeft(list[end:], blanks), isToken(list[:end])
+	return list[:end], strings.TrimLeft(list[end:], blanks), IsToken(list[:end])
 }
 
-// isToken is RFC 9110 section 5.6.2.
-func isToken(s string) bool {
+// IsToken tells whether s is a token of RFC 9110 section 5.6.2, as the names of
+// extensions, subprotocols and headers are.
+func IsToken(s string) bool {
 	for _, c := range []byte(s) {
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 		if !letter && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {

@@ -87,21 +87,11 @@ func tokens(values []string) ([]string, bool) {
 	for _, value := range values {
 		for item := range strings.SplitSeq(value, ",") {
 			item = strings.Trim(item, " \t")
-			if !isToken(item) || slices.Contains(list, item) || len(list) == maxSubprotocols {
+			if !extension.IsToken(item) || slices.Contains(list, item) || len(list) == maxSubprotocols {
 				return nil, false
 			}
 			list = append(list, item)
 		}
 	}
 	return list, true
-}
-
-func isToken(s string) bool {
-	for _, c := range []byte(s) {
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-		if !letter && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
 }

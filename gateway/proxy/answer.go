@@ -107,7 +107,7 @@ func parseAnswer(head []byte) (*answer, error) {
 		name, value, found := strings.Cut(line, ":")
 		// A line that begins with a space is a folded one (RFC 9112 section
 		// 5.2): its name is no token either.
-		if !found || !isToken(name) || !isFieldValue(value) {
+		if !found || !extension.IsToken(name) || !isFieldValue(value) {
 			return nil, fmt.Errorf("%w: bad header field", errMalformed)
 		}
 		header.Add(name, strings.Trim(value, " \t"))

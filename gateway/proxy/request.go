@@ -65,7 +65,7 @@ func (h *Handshake) check() error {
 		return errors.New("request host cannot be sent")
 	}
 	for _, subprotocol := range h.Subprotocols {
-		if !isToken(subprotocol) {
+		if !extension.IsToken(subprotocol) {
 			return errors.New("subprotocol cannot be sent")
 		}
 	}
@@ -73,7 +73,7 @@ func (h *Handshake) check() error {
 		return errors.New("extension cannot be sent")
 	}
 	for name, values := range h.Header {
-		if !isToken(name) || !allFieldValues(values) {
+		if !extension.IsToken(name) || !allFieldValues(values) {
 			return fmt.Errorf("header %q cannot be sent", name)
 		}
 	}
@@ -146,23 +146,6 @@ func printable(s string) bool {
 		}
 	}
 	return true
-}
-
-// isToken is RFC 9110 section 5.6.2.
-func isToken(s string) bool {
-	if s == "" {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func isAlphanumeric(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 // isFieldValue is RFC 9110 section 5.5: no control characters but tab.
