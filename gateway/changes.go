@@ -30,6 +30,9 @@ func partsOfConfig(c *contract.Config) parts {
 	for i := range c.Policies {
 		p.add("policy", c.Policies[i].Name, c.Policies[i])
 	}
+	for i := range c.BackendTLS {
+		p.add("backendTLS", c.BackendTLS[i].Name, c.BackendTLS[i])
+	}
 	for i := range c.Routes {
 		p.add("route", c.Routes[i].Name, c.Routes[i])
 	}

@@ -206,7 +206,11 @@ func (s *server) tell(previous, next *snapshot) {
 		if previous != nil && slices.Contains(previous.problems, *p) {
 			continue
 		}
-		s.options.Logger.Warn("certificate cannot be used", "listener", p.Listener, "reason", string(p.Reason), "problem", p.Message)
+		where, name := "listener", p.Listener
+		if p.BackendTLS != "" {
+			where, name = "backend_tls", p.BackendTLS
+		}
+		s.options.Logger.Warn("certificate cannot be used", where, name, "reason", string(p.Reason), "problem", p.Message)
 	}
 	s.tellUnusable(previous, next)
 }

@@ -33,6 +33,8 @@ func problemsOf(report *contract.Report, s *snapshot) []control.Problem {
 		switch {
 		case p.Policy != "":
 			told.Kind, told.Name = "policy", p.Policy
+		case p.BackendTLS != "":
+			told.Kind, told.Name = "backendTLS", p.BackendTLS
 		case p.Audit != "":
 			told.Kind, told.Name = "audit", p.Audit
 		case p.Tracing:
@@ -77,8 +79,8 @@ func remedy(p *contract.ReportProblem) string {
 // faultsOf are the routes and policies that answer 503.
 func faultsOf(s *snapshot) []control.Problem {
 	var list []control.Problem
-	for i := range s.config.Routes {
-		if r := &s.config.Routes[i]; r.Fault != "" {
+	for i := range s.routes {
+		if r := &s.routes[i]; r.Fault != "" {
 			list = append(list, control.Problem{
 				Kind: "route", Name: r.Name, Reason: string(r.Fault), Message: "the route answers 503", Remedy: remedyOfFault(r.Fault),
 			})
@@ -104,6 +106,10 @@ func remedyOfFault(fault contract.Fault) string {
 		return "create the Service that the route names, with this port, or correct the reference"
 	case contract.FaultBackendUnsupported:
 		return "use a Service that selects pods: one of type ExternalName is never dialled"
+	case contract.FaultBackendTLSUnavailable:
+		return "the conditions of the WebSocketGateway, and the problems of backendTLS here, say what the profile of the route's backends lacks"
+	case contract.FaultBackendTLSMismatch:
+		return "let backendRefs[].tls and the appProtocol of the Service's port agree"
 	case contract.FaultClientCAUnavailable:
 		return "create the ConfigMap that caRefs names, with the CA's certificate"
 	default:

@@ -101,7 +101,7 @@ func (s *server) problems() []contract.ReportProblem {
 	}
 	s.mu.Unlock()
 	slices.SortFunc(problems, func(a, b contract.ReportProblem) int {
-		return cmp.Or(cmp.Compare(a.Listener, b.Listener), cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Audit, b.Audit),
+		return cmp.Or(cmp.Compare(a.Listener, b.Listener), cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.BackendTLS, b.BackendTLS), cmp.Compare(a.Audit, b.Audit),
 			cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Secret, b.Secret), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Message, b.Message))
 	})
 	return problems

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/backendtls"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/certs"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -38,8 +39,11 @@ type snapshot struct {
 	clients map[string]*clientcert.CAs
 	// tickets by the name of the listener whose clients resume sessions.
 	tickets map[string]*listener.Tickets
-	rules   *handshake.Rules
-	lockout lockout
+	// profiles of TLS to backends by name, and the routes as they are served.
+	profiles map[string]*backendtls.Profile
+	routes   []contract.Route
+	rules    *handshake.Rules
+	lockout  lockout
 	// problems of certificates; those of policies are asked for anew each time.
 	problems []contract.ReportProblem
 	// unusable are the rules that cannot be compiled.
@@ -88,8 +92,9 @@ func build(config contract.Config, from source) *snapshot {
 	}
 	s.allowTickets(previous, from.now())
 	s.fronts = s.buildFronts(from.now)
+	s.secureBackends(from, previous)
 	s.rules = &handshake.Rules{
-		Routes: match.NewRoutes(config.Routes), Policies: map[string]handshake.Policy{}, Revocations: from.lockout.list,
+		Routes: match.NewRoutes(s.routes), BackendTLS: s.backendTLS, Policies: map[string]handshake.Policy{}, Revocations: from.lockout.list,
 		Clients: s.askClients(from.now),
 	}
 	s.lockout = from.lockout

@@ -104,9 +104,9 @@ func listenersOf(s *snapshot, report *contract.Report, open map[string]int) []co
 }
 
 func routesOf(s *snapshot, open map[string]int) []control.Route {
-	list := make([]control.Route, 0, len(s.config.Routes))
-	for i := range s.config.Routes {
-		r := &s.config.Routes[i]
+	list := make([]control.Route, 0, len(s.routes))
+	for i := range s.routes {
+		r := &s.routes[i]
 		told := control.Route{
 			Name: r.Name, Hostnames: r.Hostnames, PathPrefix: r.Path.Prefix, PathExact: r.Path.Exact, Policy: r.Policy,
 			Fault: string(r.Fault), Connections: open[r.Name],

@@ -100,6 +100,13 @@ const (
 	ReasonPortNotFound = "PortNotFound"
 	// ReasonServiceUnsupported: a backend Service is of type ExternalName.
 	ReasonServiceUnsupported = "ServiceUnsupported"
+	// ReasonBackendTLSNotFound: a route names a profile of spec.backendTLS that does
+	// not exist.
+	ReasonBackendTLSNotFound = "BackendTLSNotFound"
+	// ReasonBackendProtocolMismatch: the port of a backend Service says by its
+	// appProtocol that it speaks TLS, and the route names no profile; or the other
+	// way round.
+	ReasonBackendProtocolMismatch = "BackendProtocolMismatch"
 	// ReasonHostnameNotServed: a route names a hostname that no listener has.
 	ReasonHostnameNotServed = "HostnameNotServed"
 	// ReasonRouteConflict: two routes have the same hostname and path.

@@ -148,4 +148,13 @@ type BackendReference struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000000
 	Weight *int32 `json:"weight,omitempty"`
+
+	// tls names a profile of the gateway's spec.backendTLS. Absent means that the
+	// backend is spoken to without TLS. A port of the Service whose appProtocol is
+	// kubernetes.io/wss needs one, and one with kubernetes.io/ws must have none;
+	// a backend whose profile is missing or broken gets no connections.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	TLS string `json:"tls,omitempty"`
 }

@@ -65,6 +65,13 @@ type WebSocketGatewaySpec struct {
 	// +kubebuilder:validation:MaxItems=32
 	AuthPolicies []AuthPolicy `json:"authPolicies,omitempty"`
 
+	// backendTLS are the named ways to speak TLS to backends.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	BackendTLS []BackendTLS `json:"backendTLS,omitempty"`
+
 	// routes map hostnames and paths to backends. The most specific hostname,
 	// then the most specific path wins; the order of the list has no meaning.
 	// +optional

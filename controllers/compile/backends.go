@@ -6,7 +6,6 @@ package compile
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -24,7 +23,7 @@ func BackendName(service string, port int32) string {
 // order. The route has a fault only when none of them may get a connection: a
 // Service that is missing takes no other down with it.
 func (c *compiler) backends(spec *wsv1alpha1.Route) ([]contract.Backend, contract.Fault) {
-	weights := map[string]int32{}
+	weights := map[contract.Backend]int32{}
 	var fault contract.Fault
 	total, lost := int32(0), int32(0)
 	for i := range spec.BackendRefs {
@@ -33,22 +32,35 @@ func (c *compiler) backends(spec *wsv1alpha1.Route) ([]contract.Backend, contrac
 		if ref.Weight != nil {
 			weight = *ref.Weight
 		}
-		if problem := c.checkService(backendField(spec.Name, i), ref.Name, ref.Port); problem != "" {
+		backend, problem := c.backend(backendField(spec.Name, i), ref)
+		if problem != "" {
 			fault = cmp.Or(fault, problem)
 			lost += weight
 			continue
 		}
-		weights[BackendName(ref.Name, ref.Port)] += weight
+		weights[backend] += weight
 		total += weight
 	}
 	if len(weights) == 0 || (total == 0 && lost > 0) {
 		return nil, fault
 	}
-	var list []contract.Backend
-	for _, name := range slices.Sorted(maps.Keys(weights)) {
-		list = append(list, contract.Backend{Name: name, Weight: unlessDefault(new(weights[name]), 1)})
+	list := make([]contract.Backend, 0, len(weights))
+	for backend, weight := range weights {
+		backend.Weight = unlessDefault(new(weight), 1)
+		list = append(list, backend)
 	}
+	slices.SortFunc(list, func(a, b contract.Backend) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.TLS, b.TLS))
+	})
 	return list, ""
+}
+
+// backend is one of them, still without its weight; field holds the reference.
+func (c *compiler) backend(field string, ref *wsv1alpha1.BackendReference) (contract.Backend, contract.Fault) {
+	if fault := c.checkService(field, ref.Name, ref.Port); fault != "" {
+		return contract.Backend{}, fault
+	}
+	return c.secured(field, ref)
 }
 
 // checkService looks whether a Service can be dialled; field holds the reference.

@@ -53,7 +53,7 @@ func References(gw *wsv1alpha1.WebSocketGateway, issued bool) []Reference {
 			list = append(list, methodReferences(methodField(policy.Name, j), &policy.AnyOf[j])...)
 		}
 	}
-	list = slices.Concat(list, collectorReferences(gw), auditReferences(gw), signingReferences(gw.Spec.Audit))
+	list = slices.Concat(list, backendTLSReferences(gw), collectorReferences(gw), auditReferences(gw), signingReferences(gw.Spec.Audit))
 	for _, service := range ServiceReferences(gw) {
 		list = append(list, Reference{Field: service.Field + ".name", Kind: KindService, Name: service.Name, Port: service.Port})
 	}
@@ -125,7 +125,7 @@ func methodReferences(field string, method *wsv1alpha1.AuthMethod) []Reference {
 
 // MountedSecrets names every Secret that the gateway's pods read, sorted and
 // once each: certificates, issued ones included, API keys, password files, key
-// sets, and what the audit records need.
+// sets, what is shown to backends, and what the audit records need.
 func MountedSecrets(gw *wsv1alpha1.WebSocketGateway) []string {
 	return namesOf(gw, KindSecret)
 }

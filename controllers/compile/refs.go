@@ -50,4 +50,6 @@ type Service struct {
 type ServicePort struct {
 	Name string
 	Port int32
+	// AppProtocol is empty where the port says nothing.
+	AppProtocol string
 }

@@ -39,7 +39,7 @@ func (r *Resolver) service(ctx context.Context, key client.ObjectKey, refs *comp
 	}
 	for _, port := range found.Spec.Ports {
 		if port.Protocol == "" || port.Protocol == corev1.ProtocolTCP {
-			service.Ports = append(service.Ports, compile.ServicePort{Name: port.Name, Port: port.Port})
+			service.Ports = append(service.Ports, servicePort(&port))
 		}
 	}
 	if !service.ExternalName {
@@ -51,6 +51,14 @@ func (r *Resolver) service(ctx context.Context, key client.ObjectKey, refs *comp
 	}
 	refs.Services[key.Name] = service
 	return nil
+}
+
+func servicePort(port *corev1.ServicePort) compile.ServicePort {
+	told := compile.ServicePort{Name: port.Name, Port: port.Port}
+	if port.AppProtocol != nil {
+		told.AppProtocol = *port.AppProtocol
+	}
+	return told
 }
 
 func (r *Resolver) endpoints(

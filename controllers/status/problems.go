@@ -137,18 +137,24 @@ func (p *pass) answered(policy string) bool {
 	})) > 0
 }
 
+// fieldOf is the field that a problem of a pod is about.
+func fieldOf(reported *contract.ReportProblem) string {
+	switch {
+	case reported.Listener != "":
+		return "spec.listeners[" + reported.Listener + "].tls.certificate.secretRef"
+	case reported.BackendTLS != "":
+		return "spec.backendTLS[" + reported.BackendTLS + "].clientCertificate.secretRef"
+	case reported.Audit != "":
+		return "spec.audit." + reported.Audit
+	case reported.Tracing:
+		return "spec.tracing.otlp"
+	default:
+		return "spec.authPolicies[" + reported.Policy + "]"
+	}
+}
+
 func (p *pass) problem(reported *contract.ReportProblem) Problem {
-	field := "spec.authPolicies[" + reported.Policy + "]"
-	if reported.Listener != "" {
-		field = "spec.listeners[" + reported.Listener + "].tls.certificate.secretRef"
-	}
-	if reported.Audit != "" {
-		field = "spec.audit." + reported.Audit
-	}
-	if reported.Tracing {
-		field = "spec.tracing.otlp"
-	}
-	problem := Problem{Field: field, Reason: string(reported.Reason)}
+	problem := Problem{Field: fieldOf(reported), Reason: string(reported.Reason)}
 	switch reported.Reason {
 	case contract.ProblemSecretNotFound:
 		problem.Message = fmt.Sprintf("Secret %q does not exist in namespace %q, or has no data: create it",
@@ -215,6 +221,11 @@ func secretUses(gw *wsv1alpha1.WebSocketGateway) []string {
 	for i := range gw.Spec.Listeners {
 		if ref := gw.Spec.Listeners[i].TLS.Certificate.SecretRef; ref != nil {
 			names = append(names, ref.Name)
+		}
+	}
+	for i := range gw.Spec.BackendTLS {
+		if shown := gw.Spec.BackendTLS[i].ClientCertificate; shown != nil {
+			names = append(names, shown.SecretRef.Name)
 		}
 	}
 	names = append(names, auditSecrets(gw.Spec.Audit)...)

@@ -18,6 +18,8 @@ type Config struct {
 	Gateway   GatewayRef `json:"gateway"`
 	Listeners []Listener `json:"listeners,omitempty"`
 	Policies  []Policy   `json:"policies,omitempty"`
+	// BackendTLS are the ways to speak TLS that backends of routes refer to.
+	BackendTLS []BackendTLS `json:"backendTLS,omitempty"`
 	Routes    []Route    `json:"routes,omitempty"`
 	Limits    *Limits    `json:"limits,omitempty"`
 	Audit     *Audit     `json:"audit,omitempty"`
@@ -271,18 +273,27 @@ type Backend struct {
 	Name string `json:"name"`
 	// Weight absent means 1; 0 means no new connections.
 	Weight *int32 `json:"weight,omitempty"`
+	// TLS is the name of a BackendTLS, and ServerName the name that the backend is
+	// asked for and has to have in its certificate; both empty: no TLS.
+	TLS        string `json:"tls,omitempty"`
+	ServerName string `json:"serverName,omitempty"`
 }
 
 // Fault is the reason why a route or policy cannot be served. The gateway
 // answers 503 and reports the fault as the detail of the refusal.
 type Fault string
 
-// The faults that the operator finds.
+// The faults.
 const (
 	FaultPolicyNotFound     Fault = "policy_not_found"
 	FaultPolicyInvalid      Fault = "policy_invalid"
 	FaultBackendNotFound    Fault = "backend_not_found"
 	FaultBackendUnsupported Fault = "backend_unsupported"
+	// FaultBackendTLSUnavailable: a profile is missing, or has nothing to trust or to
+	// show; pods find that too. FaultBackendTLSMismatch: the backend's Service and the
+	// route disagree on whether it speaks TLS.
+	FaultBackendTLSUnavailable Fault = "backend_tls_unavailable"
+	FaultBackendTLSMismatch    Fault = "backend_tls_mismatch"
 
 	FaultClientCAUnavailable Fault = "client_ca_unavailable"
 )

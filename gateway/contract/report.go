@@ -107,14 +107,15 @@ const (
 
 // ReportProblem is one thing that the pod cannot serve as configured.
 type ReportProblem struct {
-	// Listener, Policy, Audit or Tracing says where; exactly one is set. Audit is the
-	// part of spec.audit, one of the Audit constants; Tracing is true for the
-	// collector of spec.tracing.
-	Listener string        `json:"listener,omitempty"`
-	Policy   string        `json:"policy,omitempty"`
-	Audit    string        `json:"audit,omitempty"`
-	Tracing  bool          `json:"tracing,omitempty"`
-	Reason   ProblemReason `json:"reason"`
+	// Listener, Policy, BackendTLS, Audit or Tracing says where; exactly one is set.
+	// Audit is the part of spec.audit, one of the Audit constants; Tracing is true for
+	// the collector of spec.tracing.
+	Listener   string        `json:"listener,omitempty"`
+	Policy     string        `json:"policy,omitempty"`
+	BackendTLS string        `json:"backendTLS,omitempty"`
+	Audit      string        `json:"audit,omitempty"`
+	Tracing    bool          `json:"tracing,omitempty"`
+	Reason     ProblemReason `json:"reason"`
 	// Secret and Key name the object, where there is one.
 	Secret string `json:"secret,omitempty"`
 	Key    string `json:"key,omitempty"`

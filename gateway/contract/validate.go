@@ -28,10 +28,15 @@ func (c *Config) validate() error {
 		policy := &c.Policies[i]
 		problems = append(problems, unique(policies, "policy", policy.Name), policy.validate())
 	}
+	profiles := map[string]bool{}
+	for i := range c.BackendTLS {
+		profile := &c.BackendTLS[i]
+		problems = append(problems, unique(profiles, "backend TLS", profile.Name), profile.validate())
+	}
 	routes := map[string]bool{}
 	for i := range c.Routes {
 		route := &c.Routes[i]
-		problems = append(problems, unique(routes, "route", route.Name), route.validate(policies))
+		problems = append(problems, unique(routes, "route", route.Name), route.validate(policies, profiles))
 	}
 	return errors.Join(append(problems, c.Limits.validate(), c.Audit.validate(), c.Tracing.validate())...)
 }
@@ -218,7 +223,7 @@ func sources(from []Source) error {
 	return nil
 }
 
-func (r *Route) validate(policies map[string]bool) error {
+func (r *Route) validate(policies, profiles map[string]bool) error {
 	switch {
 	case len(r.Hostnames) == 0:
 		return fmt.Errorf("route %q: no hostnames", r.Name)
@@ -231,9 +236,9 @@ func (r *Route) validate(policies map[string]bool) error {
 	case len(r.Backends) == 0:
 		return fmt.Errorf("route %q: no backends", r.Name)
 	}
-	for _, backend := range r.Backends {
-		if backend.Weight != nil && *backend.Weight < 0 {
-			return fmt.Errorf("route %q: backend %q: negative weight", r.Name, backend.Name)
+	for i := range r.Backends {
+		if err := r.Backends[i].validate(profiles); err != nil {
+			return fmt.Errorf("route %q: backend %q: %w", r.Name, r.Backends[i].Name, err)
 		}
 	}
 	return r.validateRelay()

@@ -5,6 +5,7 @@ package handshake
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -71,6 +72,9 @@ type Rules struct {
 	Policies map[string]Policy
 	// Revocations that are in force; nil for none.
 	Revocations *revocation.List
+	// BackendTLS answers how TLS is spoken to a backend by a profile and a server
+	// name; nil where it cannot be.
+	BackendTLS func(profile, serverName string) *tls.Config
 	// Clients says by the name of the listener what is asked of the certificates of
 	// its clients. A listener that is not in there asks for none.
 	Clients map[string]ClientCertificates
@@ -90,7 +94,7 @@ type ClientCertificates struct {
 
 // Connector reaches backends; *proxy.Pool is one.
 type Connector interface {
-	Connect(ctx context.Context, backends []contract.Backend, h proxy.Handshake) (*proxy.Upstream, error)
+	Connect(ctx context.Context, choice proxy.Choice, h proxy.Handshake) (*proxy.Upstream, error)
 }
 
 // Door admits callers. Its fields are required and not changed any more; it is
@@ -228,7 +232,7 @@ func (d *Door) connect(ctx context.Context, v *verdict, c *Caller) error {
 	begin := d.Now()
 	span := c.Trace.Upstream(begin)
 	span.Propagate(request.Header)
-	upstream, err := d.Upstreams.Connect(ctx, v.Route.Backends, request)
+	upstream, err := d.Upstreams.Connect(ctx, proxy.Choice{Backends: v.Route.Backends, TLS: v.rules.BackendTLS}, request)
 	end := d.Now()
 	d.Took(metrics.PhaseUpstream, end.Sub(begin))
 	if err != nil {

@@ -41,7 +41,7 @@ type backend struct {
 	err         error
 }
 
-func (b *backend) Connect(_ context.Context, _ []contract.Backend, h proxy.Handshake) (*proxy.Upstream, error) {
+func (b *backend) Connect(_ context.Context, _ proxy.Choice, h proxy.Handshake) (*proxy.Upstream, error) {
 	b.asked = append(b.asked, h)
 	if b.err != nil {
 		return nil, b.err

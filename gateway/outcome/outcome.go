@@ -97,6 +97,10 @@ const (
 	UpstreamUnreachable Reason = "upstream_unreachable"
 	UpstreamRefused     Reason = "upstream_refused"
 	UpstreamTimeout     Reason = "upstream_timeout"
+
+	UpstreamCertificateInvalid Reason = "upstream_certificate_invalid"
+	UpstreamTLSFailed          Reason = "upstream_tls_failed"
+
 	ClientGone          Reason = "client_gone"
 	InternalError       Reason = "internal_error"
 )
@@ -206,6 +210,8 @@ func upstreamRefusals(reason Reason) (Answer, bool) {
 	switch reason {
 	case UpstreamUnreachable:
 		return Answer{Status: http.StatusBadGateway, Text: "backend not reachable", RetryAfter: true}, true
+	case UpstreamCertificateInvalid, UpstreamTLSFailed:
+		return Answer{Status: http.StatusBadGateway, Text: "backend not reachable", RetryAfter: true}, true
 	case UpstreamRefused:
 		return Answer{Status: http.StatusBadGateway, Text: "backend refused the handshake"}, true
 	case UpstreamTimeout:
@@ -225,7 +231,7 @@ func Refusals() []Reason {
 		HandshakeTimeout, HeaderTooLarge, BadRequest, Draining, AuditUnavailable, RateOfPod,
 		MethodNotAllowed, NotWebSocket, UnsupportedVersion, Misdirected, AddressRevoked, NoRoute, RouteUnavailable,
 		PolicyUnavailable, AddressNotAllowed, OriginNotAllowed, TooManyFailures, NoCredential, BadCredential, AuthUnavailable, IdentityRevoked,
-		AccessDenied, TooManyOfIdentity, SubprotocolMismatch, UpstreamUnreachable, UpstreamRefused, UpstreamTimeout,
+		AccessDenied, TooManyOfIdentity, SubprotocolMismatch, UpstreamUnreachable, UpstreamCertificateInvalid, UpstreamTLSFailed, UpstreamRefused, UpstreamTimeout,
 		ClientGone, InternalError,
 	}
 }

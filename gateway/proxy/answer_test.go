@@ -42,7 +42,7 @@ func TestAnswersOfAnUpstreamThatAgrees(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			upstream := wstest.Answering(t, test.answer+"\r\n"+string(plain(fin|text, []byte("hi"))))
-			u, err := newPool(upstream.Address).Connect(t.Context(), toB, proxy.Handshake{Target: "/", Host: "x", Subprotocols: []string{"chat.v2", "chat.v1"}})
+			u, err := newPool(upstream.Address).Connect(t.Context(), proxy.Choice{Backends: toB}, proxy.Handshake{Target: "/", Host: "x", Subprotocols: []string{"chat.v2", "chat.v1"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +108,7 @@ func TestAnswersThatMustNotBecomeATunnel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			upstream := wstest.Answering(t, answer+"\r\n")
-			_, err := newPool(upstream.Address).Connect(t.Context(), toB, proxy.Handshake{Target: "/", Host: "x", Subprotocols: []string{"chat.v2", "chat.v1"}})
+			_, err := newPool(upstream.Address).Connect(t.Context(), proxy.Choice{Backends: toB}, proxy.Handshake{Target: "/", Host: "x", Subprotocols: []string{"chat.v2", "chat.v1"}})
 			wantRefusal(t, err, outcome.UpstreamRefused)
 		})
 	}
@@ -140,7 +140,7 @@ func TestAnExtensionIsWhatBothHaveAgreedUpon(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			upstream := wstest.Answering(t, goodAnswer+test.fields+"\r\n")
-			u, err := newPool(upstream.Address).Connect(t.Context(), toB, proxy.Handshake{Target: "/", Host: "x", Extensions: offered})
+			u, err := newPool(upstream.Address).Connect(t.Context(), proxy.Choice{Backends: toB}, proxy.Handshake{Target: "/", Host: "x", Extensions: offered})
 			if test.refused {
 				wantRefusal(t, err, outcome.UpstreamRefused)
 				return

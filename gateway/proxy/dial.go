@@ -5,6 +5,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -66,9 +67,9 @@ func (p *Pool) permit(address string) error {
 	return nil
 }
 
-// reach dials endpoints of a backend until one answers, at last its Service.
-// The address that it returns is reserved.
-func (p *Pool) reach(ctx context.Context, backend string) (net.Conn, string, error) {
+// reach dials endpoints of a backend until one answers, at last its Service; by
+// TLS if securing is not nil. The address that it returns is reserved.
+func (p *Pool) reach(ctx context.Context, backend string, securing *tls.Config) (net.Conn, string, error) {
 	tried := map[string]bool{}
 	failed := errNothing
 	for attempt := range maxDials + 1 {
@@ -83,12 +84,12 @@ func (p *Pool) reach(ctx context.Context, backend string) (net.Conn, string, err
 		if !ok {
 			break
 		}
-		conn, err := p.attempt(ctx, address)
+		conn, err := p.attempt(ctx, address, securing)
 		if err == nil {
 			return conn, address, nil
 		}
 		tried[address] = true
-		failed = err
+		failed = worse(failed, err)
 		if ctx.Err() != nil {
 			break
 		}
@@ -96,11 +97,23 @@ func (p *Pool) reach(ctx context.Context, backend string) (net.Conn, string, err
 	return nil, "", failed
 }
 
+// worse is what is told of two failures. That TLS fails will not heal itself, as an
+// endpoint may that is not there.
+func worse(before, now error) error {
+	if _, ok := errors.AsType[*tlsFault](before); ok {
+		return before
+	}
+	return now
+}
+
 // attempt dials an address that was taken, and releases it when that fails.
-func (p *Pool) attempt(ctx context.Context, address string) (net.Conn, error) {
+func (p *Pool) attempt(ctx context.Context, address string, securing *tls.Config) (net.Conn, error) {
 	bounded, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := p.dialPermitted(bounded, address)
+	if err == nil && securing != nil {
+		conn, err = secure(ctx, conn, securing)
+	}
 	if err == nil {
 		return conn, nil
 	}

@@ -126,7 +126,7 @@ func (p *Pool) load(address string) *load {
 }
 
 // choose picks a backend by weight among those that have any address.
-func (p *Pool) choose(backends []contract.Backend) (string, bool) {
+func (p *Pool) choose(backends []contract.Backend) (*contract.Backend, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	total := 0.0
@@ -134,14 +134,14 @@ func (p *Pool) choose(backends []contract.Backend) (string, bool) {
 		total += p.weight(backend)
 	}
 	at := p.options.Random() * total
-	for _, backend := range backends {
-		weight := p.weight(backend)
+	for i := range backends {
+		weight := p.weight(backends[i])
 		if weight > 0 && at < weight {
-			return backend.Name, true
+			return &backends[i], true
 		}
 		at -= weight
 	}
-	return "", false
+	return nil, false
 }
 
 func (p *Pool) weight(backend contract.Backend) float64 {

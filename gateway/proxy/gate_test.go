@@ -167,7 +167,7 @@ func (g *gate) handle(conn net.Conn) {
 		_ = conn.Close()
 		return
 	}
-	upstream, err := g.pool.Connect(g.ctx, toB, handshake())
+	upstream, err := g.pool.Connect(g.ctx, proxy.Choice{Backends: toB}, handshake())
 	if err != nil {
 		g.tb.Errorf("connect: %v", err)
 		_ = conn.Close()

@@ -166,6 +166,10 @@ var errNoDescriptor = errors.New("connection has no descriptor")
 // to be closed then: closing takes it out of the runtime's poller.
 func descriptor(conn net.Conn) (fd int, err error) {
 	for {
+		if early, ok := conn.(*replayed); ok {
+			conn = early.Conn // its NetConn would be what is below TLS
+			continue
+		}
 		below, ok := conn.(interface{ NetConn() net.Conn })
 		if _, secure := conn.(*tls.Conn); !ok || secure {
 			break // below TLS there is something else than what is relayed

@@ -115,25 +115,31 @@ func (u *Upstream) Release() {
 }
 
 // Connect chooses a backend by weight and its endpoint with the least open
-// connections, dials it, and shakes hands. A dial that fails is repeated on
-// other endpoints and at last on the Service's address; a handshake that fails
-// is not, since the backend has seen it. ctx bounds all of it. The error is
-// always an *outcome.Refusal: UpstreamUnreachable, UpstreamRefused,
-// UpstreamTimeout, ClientGone when ctx was cancelled, or InternalError for a
-// Handshake that cannot be written as one request.
-func (p *Pool) Connect(ctx context.Context, backends []contract.Backend, h Handshake) (*Upstream, error) {
-	backend, ok := p.choose(backends)
+// connections, dials it, with TLS where it has a profile, and shakes hands. A dial
+// that fails, TLS included, is repeated on other endpoints and at last on the
+// Service's address; a handshake that fails is not, since the backend has seen it.
+// ctx bounds all of it. The error is always an *outcome.Refusal:
+// UpstreamUnreachable, UpstreamCertificateInvalid, UpstreamTLSFailed,
+// UpstreamRefused, UpstreamTimeout, ClientGone when ctx was cancelled, or
+// InternalError for a Handshake that cannot be written as one request.
+func (p *Pool) Connect(ctx context.Context, c Choice, h Handshake) (*Upstream, error) {
+	chosen, ok := p.choose(c.Backends)
 	if !ok {
 		return nil, outcome.Refuse(outcome.UpstreamUnreachable, "no backend has an address")
+	}
+	backend := chosen.Name
+	securing, ok := c.securing(chosen)
+	if !ok {
+		return nil, outcome.Refuse(outcome.UpstreamTLSFailed, "backend %s: the profile %q cannot be used", backend, chosen.TLS)
 	}
 	key := newKey()
 	request, err := h.encode(key)
 	if err != nil {
 		return nil, outcome.Refuse(outcome.InternalError, "backend %s: %v", backend, err)
 	}
-	conn, address, err := p.reach(ctx, backend)
+	conn, address, err := p.reach(ctx, backend, securing)
 	if err != nil {
-		return nil, refusal(ctx, outcome.UpstreamUnreachable, "backend "+backend, err)
+		return nil, refusal(ctx, unreached(err), "backend "+backend, err)
 	}
 	answer, err := shake(ctx, conn, request)
 	if err == nil {
@@ -146,7 +152,8 @@ func (p *Pool) Connect(ctx context.Context, backends []contract.Backend, h Hands
 	if err != nil {
 		_ = conn.Close()
 		p.release(address)
-		return nil, refusal(ctx, outcome.UpstreamRefused, "backend "+backend+" at "+address, err)
+		reason, err := unanswered(err)
+		return nil, refusal(ctx, reason, "backend "+backend+" at "+address, err)
 	}
 	return &Upstream{
 		Conn:        Replay(conn, answer.rest),

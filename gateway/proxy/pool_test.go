@@ -64,7 +64,7 @@ func (n *network) pool(random func() float64, backends map[string]contract.Backe
 
 func connect(t *testing.T, pool *proxy.Pool, backends ...contract.Backend) *proxy.Upstream {
 	t.Helper()
-	upstream, err := pool.Connect(t.Context(), backends, handshake())
+	upstream, err := pool.Connect(t.Context(), proxy.Choice{Backends: backends}, handshake())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestFailedDialIsRepeatedElsewhere(t *testing.T) {
 				n.down[address] = true
 			}
 			pool := n.pool(rand.Float64, map[string]contract.BackendEndpoints{"b": {Addresses: abc, Service: test.service}})
-			u, err := pool.Connect(t.Context(), toB, handshake())
+			u, err := pool.Connect(t.Context(), proxy.Choice{Backends: toB}, handshake())
 			if dials := n.dialled(); len(dials) > test.dials {
 				t.Errorf("dialled %v", dials)
 			}
@@ -239,7 +239,7 @@ func TestDeadEndpointIsAvoidedForAWhile(t *testing.T) {
 		var held []*proxy.Upstream
 		dial := func(times int) (dead int) {
 			for range times {
-				u, err := pool.Connect(t.Context(), toB, handshake())
+				u, err := pool.Connect(t.Context(), proxy.Choice{Backends: toB}, handshake())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -277,7 +277,7 @@ func TestNoAddressIsNoBackend(t *testing.T) {
 		"weight 0":    {{Name: "c", Weight: new(int32(0))}},
 		"none":        nil,
 	} {
-		_, err := pool.Connect(t.Context(), backends, handshake())
+		_, err := pool.Connect(t.Context(), proxy.Choice{Backends: backends}, handshake())
 		if wantRefusal(t, err, outcome.UpstreamUnreachable); len(n.dialled()) != 0 {
 			t.Errorf("%s: dialled", name)
 		}
@@ -294,7 +294,7 @@ func TestAddressesThatNoBackendMayHaveAreNotDialled(t *testing.T) {
 		var n network
 		pool := proxy.NewPool(proxy.Options{Now: time.Now, Random: rand.Float64, Dial: n.dial, OwnAddresses: []netip.Addr{own}})
 		pool.SetEndpoints(contract.Endpoints{Backends: map[string]contract.BackendEndpoints{"b": {Addresses: []string{address}, Service: address}}})
-		_, err := pool.Connect(t.Context(), toB, handshake())
+		_, err := pool.Connect(t.Context(), proxy.Choice{Backends: toB}, handshake())
 		wantRefusal(t, err, outcome.UpstreamUnreachable)
 		if dials := n.dialled(); len(dials) != 0 {
 			t.Errorf("dialled %v", dials)
@@ -309,7 +309,7 @@ func TestNamesAreJudgedByWhatTheyResolveTo(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		pool := proxy.NewPool(proxy.Options{Now: time.Now, Random: rand.Float64, AllowLoopback: allowed})
 		pool.SetEndpoints(contract.Endpoints{Backends: map[string]contract.BackendEndpoints{"b": {Addresses: []string{"localhost:" + port}}}})
-		u, err := pool.Connect(t.Context(), toB, handshake())
+		u, err := pool.Connect(t.Context(), proxy.Choice{Backends: toB}, handshake())
 		if !allowed {
 			wantRefusal(t, err, outcome.UpstreamUnreachable)
 			continue
@@ -327,13 +327,13 @@ func TestTimeAndTheClientMayRunOut(t *testing.T) {
 	t.Run("no answer in time", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		_, err := pool.Connect(ctx, toB, handshake())
+		_, err := pool.Connect(ctx, proxy.Choice{Backends: toB}, handshake())
 		wantRefusal(t, err, outcome.UpstreamTimeout)
 	})
 	t.Run("the client went away", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(50*time.Millisecond, cancel)
-		_, err := pool.Connect(ctx, toB, handshake())
+		_, err := pool.Connect(ctx, proxy.Choice{Backends: toB}, handshake())
 		wantRefusal(t, err, outcome.ClientGone)
 	})
 	if open := pool.Open(); len(open) != 0 {
@@ -347,14 +347,14 @@ func TestTimeAndTheClientMayRunOut(t *testing.T) {
 			}})
 			pool.SetEndpoints(contract.Endpoints{Backends: map[string]contract.BackendEndpoints{"b": {Addresses: abc, Service: "10.9.0.1:80"}}})
 			start := time.Now()
-			_, err := pool.Connect(t.Context(), toB, handshake())
+			_, err := pool.Connect(t.Context(), proxy.Choice{Backends: toB}, handshake())
 			wantRefusal(t, err, outcome.UpstreamUnreachable)
 			if took := time.Since(start); took != 8*time.Second {
 				t.Errorf("four black holes took %v", took)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
-			_, err = pool.Connect(ctx, toB, handshake())
+			_, err = pool.Connect(ctx, proxy.Choice{Backends: toB}, handshake())
 			wantRefusal(t, err, outcome.UpstreamTimeout)
 		})
 	})
@@ -363,7 +363,7 @@ func TestTimeAndTheClientMayRunOut(t *testing.T) {
 func TestConnectionOutlivesTheDeadlineOfItsHandshake(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	u, err := newPool(wstest.Echo(t).Address).Connect(ctx, toB, handshake())
+	u, err := newPool(wstest.Echo(t).Address).Connect(ctx, proxy.Choice{Backends: toB}, handshake())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func TestRequestHoldsWhatItShouldAndNothingElse(t *testing.T) {
 		_, _ = io.WriteString(conn, answer101(request))
 		_, _ = io.Copy(io.Discard, conn)
 	})
-	u, err := newPool(upstream.Address).Connect(t.Context(), toB, proxy.Handshake{
+	u, err := newPool(upstream.Address).Connect(t.Context(), proxy.Choice{Backends: toB}, proxy.Handshake{
 		Target: "/a%20b?q=1&r", Host: "ws.example.com:443",
 		Header: http.Header{
 			"X-User": {"alice", "bob"}, "Cookie": {"a=b"}, "Accept-Language": {"de\tfr"},
@@ -94,7 +94,7 @@ func TestWhatCouldBeASecondRequestIsNotSent(t *testing.T) {
 	for name, h := range maps.All(bad) {
 		var n network
 		pool := n.pool(rand.Float64, map[string]contract.BackendEndpoints{"b": {Addresses: abc}})
-		_, err := pool.Connect(t.Context(), toB, h)
+		_, err := pool.Connect(t.Context(), proxy.Choice{Backends: toB}, h)
 		if wantRefusal(t, err, outcome.InternalError); len(n.dialled()) != 0 {
 			t.Errorf("%s: dialled", name)
 		}

@@ -76,7 +76,7 @@ func TestEndpointThatFailsItsHandshakesDoesNotDrawAllNewcomers(t *testing.T) {
 				h.dialled()
 				for range 100 {
 					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-					if u, err := pool.Connect(ctx, toB, handshake()); err == nil {
+					if u, err := pool.Connect(ctx, proxy.Choice{Backends: toB}, handshake()); err == nil {
 						defer u.Release()
 					}
 					cancel()
@@ -99,7 +99,7 @@ func TestEndpointThatFailsItsHandshakesDoesNotDrawAllNewcomers(t *testing.T) {
 func connectTo(t *testing.T, pool *proxy.Pool, address string) *proxy.Upstream {
 	t.Helper()
 	pool.SetEndpoints(contract.Endpoints{Backends: map[string]contract.BackendEndpoints{"b": {Addresses: []string{address}}}})
-	u, err := pool.Connect(t.Context(), toB, handshake())
+	u, err := pool.Connect(t.Context(), proxy.Choice{Backends: toB}, handshake())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestEveryFailedDialIsCounted(t *testing.T) {
 		t.Errorf("the client got in, %d failed dials were counted, want 2", got)
 	}
 	n.down[abc[2]] = true
-	if _, err := pool.Connect(t.Context(), toB, handshake()); err == nil {
+	if _, err := pool.Connect(t.Context(), proxy.Choice{Backends: toB}, handshake()); err == nil {
 		t.Fatal("connected to nobody")
 	}
 	if got := failed.Load(); got != 5 {
@@ -137,7 +137,7 @@ func TestEveryFailedDialIsCounted(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, _ = pool.Connect(ctx, toB, handshake())
+	_, _ = pool.Connect(ctx, proxy.Choice{Backends: toB}, handshake())
 	if got := failed.Load(); got != 5 {
 		t.Errorf("a client that went away counts as a failed dial: %d", got)
 	}

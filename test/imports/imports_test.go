@@ -171,6 +171,7 @@ var parts = map[string][]string{
 	"gateway/audit/verify":   {"gateway/audit"},
 	"gateway/authn":          {"gateway/authn/external", "gateway/clientcert"}, // the server that is asked; who a certificate names
 	"gateway/authn/external": nil,
+	"gateway/backendtls":     nil,
 	"gateway/catalogue":      nil,
 	"gateway/certs":          nil,
 	"gateway/clientcert":     nil,

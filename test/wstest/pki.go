@@ -11,6 +11,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -42,7 +43,7 @@ type Pair struct {
 // NewCA makes a CA.
 func NewCA(t testing.TB) *CA {
 	t.Helper()
-	key := newKey(t)
+	key := NewKey(t)
 	template := &x509.Certificate{
 		SerialNumber: newSerial(t), Subject: pkix.Name{CommonName: "throw-away CA"},
 		NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
@@ -60,7 +61,7 @@ func NewCA(t testing.TB) *CA {
 // Issue makes a server certificate for names with a key of its own.
 func (ca *CA) Issue(t testing.TB, names ...string) Pair {
 	t.Helper()
-	return ca.IssueWith(t, newKey(t), func(c *x509.Certificate) { c.DNSNames = names })
+	return ca.IssueWith(t, NewKey(t), func(c *x509.Certificate) { c.DNSNames = names })
 }
 
 // IssueWith makes a certificate for a key that change may alter first.
@@ -84,7 +85,7 @@ func (ca *CA) IssueWith(t testing.TB, key crypto.Signer, change func(*x509.Certi
 // IssueClient makes a client certificate that change may alter first.
 func (ca *CA) IssueClient(t testing.TB, change func(*x509.Certificate)) Pair {
 	t.Helper()
-	pair := ca.IssueWith(t, newKey(t), func(c *x509.Certificate) {
+	pair := ca.IssueWith(t, NewKey(t), func(c *x509.Certificate) {
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 		change(c)
 	})
@@ -104,7 +105,7 @@ func (ca *CA) Self(t testing.TB) Pair {
 // lead up to, and without, this one.
 func (ca *CA) Intermediate(t testing.TB) *CA {
 	t.Helper()
-	key := newKey(t)
+	key := NewKey(t)
 	pair := ca.IssueWith(t, key, func(c *x509.Certificate) {
 		c.Subject, c.IsCA, c.BasicConstraintsValid = pkix.Name{CommonName: "intermediate CA"}, true, true
 		c.KeyUsage, c.ExtKeyUsage = x509.KeyUsageCertSign, nil
@@ -129,7 +130,8 @@ func (ca *CA) Renewed(t testing.TB, lifetime time.Duration) *CA {
 	return renewed
 }
 
-func newKey(t testing.TB) *ecdsa.PrivateKey {
+// NewKey makes a key.
+func NewKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
@@ -152,4 +154,12 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// KeyPair is the pair as crypto/tls wants it.
+func (p Pair) KeyPair(t testing.TB) tls.Certificate {
+	t.Helper()
+	pair, err := tls.X509KeyPair(p.Certificate, p.Key)
+	must(t, err)
+	return pair
 }

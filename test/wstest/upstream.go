@@ -6,6 +6,7 @@ package wstest
 import (
 	"bufio"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -124,6 +125,11 @@ func (u *Upstream) forget(conn net.Conn) {
 // returns. It chooses the first offered subprotocol of those given.
 func Serve(tb testing.TB, handle func(*websocket.Conn), subprotocols ...string) *Upstream {
 	tb.Helper()
+	return serve(tb, func(conn net.Conn) net.Conn { return conn }, handle, subprotocols)
+}
+
+func serve(tb testing.TB, below func(net.Conn) net.Conn, handle func(*websocket.Conn), subprotocols []string) *Upstream {
+	tb.Helper()
 	var u *Upstream
 	upgrader := websocket.Upgrader{
 		Subprotocols: subprotocols,
@@ -132,7 +138,7 @@ func Serve(tb testing.TB, handle func(*websocket.Conn), subprotocols ...string) 
 	ready := make(chan struct{})
 	u = Raw(tb, func(conn net.Conn) {
 		<-ready
-		ws := u.upgrade(conn, upgrader)
+		ws := u.upgrade(below(conn), upgrader)
 		if ws != nil {
 			handle(ws)
 		}
@@ -161,17 +167,32 @@ func (u *Upstream) upgrade(conn net.Conn, upgrader websocket.Upgrader) *websocke
 // frames with their own code.
 func Echo(tb testing.TB, subprotocols ...string) *Upstream {
 	tb.Helper()
-	return Serve(tb, func(ws *websocket.Conn) {
-		for {
-			kind, data, err := ws.ReadMessage()
-			if err != nil || ws.WriteMessage(kind, data) != nil {
-				// The peer of a server closes second: let it.
-				_ = ws.SetReadDeadline(time.Now().Add(time.Second))
-				_, _ = io.Copy(io.Discard, ws.NetConn())
-				return
-			}
+	return Serve(tb, echo, subprotocols...)
+}
+
+// SecureEcho is Echo by TLS. Where that fails, it listens on until the client has
+// gone: a reset would overtake the alert.
+func SecureEcho(tb testing.TB, config *tls.Config) *Upstream {
+	tb.Helper()
+	return serve(tb, func(conn net.Conn) net.Conn {
+		secured := tls.Server(conn, config)
+		if secured.Handshake() != nil {
+			_, _ = io.Copy(io.Discard, conn)
 		}
-	}, subprotocols...)
+		return secured
+	}, echo, nil)
+}
+
+func echo(ws *websocket.Conn) {
+	for {
+		kind, data, err := ws.ReadMessage()
+		if err != nil || ws.WriteMessage(kind, data) != nil {
+			// The peer of a server closes second: let it.
+			_ = ws.SetReadDeadline(time.Now().Add(time.Second))
+			_, _ = io.Copy(io.Discard, ws.NetConn())
+			return
+		}
+	}
 }
 
 // Closing sends a Close frame after the first message and waits for the answer,

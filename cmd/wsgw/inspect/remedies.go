@@ -48,6 +48,8 @@ func remediesOfSpec() map[string]string {
 		wsv1alpha1.ReasonServiceNotFound:                seeService,
 		wsv1alpha1.ReasonPortNotFound:                   seeService,
 		wsv1alpha1.ReasonServiceUnsupported:             "use a Service with endpoints: names outside of the cluster are not dialled",
+		wsv1alpha1.ReasonBackendTLSNotFound:             "name a profile of spec.backendTLS in the route's backendRefs[].tls, or add it there",
+		wsv1alpha1.ReasonBackendProtocolMismatch:        "backendRefs[].tls and appProtocol of the Service's port have to agree: kubectl get service -n NAMESPACE -o yaml",
 		wsv1alpha1.ReasonHostnameNotServed:              "add the hostname to a listener, or take it out of the route",
 		wsv1alpha1.ReasonRouteConflict:                  "give one of the routes another hostname or path",
 		wsv1alpha1.ReasonKeySetUnavailable:              "can a pod of namespace NAMESPACE resolve and reach the address, and does its certificate fit caRef?",

@@ -1,0 +1,131 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+)
+
+// tlsTimeout is for a TLS handshake, beside that for dialling: an endpoint that
+// accepts and then says nothing must leave time for another one.
+const tlsTimeout = 3 * time.Second
+
+// Choice is what a connection may be made to.
+type Choice struct {
+	Backends []contract.Backend
+	// TLS answers how TLS is spoken to a backend by a profile and a server name; nil
+	// where it cannot be, which ends the handshake. It may be nil where no backend
+	// has a profile.
+	TLS func(profile, serverName string) *tls.Config
+}
+
+// securing is nil, and true, for a backend without TLS.
+func (c *Choice) securing(b *contract.Backend) (*tls.Config, bool) {
+	if b.TLS == "" {
+		return nil, true
+	}
+	if c.TLS == nil {
+		return nil, false
+	}
+	config := c.TLS(b.TLS, b.ServerName)
+	return config, config != nil
+}
+
+// secure shakes hands by TLS. conn is closed after an error, which is a *tlsFault.
+func secure(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn, error) {
+	bounded, cancel := context.WithTimeout(ctx, tlsTimeout)
+	defer cancel()
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(bounded); err != nil {
+		_ = conn.Close()
+		return nil, faultOf(err, config.ServerName)
+	}
+	return secured, nil
+}
+
+// tlsFault is why there is no TLS with a backend. Its text has nothing that the
+// backend could have written: what crypto/x509 says may quote names of a certificate.
+type tlsFault struct {
+	reason outcome.Reason
+	text   string
+}
+
+func (f *tlsFault) Error() string { return f.text }
+
+func faultOf(err error, serverName string) *tlsFault {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return &tlsFault{outcome.UpstreamCertificateInvalid, distrust(err, serverName)}
+	}
+	fault := &tlsFault{reason: outcome.UpstreamTLSFailed, text: "TLS failed: " + cause(err)}
+	_, noRecord := errors.AsType[tls.RecordHeaderError](err)
+	alert, alerted := alertIn(err)
+	switch {
+	case alerted:
+		fault.text = alert
+	case noRecord:
+		fault.text = "it does not speak TLS: remove tls from its reference, or name another port"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		fault.text = "it did not finish the TLS handshake in time"
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		fault.text = "it hung up during the TLS handshake"
+	}
+	return fault
+}
+
+// distrust says what is wrong with a certificate.
+func distrust(err error, serverName string) string {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return fmt.Sprintf("its certificate is not for %s: correct serverName of the profile, or the certificate", serverName)
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "its certificate is of none of the CAs that the profile trusts: correct caRefs"
+	}
+	invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
+	switch {
+	case ok && invalid.Reason == x509.Expired:
+		return "its certificate, or one above it, has expired or is not valid yet: renew it"
+	case ok && invalid.Reason == x509.IncompatibleUsage:
+		return "its certificate is not meant for servers"
+	}
+	return "its certificate, or one above it, breaks a rule of certificates: look at it with openssl"
+}
+
+// alertIn finds the alert that a peer has sent (RFC 8446 section 6), whose name is
+// one of crypto/tls. In TLS 1.3 a client certificate is judged when the client is
+// done: the alert comes in the place of the answer.
+func alertIn(err error) (text string, ok bool) {
+	operation, ok := errors.AsType[*net.OpError](err)
+	if !ok || operation.Op != "remote error" || operation.Err == nil {
+		return "", false
+	}
+	return fmt.Sprintf("it refused TLS, perhaps for the client certificate of the profile (%v)", operation.Err), true
+}
+
+// unanswered is the reason for a handshake that a backend did not answer properly.
+func unanswered(err error) (outcome.Reason, error) {
+	if text, ok := alertIn(err); ok {
+		return outcome.UpstreamTLSFailed, &tlsFault{outcome.UpstreamTLSFailed, text}
+	}
+	return outcome.UpstreamRefused, err
+}
+
+// unreached is the reason for a backend that could not be reached.
+func unreached(err error) outcome.Reason {
+	if fault, ok := errors.AsType[*tlsFault](err); ok {
+		return fault.reason
+	}
+	return outcome.UpstreamUnreachable
+}
