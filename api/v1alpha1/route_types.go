@@ -62,14 +62,18 @@ type Route struct {
 	Extensions Extensions `json:"extensions,omitempty"`
 
 	// backendRefs are the Services that connections are relayed to, each in
-	// proportion to its weight. Within a Service the endpoint with the fewest
-	// open connections is taken. A Service that does not exist is reported and
+	// proportion to its weight; loadBalancing chooses among their endpoints. A Service that does not exist is reported and
 	// gets nothing; the route answers 503 when no other one remains.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	BackendRefs []BackendReference `json:"backendRefs"`
+
+	// loadBalancing says which endpoint of a Service a connection goes to. Default:
+	// the one with the fewest open connections.
+	// +optional
+	LoadBalancing *LoadBalancing `json:"loadBalancing,omitempty"`
 }
 
 // Relay says how messages are carried between client and backend.

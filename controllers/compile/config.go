@@ -48,15 +48,15 @@ func Config(gw *wsv1alpha1.WebSocketGateway, refs Refs, previous *contract.Confi
 	// Routes look at what has become of the profiles.
 	c.result.Config.BackendTLS = c.backendTLS()
 	c.result.Config = contract.Config{
-		Version:   contract.Version,
-		Gateway:   contract.GatewayRef{Namespace: gw.Namespace, Name: gw.Name},
-		Listeners: c.listeners(),
-		Policies:  c.policies(),
+		Version:    contract.Version,
+		Gateway:    contract.GatewayRef{Namespace: gw.Namespace, Name: gw.Name},
+		Listeners:  c.listeners(),
+		Policies:   c.policies(),
 		BackendTLS: c.result.Config.BackendTLS,
-		Routes:    c.routes(),
-		Limits:    limits(gw.Spec.Limits),
-		Audit:     c.audit(gw.Spec.Audit),
-		Tracing:   c.tracing(gw.Spec.Tracing),
+		Routes:     c.routes(),
+		Limits:     limits(gw.Spec.Limits),
+		Audit:      c.audit(gw.Spec.Audit),
+		Tracing:    c.tracing(gw.Spec.Tracing),
 
 		KeepAdmitted: gw.Spec.Lifecycle != nil && gw.Spec.Lifecycle.OnPolicyChange == wsv1alpha1.PolicyChangeKeep,
 	}

@@ -32,6 +32,7 @@ func (c *compiler) routes() []contract.Route {
 		if spec.Extensions == wsv1alpha1.ExtensionsPassThrough {
 			route.Extensions = contract.ExtensionsPassThrough
 		}
+		route.LoadBalancing = loadBalancing(spec.LoadBalancing)
 		route.Policy, route.Fault = c.routePolicy(spec)
 		backends, fault := c.backends(spec)
 		if route.Fault == "" {

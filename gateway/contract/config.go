@@ -20,9 +20,9 @@ type Config struct {
 	Policies  []Policy   `json:"policies,omitempty"`
 	// BackendTLS are the ways to speak TLS that backends of routes refer to.
 	BackendTLS []BackendTLS `json:"backendTLS,omitempty"`
-	Routes    []Route    `json:"routes,omitempty"`
-	Limits    *Limits    `json:"limits,omitempty"`
-	Audit     *Audit     `json:"audit,omitempty"`
+	Routes     []Route      `json:"routes,omitempty"`
+	Limits     *Limits      `json:"limits,omitempty"`
+	Audit      *Audit       `json:"audit,omitempty"`
 	// Tracing absent: nothing is traced.
 	Tracing *Tracing `json:"tracing,omitempty"`
 	// KeepAdmitted leaves connections open that the policies would not admit
@@ -241,6 +241,8 @@ type Route struct {
 	Policy       string    `json:"policy,omitempty"`
 	Subprotocols []string  `json:"subprotocols,omitempty"`
 	Backends     []Backend `json:"backends,omitempty"`
+	// LoadBalancing absent: the endpoint with the fewest open connections.
+	LoadBalancing *LoadBalancing `json:"loadBalancing,omitempty"`
 	// Relay is RelayFrames, or empty for whole messages.
 	Relay Relay `json:"relay,omitempty"`
 	// Extensions is ExtensionsPassThrough, only together with RelayFrames, or empty:

@@ -241,7 +241,7 @@ func (r *Route) validate(policies, profiles map[string]bool) error {
 			return fmt.Errorf("route %q: backend %q: %w", r.Name, r.Backends[i].Name, err)
 		}
 	}
-	return r.validateRelay()
+	return errors.Join(r.validateRelay(), r.validateBalancing())
 }
 
 func (r *Route) validateRelay() error {

@@ -232,7 +232,7 @@ func (d *Door) connect(ctx context.Context, v *verdict, c *Caller) error {
 	begin := d.Now()
 	span := c.Trace.Upstream(begin)
 	span.Propagate(request.Header)
-	upstream, err := d.Upstreams.Connect(ctx, proxy.Choice{Backends: v.Route.Backends, TLS: v.rules.BackendTLS}, request)
+	upstream, err := d.Upstreams.Connect(ctx, v.choice(), request)
 	end := d.Now()
 	d.Took(metrics.PhaseUpstream, end.Sub(begin))
 	if err != nil {

@@ -36,12 +36,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // backend plays the pool.
 type backend struct {
 	asked       []proxy.Handshake
+	choice      proxy.Choice
 	subprotocol string
 	extension   string
 	err         error
 }
 
-func (b *backend) Connect(_ context.Context, _ proxy.Choice, h proxy.Handshake) (*proxy.Upstream, error) {
+func (b *backend) Connect(_ context.Context, choice proxy.Choice, h proxy.Handshake) (*proxy.Upstream, error) {
+	b.choice = choice
 	b.asked = append(b.asked, h)
 	if b.err != nil {
 		return nil, b.err
@@ -117,6 +119,15 @@ type scene struct {
 
 	clients     map[string]handshake.ClientCertificates
 	certificate *clientcert.Certificate
+	// client is where the caller comes from, if not from 198.51.100.7.
+	client string
+}
+
+func (s *scene) from() netip.Addr {
+	if s.client == "" {
+		return netip.MustParseAddr("198.51.100.7")
+	}
+	return netip.MustParseAddr(s.client)
 }
 
 func newScene() *scene {
@@ -143,7 +154,7 @@ func (s *scene) admit(t *testing.T, fields ...string) (*handshake.Admission, err
 	}
 	s.attempt = audit.Attempt{}
 	a, err := door.Admit(t.Context(), s.rules(), &handshake.Caller{
-		Request: request, Listener: "public", Client: netip.MustParseAddr("198.51.100.7"),
+		Request: request, Listener: "public", Client: s.from(),
 		ServedBy: func(host string) (string, bool) { return "public", host == "ws.example.com" },
 		Paced:    s.paced, Waits: s.waits,
 		Certificate: s.certificate,

@@ -164,7 +164,7 @@ func (s *Set) describeConfig(b *catalogue.Book) {
 func (s *Set) describeOthers(b *catalogue.Book) {
 	s.dialFailures = b.Counter(catalogue.Metric{
 		Name: "upstream_dial_failures_total",
-		Help: "Backend addresses that could not be dialled; the handshake may have succeeded on another",
+		Help: "Backend addresses that could not be dialled, or with which TLS failed; the handshake may have succeeded on another",
 	})
 	s.keySets = b.Counters(catalogue.Metric{
 		Name: "key_set_fetches_total", Labels: []catalogue.Label{result()}, Help: "Fetches of key sets from their addresses",

@@ -101,8 +101,8 @@ const (
 	UpstreamCertificateInvalid Reason = "upstream_certificate_invalid"
 	UpstreamTLSFailed          Reason = "upstream_tls_failed"
 
-	ClientGone          Reason = "client_gone"
-	InternalError       Reason = "internal_error"
+	ClientGone    Reason = "client_gone"
+	InternalError Reason = "internal_error"
 )
 
 // Answer is what a refused client is told.

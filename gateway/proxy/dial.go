@@ -69,16 +69,15 @@ func (p *Pool) permit(address string) error {
 
 // reach dials endpoints of a backend until one answers, at last its Service; by
 // TLS if securing is not nil. The address that it returns is reserved.
-func (p *Pool) reach(ctx context.Context, backend string, securing *tls.Config) (net.Conn, string, error) {
+func (p *Pool) reach(ctx context.Context, backend string, by plan, securing *tls.Config) (net.Conn, string, error) {
 	tried := map[string]bool{}
 	failed := errNothing
 	for attempt := range maxDials + 1 {
-		take := p.take
-		if attempt == maxDials {
-			take = p.takeService
+		address, ok := "", false
+		if attempt < maxDials {
+			address, ok = p.take(backend, by, tried)
 		}
-		address, ok := take(backend, tried)
-		if !ok && attempt < maxDials {
+		if !ok {
 			address, ok = p.takeService(backend, tried)
 		}
 		if !ok {

@@ -20,6 +20,8 @@ type load struct {
 	// coolUntil keeps an address that failed out of the choice, unless there is
 	// no other. It is zero once the address has succeeded.
 	coolUntil time.Time
+	// hash of the address, the same in every pod.
+	hash uint64
 }
 
 // cooling is how long a failed address is avoided: long enough that a dead
@@ -37,6 +39,10 @@ func (p *Pool) SetEndpoints(endpoints contract.Endpoints) {
 	for _, l := range p.loads {
 		l.listed = false
 	}
+	maps.DeleteFunc(p.turns, func(name string, _ uint64) bool {
+		_, stays := endpoints.Backends[name]
+		return !stays
+	})
 	for _, backend := range endpoints.Backends {
 		for _, address := range backend.Addresses {
 			p.load(address).listed = true
@@ -119,80 +125,10 @@ func (p *Pool) State() []BackendState {
 func (p *Pool) load(address string) *load {
 	l := p.loads[address]
 	if l == nil {
-		l = &load{}
+		l = &load{hash: hashOf(address)}
 		p.loads[address] = l
 	}
 	return l
-}
-
-// choose picks a backend by weight among those that have any address.
-func (p *Pool) choose(backends []contract.Backend) (*contract.Backend, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	total := 0.0
-	for _, backend := range backends {
-		total += p.weight(backend)
-	}
-	at := p.options.Random() * total
-	for i := range backends {
-		weight := p.weight(backends[i])
-		if weight > 0 && at < weight {
-			return &backends[i], true
-		}
-		at -= weight
-	}
-	return nil, false
-}
-
-func (p *Pool) weight(backend contract.Backend) float64 {
-	endpoints := p.backends[backend.Name]
-	switch {
-	case len(endpoints.Addresses) == 0 && endpoints.Service == "":
-		return 0
-	case backend.Weight == nil:
-		return 1
-	}
-	return float64(*backend.Weight)
-}
-
-// take reserves the address of a backend that has the least connections and was
-// not tried yet. Ties are broken at random: several gateway pods that start
-// together would otherwise all fill the same endpoint first.
-func (p *Pool) take(backend string, tried map[string]bool) (address string, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.options.Now()
-	var best *load
-	ties := 0
-	for _, candidate := range p.backends[backend].Addresses {
-		if tried[candidate] {
-			continue
-		}
-		l := p.load(candidate)
-		switch {
-		case best == nil || l.better(best, now):
-			ties = 1
-		case best.better(l, now):
-			continue
-		default:
-			// The n-th of equals replaces the choice once in n times, so that
-			// each of them is as likely.
-			if ties++; p.options.Random()*float64(ties) >= 1 {
-				continue
-			}
-		}
-		address, best = candidate, l
-	}
-	if best == nil {
-		return "", false
-	}
-	best.open++
-	if !best.coolUntil.IsZero() {
-		// One client tries whether it is well again; the others keep away until
-		// that is known.
-		best.coolUntil = now.Add(cooling)
-	}
-	return address, true
 }
 
 // takeService reserves the address of a backend's Service.
@@ -205,13 +141,6 @@ func (p *Pool) takeService(backend string, tried map[string]bool) (address strin
 	}
 	p.load(address).open++
 	return address, true
-}
-
-func (l *load) better(than *load, now time.Time) bool {
-	if cool, other := now.Before(l.coolUntil), now.Before(than.coolUntil); cool != other {
-		return other
-	}
-	return l.open < than.open
 }
 
 // release gives back what take or takeService reserved.

@@ -46,3 +46,9 @@ func ReadText(message []byte, size int) ([]byte, error) {
 		}
 	}
 }
+
+// TakeAndGiveBack chooses an endpoint of the first backend.
+func TakeAndGiveBack(p *Pool, c *Choice) {
+	address, _ := p.take(c.Backends[0].Name, planOf(c), nil)
+	p.release(address)
+}

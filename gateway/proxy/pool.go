@@ -33,8 +33,8 @@ type Options struct {
 	// OwnAddresses are never dialled: a route that leads back to this pod would
 	// go round until every connection is used up.
 	OwnAddresses []netip.Addr
-	// DialFailed, if not nil, is told of each endpoint that could not be dialled,
-	// also when another one could. It must not block.
+	// DialFailed, if not nil, is told of each endpoint that could not be dialled, TLS
+	// included, also when another one could. It must not block.
 	DialFailed func()
 	// Dial replaces the dialer, for tests. Addresses are HOST:PORT.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -50,11 +50,13 @@ type Pool struct {
 	backends map[string]contract.BackendEndpoints
 	// loads has an entry per address that is current or in use.
 	loads map[string]*load
+	// turns counts, by the name of a backend, the endpoints taken in turn.
+	turns map[string]uint64
 }
 
 // NewPool returns a pool without endpoints.
 func NewPool(o Options) *Pool {
-	p := &Pool{options: o, dial: o.Dial, loads: map[string]*load{}}
+	p := &Pool{options: o, dial: o.Dial, loads: map[string]*load{}, turns: map[string]uint64{}}
 	if p.dial == nil {
 		p.dial = p.dialer().DialContext
 	}
@@ -114,8 +116,7 @@ func (u *Upstream) Release() {
 	}
 }
 
-// Connect chooses a backend by weight and its endpoint with the least open
-// connections, dials it, with TLS where it has a profile, and shakes hands. A dial
+// Connect chooses a backend by weight and one of its endpoints, dials it, with TLS where it has a profile, and shakes hands. A dial
 // that fails, TLS included, is repeated on other endpoints and at last on the
 // Service's address; a handshake that fails is not, since the backend has seen it.
 // ctx bounds all of it. The error is always an *outcome.Refusal:
@@ -123,7 +124,8 @@ func (u *Upstream) Release() {
 // UpstreamRefused, UpstreamTimeout, ClientGone when ctx was cancelled, or
 // InternalError for a Handshake that cannot be written as one request.
 func (p *Pool) Connect(ctx context.Context, c Choice, h Handshake) (*Upstream, error) {
-	chosen, ok := p.choose(c.Backends)
+	plan := planOf(&c)
+	chosen, ok := p.choose(c.Backends, plan)
 	if !ok {
 		return nil, outcome.Refuse(outcome.UpstreamUnreachable, "no backend has an address")
 	}
@@ -137,7 +139,7 @@ func (p *Pool) Connect(ctx context.Context, c Choice, h Handshake) (*Upstream, e
 	if err != nil {
 		return nil, outcome.Refuse(outcome.InternalError, "backend %s: %v", backend, err)
 	}
-	conn, address, err := p.reach(ctx, backend, securing)
+	conn, address, err := p.reach(ctx, backend, plan, securing)
 	if err != nil {
 		return nil, refusal(ctx, unreached(err), "backend "+backend, err)
 	}

@@ -15,34 +15,12 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
 // tlsTimeout is for a TLS handshake, beside that for dialling: an endpoint that
 // accepts and then says nothing must leave time for another one.
 const tlsTimeout = 3 * time.Second
-
-// Choice is what a connection may be made to.
-type Choice struct {
-	Backends []contract.Backend
-	// TLS answers how TLS is spoken to a backend by a profile and a server name; nil
-	// where it cannot be, which ends the handshake. It may be nil where no backend
-	// has a profile.
-	TLS func(profile, serverName string) *tls.Config
-}
-
-// securing is nil, and true, for a backend without TLS.
-func (c *Choice) securing(b *contract.Backend) (*tls.Config, bool) {
-	if b.TLS == "" {
-		return nil, true
-	}
-	if c.TLS == nil {
-		return nil, false
-	}
-	config := c.TLS(b.TLS, b.ServerName)
-	return config, config != nil
-}
 
 // secure shakes hands by TLS. conn is closed after an error, which is a *tlsFault.
 func secure(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn, error) {

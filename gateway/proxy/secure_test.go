@@ -89,17 +89,20 @@ func TestWhyTLSWithABackendFails(t *testing.T) {
 		reason  outcome.Reason
 		detail  string
 	}{
-		"a CA that nobody trusts":              {wstest.SecureEcho(t, serving(t, other.Issue(t, backendName))), trusting(ca), outcome.UpstreamCertificateInvalid, "none of the CAs"},
-		"another name":                         {wstest.SecureEcho(t, serving(t, ca.Issue(t, "private.example.com"))), trusting(ca), outcome.UpstreamCertificateInvalid, "is not for " + backendName},
-		"expired":                              {wstest.SecureEcho(t, of(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Second) })), trusting(ca), outcome.UpstreamCertificateInvalid, "has expired"},
-		"meant for clients":                    {wstest.SecureEcho(t, of(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })), trusting(ca), outcome.UpstreamCertificateInvalid, "not meant for servers"},
-		"no TLS at all":                        {wstest.Raw(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n"); _, _ = io.Copy(io.Discard, c) }), trusting(ca), outcome.UpstreamTLSFailed, "does not speak TLS"},
-		"hangs up":                             {wstest.Raw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }), trusting(ca), outcome.UpstreamTLSFailed, "hung up"},
-		"no AEAD":                              {wstest.SecureEcho(t, weak), strict, outcome.UpstreamTLSFailed, "refused TLS"},
-		"wants a client certificate, TLS 1.2":  {wstest.SecureEcho(t, asking(tls.VersionTLS12)), trusting(ca), outcome.UpstreamTLSFailed, "client certificate"},
-		"wants a client certificate, TLS 1.3":  {wstest.SecureEcho(t, asking(tls.VersionTLS13)), trusting(ca), outcome.UpstreamTLSFailed, "client certificate"},
-		"wants one of another CA, TLS 1.3":     {wstest.SecureEcho(t, asking(tls.VersionTLS13)), showing(other), outcome.UpstreamTLSFailed, "client certificate"},
-		"a profile that cannot be used":        {wstest.SecureEcho(t, serving(t, good)), nil, outcome.UpstreamTLSFailed, `the profile "inside" cannot be used`},
+		"a CA that nobody trusts": {wstest.SecureEcho(t, serving(t, other.Issue(t, backendName))), trusting(ca), outcome.UpstreamCertificateInvalid, "none of the CAs"},
+		"another name":            {wstest.SecureEcho(t, serving(t, ca.Issue(t, "private.example.com"))), trusting(ca), outcome.UpstreamCertificateInvalid, "is not for " + backendName},
+		"expired":                 {wstest.SecureEcho(t, of(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Second) })), trusting(ca), outcome.UpstreamCertificateInvalid, "has expired"},
+		"meant for clients":       {wstest.SecureEcho(t, of(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })), trusting(ca), outcome.UpstreamCertificateInvalid, "not meant for servers"},
+		"no TLS at all": {wstest.Raw(t, func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
+			_, _ = io.Copy(io.Discard, c)
+		}), trusting(ca), outcome.UpstreamTLSFailed, "does not speak TLS"},
+		"hangs up":                            {wstest.Raw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }), trusting(ca), outcome.UpstreamTLSFailed, "hung up"},
+		"no AEAD":                             {wstest.SecureEcho(t, weak), strict, outcome.UpstreamTLSFailed, "refused TLS"},
+		"wants a client certificate, TLS 1.2": {wstest.SecureEcho(t, asking(tls.VersionTLS12)), trusting(ca), outcome.UpstreamTLSFailed, "client certificate"},
+		"wants a client certificate, TLS 1.3": {wstest.SecureEcho(t, asking(tls.VersionTLS13)), trusting(ca), outcome.UpstreamTLSFailed, "client certificate"},
+		"wants one of another CA, TLS 1.3":    {wstest.SecureEcho(t, asking(tls.VersionTLS13)), showing(other), outcome.UpstreamTLSFailed, "client certificate"},
+		"a profile that cannot be used":       {wstest.SecureEcho(t, serving(t, good)), nil, outcome.UpstreamTLSFailed, `the profile "inside" cannot be used`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
