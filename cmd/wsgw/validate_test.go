@@ -42,6 +42,17 @@ type validation struct {
 	exit int
 }
 
+func TestTheSampleOfTLSToBackendsIsValid(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../config/samples/backend-tls.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, log, exit := validated(t, string(text)); exit != 0 || !strings.Contains(out+log, "is valid") {
+		t.Errorf("exit %d: %s%s", exit, out, log)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	ca := wstest.NewCA(t)
@@ -75,6 +86,11 @@ func TestValidate(t *testing.T) {
 		"a name that is too long": {
 			text: strings.Replace(whole, "{name: edge}", "{name: "+strings.Repeat("e", 41)+"}", 1), exit: 1,
 			want: []string{"gw.yaml:1: metadata.name must be a DNS label of at most 40 characters"},
+		},
+		"a certificate for backends with another key": {
+			text: whole + "  backendTLS: [{name: inside, clientCertificate: {secretRef: {name: pair}}}]\n" + service + keys + document("Secret", "pair",
+				"stringData:\n  tls.crt: |\n"+indent(ca.Issue(t, "ws.example.com").Certificate)+"  tls.key: |\n"+indent(ca.Issue(t, "ws.example.com").Key)), exit: 1,
+			want: []string{"spec.backendTLS[inside].clientCertificate.secretRef: Secret \"pair\" cannot be used"},
 		},
 		"a Secret that lacks a key": {
 			text: whole + service + keys + document("Secret", "pair", "stringData: {tls.crt: x}"), exit: 1,

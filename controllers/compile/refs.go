@@ -3,6 +3,8 @@
 
 package compile
 
+import corev1 "k8s.io/api/core/v1"
+
 // Refs is what the references of a gateway lead to, as resolve found it. There
 // is nothing of Secrets in it: the operator cannot read them.
 type Refs struct {
@@ -52,4 +54,13 @@ type ServicePort struct {
 	Port int32
 	// AppProtocol is empty where the port says nothing.
 	AppProtocol string
+}
+
+// NewServicePort takes over what is needed to know of a port.
+func NewServicePort(port *corev1.ServicePort) ServicePort {
+	told := ServicePort{Name: port.Name, Port: port.Port}
+	if port.AppProtocol != nil {
+		told.AppProtocol = *port.AppProtocol
+	}
+	return told
 }

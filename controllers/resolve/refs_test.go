@@ -55,7 +55,7 @@ func named(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: 
 
 func service(name string, spec corev1.ServiceSpec) *corev1.Service {
 	spec.Ports = append(spec.Ports,
-		corev1.ServicePort{Name: "ws", Port: 80}, corev1.ServicePort{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP})
+		corev1.ServicePort{Name: "ws", Port: 80, AppProtocol: new("kubernetes.io/ws")}, corev1.ServicePort{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP})
 	return &corev1.Service{ObjectMeta: named(name), Spec: spec}
 }
 
@@ -123,7 +123,7 @@ func TestRefs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports := []compile.ServicePort{{Name: "ws", Port: 80}}
+	ports := []compile.ServicePort{{Name: "ws", Port: 80, AppProtocol: "kubernetes.io/ws"}}
 	want := compile.Refs{
 		ConfigMaps: map[string]compile.ConfigMap{"keys": {Data: map[string]string{"jwks.json": "text", "binary": "bytes"}}},
 		Services: map[string]compile.Service{

@@ -37,9 +37,10 @@ func (r *Resolver) service(ctx context.Context, key client.ObjectKey, refs *comp
 	if found.Spec.ClusterIP != corev1.ClusterIPNone {
 		service.ClusterIP = found.Spec.ClusterIP
 	}
-	for _, port := range found.Spec.Ports {
+	for i := range found.Spec.Ports {
+		port := &found.Spec.Ports[i]
 		if port.Protocol == "" || port.Protocol == corev1.ProtocolTCP {
-			service.Ports = append(service.Ports, servicePort(&port))
+			service.Ports = append(service.Ports, compile.NewServicePort(port))
 		}
 	}
 	if !service.ExternalName {
@@ -51,14 +52,6 @@ func (r *Resolver) service(ctx context.Context, key client.ObjectKey, refs *comp
 	}
 	refs.Services[key.Name] = service
 	return nil
-}
-
-func servicePort(port *corev1.ServicePort) compile.ServicePort {
-	told := compile.ServicePort{Name: port.Name, Port: port.Port}
-	if port.AppProtocol != nil {
-		told.AppProtocol = *port.AppProtocol
-	}
-	return told
 }
 
 func (r *Resolver) endpoints(

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/authn"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/backendtls"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/certs"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -64,6 +65,12 @@ func (s *Set) CheckContents(d Document, config *contract.Config, now time.Time) 
 			found = append(found, clientcert.New(asked, nil).Problems(config.Listeners[i].Name, now)...)
 		}
 	}
+	for i := range config.BackendTLS {
+		_, problem := backendtls.New(&config.BackendTLS[i], backendtls.Options{Files: files, Now: func() time.Time { return now }})
+		if problem != nil {
+			found = append(found, *problem)
+		}
+	}
 	sets := authn.NewKeySets(authn.KeySetOptions{Now: func() time.Time { return now }})
 	defer sets.Close()
 	for i := range config.Policies {
@@ -90,6 +97,9 @@ func fieldOf(problem contract.ReportProblem) string {
 	}
 	if problem.Listener != "" {
 		return "spec.listeners[" + problem.Listener + "].tls.certificate.secretRef"
+	}
+	if problem.BackendTLS != "" {
+		return "spec.backendTLS[" + problem.BackendTLS + "].clientCertificate.secretRef"
 	}
 	return "spec.authPolicies[" + problem.Policy + "]"
 }

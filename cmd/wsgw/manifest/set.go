@@ -151,8 +151,8 @@ func (s *Set) addService(at key, d Document) error {
 		return err
 	}
 	service := compile.Service{ExternalName: object.Spec.Type == corev1.ServiceTypeExternalName}
-	for _, port := range object.Spec.Ports {
-		service.Ports = append(service.Ports, compile.ServicePort{Name: port.Name, Port: port.Port})
+	for i := range object.Spec.Ports {
+		service.Ports = append(service.Ports, compile.NewServicePort(&object.Spec.Ports[i]))
 	}
 	s.services[at] = service
 	return nil
