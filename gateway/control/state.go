@@ -36,8 +36,8 @@ type State struct {
 
 // Problem is something that is not served as configured, and what to do.
 type Problem struct {
-	// Kind and Name say where: listener, policy, route, file, audit (and which part
-	// of spec.audit) or tracing.
+	// Kind and Name say where: listener, policy, backendTLS, route, file, audit (and
+	// which part of spec.audit) or tracing.
 	Kind   string `json:"kind"`
 	Name   string `json:"name"`
 	Reason string `json:"reason"`
