@@ -241,13 +241,13 @@ type Route struct {
 	Policy       string    `json:"policy,omitempty"`
 	Subprotocols []string  `json:"subprotocols,omitempty"`
 	Backends     []Backend `json:"backends,omitempty"`
-	// LoadBalancing absent: the endpoint with the fewest open connections.
-	LoadBalancing *LoadBalancing `json:"loadBalancing,omitempty"`
 	// Relay is RelayFrames, or empty for whole messages.
 	Relay Relay `json:"relay,omitempty"`
 	// Extensions is ExtensionsPassThrough, only together with RelayFrames, or empty:
 	// the backend is offered none.
 	Extensions Extensions `json:"extensions,omitempty"`
+	// LoadBalancing absent: the endpoint with the fewest open connections.
+	LoadBalancing *LoadBalancing `json:"loadBalancing,omitempty"`
 	// Fault, if not empty, makes the route answer 503 with that reason.
 	Fault Fault `json:"fault,omitempty"`
 }
