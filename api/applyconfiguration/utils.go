@@ -41,8 +41,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AuthorizationRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AuthPolicy"):
 		return &apiv1alpha1.AuthPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BackendClientCertificate"):
+		return &apiv1alpha1.BackendClientCertificateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BackendReference"):
 		return &apiv1alpha1.BackendReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BackendTLS"):
+		return &apiv1alpha1.BackendTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BasicMethod"):
 		return &apiv1alpha1.BasicMethodApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CAReference"):
@@ -57,6 +61,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ClientCertificatesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClientCIDRs"):
 		return &apiv1alpha1.ClientCIDRsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ConsistentHash"):
+		return &apiv1alpha1.ConsistentHashApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CredentialSource"):
 		return &apiv1alpha1.CredentialSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Drain"):
@@ -95,6 +101,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ListenerStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ListenerTLS"):
 		return &apiv1alpha1.ListenerTLSApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LoadBalancing"):
+		return &apiv1alpha1.LoadBalancingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalKeyReference"):
 		return &apiv1alpha1.LocalKeyReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalReference"):

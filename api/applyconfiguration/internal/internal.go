@@ -190,6 +190,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: when
       type:
         scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BackendClientCertificate
+  map:
+    fields:
+    - name: secretRef
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalReference
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BackendReference
   map:
     fields:
@@ -199,9 +205,30 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: port
       type:
         scalar: numeric
+    - name: tls
+      type:
+        scalar: string
     - name: weight
       type:
         scalar: numeric
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BackendTLS
+  map:
+    fields:
+    - name: caRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CAReference
+          elementRelationship: atomic
+    - name: clientCertificate
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BackendClientCertificate
+    - name: name
+      type:
+        scalar: string
+    - name: serverName
+      type:
+        scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BasicMethod
   map:
     fields:
@@ -312,6 +339,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: mode
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCertificateMode
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ConsistentHash
+  map:
+    fields:
+    - name: header
+      type:
+        scalar: string
+    - name: maxLoadPercent
+      type:
+        scalar: numeric
+    - name: type
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.HashKeyType
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CredentialSource
   map:
     fields:
@@ -461,6 +500,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.HashKeyType
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Hostname
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.IdentityHeader
@@ -679,6 +720,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: sessionTickets
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.SessionTickets
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LoadBalancing
+  map:
+    fields:
+    - name: consistentHash
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ConsistentHash
+    - name: policy
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LoadBalancingPolicy
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LoadBalancingPolicy
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalKeyReference
   map:
     fields:
@@ -858,6 +910,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Hostname
           elementRelationship: associative
+    - name: loadBalancing
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LoadBalancing
     - name: name
       type:
         scalar: string
@@ -966,6 +1021,14 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuthPolicy
+          elementRelationship: associative
+          keys:
+          - name
+    - name: backendTLS
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BackendTLS
           elementRelationship: associative
           keys:
           - name

@@ -17,6 +17,11 @@ type BackendReferenceApplyConfiguration struct {
 	// weight of this backend among the route's backends. Default 1; 0 sends no
 	// new connections to it.
 	Weight *int32 `json:"weight,omitempty"`
+	// tls names a profile of the gateway's spec.backendTLS. Absent means that the
+	// backend is spoken to without TLS. A port of the Service whose appProtocol is
+	// kubernetes.io/wss needs one, and one with kubernetes.io/ws must have none;
+	// a backend whose profile is missing or broken gets no connections.
+	TLS *string `json:"tls,omitempty"`
 }
 
 // BackendReferenceApplyConfiguration constructs a declarative configuration of the BackendReference type for use with
@@ -46,5 +51,13 @@ func (b *BackendReferenceApplyConfiguration) WithPort(value int32) *BackendRefer
 // If called multiple times, the Weight field is set to the value of the last call.
 func (b *BackendReferenceApplyConfiguration) WithWeight(value int32) *BackendReferenceApplyConfiguration {
 	b.Weight = &value
+	return b
+}
+
+// WithTLS sets the TLS field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TLS field is set to the value of the last call.
+func (b *BackendReferenceApplyConfiguration) WithTLS(value string) *BackendReferenceApplyConfiguration {
+	b.TLS = &value
 	return b
 }

@@ -44,10 +44,12 @@ type RouteApplyConfiguration struct {
 	// Frames. Other extensions are never passed on. Default Strip.
 	Extensions *apiv1alpha1.Extensions `json:"extensions,omitempty"`
 	// backendRefs are the Services that connections are relayed to, each in
-	// proportion to its weight. Within a Service the endpoint with the fewest
-	// open connections is taken. A Service that does not exist is reported and
+	// proportion to its weight; loadBalancing chooses among their endpoints. A Service that does not exist is reported and
 	// gets nothing; the route answers 503 when no other one remains.
 	BackendRefs []BackendReferenceApplyConfiguration `json:"backendRefs,omitempty"`
+	// loadBalancing says which endpoint of a Service a connection goes to. Default:
+	// the one with the fewest open connections.
+	LoadBalancing *LoadBalancingApplyConfiguration `json:"loadBalancing,omitempty"`
 }
 
 // RouteApplyConfiguration constructs a declarative configuration of the Route type for use with
@@ -126,5 +128,13 @@ func (b *RouteApplyConfiguration) WithBackendRefs(values ...*BackendReferenceApp
 		}
 		b.BackendRefs = append(b.BackendRefs, *values[i])
 	}
+	return b
+}
+
+// WithLoadBalancing sets the LoadBalancing field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LoadBalancing field is set to the value of the last call.
+func (b *RouteApplyConfiguration) WithLoadBalancing(value *LoadBalancingApplyConfiguration) *RouteApplyConfiguration {
+	b.LoadBalancing = value
 	return b
 }

@@ -16,6 +16,8 @@ type WebSocketGatewaySpecApplyConfiguration struct {
 	Listeners []ListenerApplyConfiguration `json:"listeners,omitempty"`
 	// authPolicies are the named rules by which routes decide who may connect.
 	AuthPolicies []AuthPolicyApplyConfiguration `json:"authPolicies,omitempty"`
+	// backendTLS are the named ways to speak TLS to backends.
+	BackendTLS []BackendTLSApplyConfiguration `json:"backendTLS,omitempty"`
 	// routes map hostnames and paths to backends. The most specific hostname,
 	// then the most specific path wins; the order of the list has no meaning.
 	Routes []RouteApplyConfiguration `json:"routes,omitempty"`
@@ -59,6 +61,19 @@ func (b *WebSocketGatewaySpecApplyConfiguration) WithAuthPolicies(values ...*Aut
 			panic("nil value passed to WithAuthPolicies")
 		}
 		b.AuthPolicies = append(b.AuthPolicies, *values[i])
+	}
+	return b
+}
+
+// WithBackendTLS adds the given value to the BackendTLS field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the BackendTLS field.
+func (b *WebSocketGatewaySpecApplyConfiguration) WithBackendTLS(values ...*BackendTLSApplyConfiguration) *WebSocketGatewaySpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithBackendTLS")
+		}
+		b.BackendTLS = append(b.BackendTLS, *values[i])
 	}
 	return b
 }
