@@ -4,7 +4,7 @@
 package compile
 
 import (
-	"net/http"
+	"net/textproto"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -22,7 +22,7 @@ func loadBalancing(spec *wsv1alpha1.LoadBalancing) *contract.LoadBalancing {
 	}
 	hash := spec.ConsistentHash
 	return &contract.LoadBalancing{Policy: contract.BalanceConsistentHash, Hash: &contract.Hash{
-		By: hashKey(hash.Type), Header: http.CanonicalHeaderKey(hash.Header),
+		By: hashKey(hash.Type), Header: textproto.CanonicalMIMEHeaderKey(hash.Header),
 		MaxLoadPercent: unlessDefault(hash.MaxLoadPercent, contract.DefaultMaxLoadPercent),
 	}}
 }

@@ -248,7 +248,7 @@ func TestAConfigThatCannotBeReadFullyIsRefused(t *testing.T) {
 		"route of an unknown relay":    strings.Replace(good, `"backends":[{"name":"echo:80"}`, `"relay":"telepathy","backends":[{"name":"echo:80"}`, 1),
 		"route of unknown extensions":  strings.Replace(good, `"backends":[{"name":"echo:80"}`, `"relay":"frames","extensions":"all","backends":[{"name":"echo:80"}`, 1),
 		"extensions of whole messages": strings.Replace(good, `"backends":[{"name":"echo:80"}`, `"extensions":"passThrough","backends":[{"name":"echo:80"}`, 1),
-		"route without backends":       strings.Replace(good, `"backends":[{"name":"echo:80"},{"name":"canary:80","weight":0}]`, `"backends":[]`, 1),
+		"route without backends":       strings.Replace(good, `"backends":[{"name":"echo:80"},{"name":"canary:80","weight":0,"tls":"inside","serverName":"canary.default.svc"}]`, `"backends":[]`, 1),
 		"backend of negative weight":   strings.Replace(good, `"weight":0`, `"weight":-1`, 1),
 		"policy without methods":       strings.Replace(good, `{"name":"broken","fault":"policy_invalid"}`, `{"name":"broken"}`, 1),
 		"policy that nobody can name":  strings.Replace(good, `{"name":"broken",`, `{"name":"",`, 1),
