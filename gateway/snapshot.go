@@ -72,6 +72,7 @@ func build(config contract.Config, from source) *snapshot {
 		policies: map[string]*authn.Policy{},
 		clients:  map[string]*clientcert.CAs{},
 		tickets:  map[string]*listener.Tickets{},
+		lockout:  from.lockout,
 	}
 	previous := from.previous
 	if previous == nil {
@@ -97,7 +98,6 @@ func build(config contract.Config, from source) *snapshot {
 		Routes: match.NewRoutes(s.routes), BackendTLS: s.backendTLS, Policies: map[string]handshake.Policy{}, Revocations: from.lockout.list,
 		Clients: s.askClients(from.now),
 	}
-	s.lockout = from.lockout
 	authorizations := s.authorizations()
 	for i := range config.Policies {
 		p := &config.Policies[i]

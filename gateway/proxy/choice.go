@@ -188,7 +188,7 @@ func (p *Pool) take(backend string, by plan, tried map[string]bool) (address str
 		return "", false
 	}
 	if by.policy == contract.BalanceRoundRobin {
-		p.turns[backend] = uint64(index) + 1 //nolint:gosec // not negative
+		p.turns[backend] = uint64(index) + 1
 	}
 	address = addresses[index]
 	p.reserve(address, now)

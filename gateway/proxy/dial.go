@@ -99,7 +99,7 @@ func (p *Pool) reach(ctx context.Context, backend string, by plan, securing *tls
 // worse is what is told of two failures. That TLS fails will not heal itself, as an
 // endpoint may that is not there.
 func worse(before, now error) error {
-	if _, ok := errors.AsType[*tlsFault](before); ok {
+	if _, ok := errors.AsType[*tlsError](before); ok {
 		return before
 	}
 	return now

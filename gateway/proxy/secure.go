@@ -22,7 +22,7 @@ import (
 // accepts and then says nothing must leave time for another one.
 const tlsTimeout = 3 * time.Second
 
-// secure shakes hands by TLS. conn is closed after an error, which is a *tlsFault.
+// secure shakes hands by TLS. conn is closed after an error, which is a *tlsError.
 func secure(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn, error) {
 	bounded, cancel := context.WithTimeout(ctx, tlsTimeout)
 	defer cancel()
@@ -34,20 +34,20 @@ func secure(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn, e
 	return secured, nil
 }
 
-// tlsFault is why there is no TLS with a backend. Its text has nothing that the
+// tlsError is why there is no TLS with a backend. Its text has nothing that the
 // backend could have written: what crypto/x509 says may quote names of a certificate.
-type tlsFault struct {
+type tlsError struct {
 	reason outcome.Reason
 	text   string
 }
 
-func (f *tlsFault) Error() string { return f.text }
+func (f *tlsError) Error() string { return f.text }
 
-func faultOf(err error, serverName string) *tlsFault {
+func faultOf(err error, serverName string) *tlsError {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return &tlsFault{outcome.UpstreamCertificateInvalid, distrust(err, serverName)}
+		return &tlsError{outcome.UpstreamCertificateInvalid, distrust(err, serverName)}
 	}
-	fault := &tlsFault{reason: outcome.UpstreamTLSFailed, text: "TLS failed: " + cause(err)}
+	fault := &tlsError{reason: outcome.UpstreamTLSFailed, text: "TLS failed: " + cause(err)}
 	_, noRecord := errors.AsType[tls.RecordHeaderError](err)
 	alert, alerted := alertIn(err)
 	switch {
@@ -95,14 +95,14 @@ func alertIn(err error) (text string, ok bool) {
 // unanswered is the reason for a handshake that a backend did not answer properly.
 func unanswered(err error) (outcome.Reason, error) {
 	if text, ok := alertIn(err); ok {
-		return outcome.UpstreamTLSFailed, &tlsFault{outcome.UpstreamTLSFailed, text}
+		return outcome.UpstreamTLSFailed, &tlsError{outcome.UpstreamTLSFailed, text}
 	}
 	return outcome.UpstreamRefused, err
 }
 
 // unreached is the reason for a backend that could not be reached.
 func unreached(err error) outcome.Reason {
-	if fault, ok := errors.AsType[*tlsFault](err); ok {
+	if fault, ok := errors.AsType[*tlsError](err); ok {
 		return fault.reason
 	}
 	return outcome.UpstreamUnreachable

@@ -5,6 +5,7 @@ package wstest
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha1"
 	"crypto/tls"
 	"encoding/base64"
@@ -176,7 +177,7 @@ func SecureEcho(tb testing.TB, config *tls.Config) *Upstream {
 	tb.Helper()
 	return serve(tb, func(conn net.Conn) net.Conn {
 		secured := tls.Server(conn, config)
-		if secured.Handshake() != nil {
+		if secured.HandshakeContext(context.Background()) != nil {
 			_, _ = io.Copy(io.Discard, conn)
 		}
 		return secured
