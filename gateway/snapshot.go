@@ -4,6 +4,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"strings"
@@ -74,10 +75,7 @@ func build(config contract.Config, from source) *snapshot {
 		tickets:  map[string]*listener.Tickets{},
 		lockout:  from.lockout,
 	}
-	previous := from.previous
-	if previous == nil {
-		previous = &snapshot{}
-	}
+	previous := cmp.Or(from.previous, &snapshot{})
 	for i := range config.Listeners {
 		l := &config.Listeners[i]
 		served, problem := certs.Load(l, previous.lastGood(l), from.files, from.now())
