@@ -12,6 +12,7 @@ SHELL       := bash
 MAKEFLAGS += --no-print-directory
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS   = -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 5s
 SOAK     ?= 10m
@@ -24,6 +25,9 @@ BOILERPLATE := hack/boilerplate.go.txt
 ALL_MODULES  = $(shell git ls-files -co --exclude-standard -- go.mod '*/go.mod' | xargs -n1 dirname | sort)
 CODE_MODULES = $(filter-out hack/tools hack/tools/% hack/cluster/etcd hack/cluster/kubernetes,$(ALL_MODULES))
 LINT_MODULES = $(filter-out hack/cluster/%,$(CODE_MODULES))
+# What only a release needs (syft, cosign) imports a thousand modules, which nobody
+# should have to fetch for the tidying of files that no code of ours changes.
+TIDY_MODULES ?= $(filter-out hack/tools/sbom hack/tools/signing,$(ALL_MODULES))
 
 .PHONY: help
 help: ## Show this list.
@@ -62,8 +66,8 @@ lint: ## Run the linters over the Go code, and shellcheck over the scripts.
 	if [[ -n $$failed ]]; then echo "lint: findings in$$failed" >&2; exit 1; fi
 
 .PHONY: tidy
-tidy: ## Tidy every go.mod.
-	@for module in $(ALL_MODULES); do go -C $$module mod tidy; done
+tidy: ## Tidy every go.mod, or those of TIDY_MODULES.
+	@for module in $(TIDY_MODULES); do go -C $$module mod tidy; done
 
 .PHONY: golden
 golden: ## Rewrite the golden files; review the result like code.
@@ -106,7 +110,7 @@ picture: ## Draw the picture of the status page in docs/images, with Chromium.
 
 .PHONY: pictures
 pictures: ## Run the tests on a real node, and draw its dashboards in docs/images.
-	@hack/need.sh ip nft containerd runc cni prometheus script chromium
+	@hack/need.sh ip nft containerd runc cni prometheus script curl chromium
 	WSGATEWAY_PICTURES=$(CURDIR)/docs/images hack/e2e.sh
 
 # PARTS (separated by commas) measures these alone and puts them into the report that
@@ -151,7 +155,7 @@ bench-memory: ## Measure what idle connections hold in memory, by how they were 
 
 .PHONY: e2e
 e2e: ## Test the whole on a real node with real cert-manager; needs root on Linux.
-	@hack/need.sh ip nft containerd runc cni prometheus script
+	@hack/need.sh ip nft containerd runc cni prometheus script curl
 	hack/e2e.sh
 
 .PHONY: recording
@@ -163,14 +167,33 @@ recording: ## Type the commands of docs/plugin-session.md again, on a real node;
 
 .PHONY: build
 build: ## Build all binaries into bin/.
-	@CGO_ENABLED=0 go build -trimpath -ldflags='$(LDFLAGS)' -o bin/ ./cmd/...
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o bin/ ./cmd/...
 	ln -sf wsgw bin/kubectl-wsgw
 	ln -sf wsgw bin/kubectl_complete-wsgw
 
+# Images of other systems are compiled here too, so nothing but Go is needed for them.
+ARCHS ?= amd64 arm64
+
 .PHONY: images
-images: ## Write the container images as archives into bin/linux/images.
-	@CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags='$(LDFLAGS)' -o bin/linux/ ./cmd/manager ./cmd/gateway
-	go -C hack/cluster run . images $(CURDIR)/bin/linux $(VERSION)
+images: ## Write images for amd64 and arm64 as OCI layouts into bin/images.
+	@rm -rf bin/linux
+	for arch in $(ARCHS); do
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o bin/linux/$$arch/ ./cmd/manager ./cmd/gateway ./test/echo
+	done
+	go -C hack/images run . pack $(CURDIR)/bin/linux $(CURDIR)/bin/images '$(VERSION)' '$(REVISION)'
+
+.PHONY: images-again
+images-again: images ## Build them again elsewhere, without a cache; the digests must be the same.
+	@ARCHS='$(ARCHS)' VERSION='$(VERSION)' REVISION='$(REVISION)' hack/images/again.sh bin/images
+
+.PHONY: sbom
+sbom: images ## List what is in each image, as SPDX, into bin/images.
+	@syft=$$(hack/tool.sh syft)
+	go -C hack/images run . sbom "$$syft" $(CURDIR)/bin/linux $(CURDIR)/bin/images '$(VERSION)'
+
+.PHONY: sign-rehearsal
+sign-rehearsal: sbom ## Push, sign and verify them with a throw-away registry and key.
+	@hack/images/rehearsal.sh bin/images
 
 .PHONY: chart
 chart: ## Lint and package the Helm chart into bin/.

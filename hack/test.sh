@@ -26,6 +26,7 @@ unit() {
 	go test -race -timeout=20m $packages
 	allocations
 	go -C hack/cluster test ./...
+	go -C hack/images test ./...
 }
 
 # Under the race detector everything allocates. So tests that count allocations,

@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -25,6 +24,9 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
+
+// version is set by the linker.
+var version = "dev"
 
 func main() {
 	// By default, Go ends a process whose standard output nobody reads. The audit
@@ -72,7 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return usageError{err}
 	}
 	if s.version {
-		_, err := fmt.Fprintln(stdout, version())
+		_, err := fmt.Fprintln(stdout, version)
 		return err
 	}
 	if s.check != "" {
@@ -81,7 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return gateway.Run(ctx, gateway.Options{
 		Root: s.root, AdminAddress: s.admin, ControlAddress: s.control, DrainWindow: s.window,
 		Gateway: s.gateway, PodName: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
-		Version: version(),
+		Version: version,
 		Audit:   stdout, AuditFolder: s.auditFolder,
 		Logger: slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: s.logLevel})),
 	})
@@ -142,18 +144,4 @@ func reference(text string) (contract.GatewayRef, error) {
 		return contract.GatewayRef{}, fmt.Errorf("--gateway %q: write it as NAMESPACE/NAME", text)
 	}
 	return contract.GatewayRef{Namespace: namespace, Name: name}, nil
-}
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	revision := ""
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			revision = " " + setting.Value
-		}
-	}
-	return info.Main.Version + revision + " " + info.GoVersion
 }

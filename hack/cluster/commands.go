@@ -28,8 +28,6 @@ const usage = `usage: go run . COMMAND
   assets                      build etcd, kube-apiserver and kubectl, print their
                               folder: KUBEBUILDER_ASSETS=$(go run . assets)
   build                       fill the cache with all that up needs
-  images BIN VERSION          pack BIN/manager and BIN/gateway as
-                              BIN/images/*.tar, for load-image or "docker load"
 
 Environment: WSGATEWAY_STATE, WSGATEWAY_CACHE, WSGATEWAY_SUBNET; see README.md.
 `
@@ -50,8 +48,6 @@ func run(ctx context.Context, args []string) error {
 		return assets(ctx)
 	case "build":
 		return build(ctx)
-	case "images":
-		return images(args[1:])
 	default:
 		return onNode(ctx, args[0], args[1:])
 	}

@@ -9,7 +9,9 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/test/docs/session"
 	"github.com/wsgateway/websocket-gateway-operator/test/e2e/story"
 	"github.com/wsgateway/websocket-gateway-operator/test/promserver"
 )
@@ -25,6 +28,7 @@ import (
 func TestOnARealNode(t *testing.T) {
 	world := open(t)
 	tell(t, world.Steps())
+	gettingStarted(t)
 	begin, end := watchSteps(t, world, true)
 	tell(t, begin)
 	for _, trouble := range story.Troubles() {
@@ -57,6 +61,32 @@ func TestAlerts(t *testing.T) {
 	begin, end := watchSteps(t, open(t), false)
 	tell(t, begin)
 	tell(t, end)
+}
+
+// TestGettingStarted runs the commands of docs/getting-started.md, which needs the
+// cluster only.
+func TestGettingStarted(t *testing.T) { gettingStarted(t) }
+
+func gettingStarted(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/getting-started.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The page's port may be taken on this machine.
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err := errors.Join(err, listener.Close()); err != nil {
+		t.Fatal(err)
+	}
+	commands := session.Commands(strings.ReplaceAll(string(text), "8443", port))
+	shell := session.Session{Dir: t.TempDir(), Env: []string{"KUBECONFIG=" + need(t, "KUBECONFIG")}, Patience: 3 * time.Minute}
+	run(t, "The commands of getting-started.md print what the page says", func(ctx context.Context) (string, error) {
+		return fmt.Sprintf("%d blocks", len(commands)), shell.Run(ctx, commands)
+	})
 }
 
 // watchSteps are the two parts of that chapter. all says whether the other chapters

@@ -41,7 +41,7 @@ func NewSchema() (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the CRD: %w", err)
 	}
-	return compileSchema(data)
+	return CompileSchema(data)
 }
 
 // NewRevocationSchema does the same for WebSocketRevocations.
@@ -50,10 +50,11 @@ func NewRevocationSchema() (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the CRD: %w", err)
 	}
-	return compileSchema(data)
+	return CompileSchema(data)
 }
 
-func compileSchema(data []byte) (*Schema, error) {
+// CompileSchema does the same for any CRD with one version, given as YAML.
+func CompileSchema(data []byte) (*Schema, error) {
 	var definition apiextensionsv1.CustomResourceDefinition
 	if err := yaml.Unmarshal(data, &definition); err != nil {
 		return nil, fmt.Errorf("decode the CRD: %w", err)
