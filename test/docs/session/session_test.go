@@ -40,7 +40,7 @@ func TestAPageThatDoesNotIsFound(t *testing.T) {
 		"another output":                {block("sh", "echo a") + block("text", "b"), `line 3: it does not print "b"`},
 		"another order":                 {block("sh", "echo a; echo b") + block("text", "b\na"), `it does not print "a"`},
 		"a command that fails":          {block("sh", "echo before\nfalse"), "status 1, after\nbefore"},
-		"one that fails before another": {block("sh", "false\necho after"), "status 1, after\nafter"},
+		"one that fails before another": {block("sh", "false\necho more"), "status 1, after\nmore"},
 		"an unknown command":            {block("sh", "surely-there-is-no-such-command"), "status 127"},
 		"an end of the shell":           {block("sh", "exit 0"), "the shell has ended"},
 	} {
