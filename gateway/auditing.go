@@ -73,7 +73,7 @@ func newAuditing(o *Options, bootID string, dial dialing) *auditing {
 }
 
 func (a *auditing) standard() audit.Sink {
-	return audit.Sink{Name: sinkStdout, Out: a.stdout, Linger: audit.DefaultLinger}
+	return audit.Sink{Name: sinkStdout, Out: a.stdout, Linger: audit.DefaultLinger, Rest: audit.DefaultRest}
 }
 
 // apply brings a configuration into force.
@@ -173,7 +173,7 @@ func (a *auditing) fileSink(wanted *contract.AuditFile) (audit.Sink, *contract.R
 		a.file, a.fileSpec = rotated.New(spec), spec
 	}
 	file := a.file
-	return audit.Sink{Name: sinkFile, Out: file, Linger: audit.DefaultLinger, Close: func() { _ = file.Close() }}, nil
+	return audit.Sink{Name: sinkFile, Out: file, Linger: audit.DefaultLinger, Rest: audit.DefaultRest, Close: func() { _ = file.Close() }}, nil
 }
 
 func (a *auditing) privacy(wanted *contract.Audit, files certs.Files) (*audit.Privacy, *contract.ReportProblem) {

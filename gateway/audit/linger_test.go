@@ -43,6 +43,49 @@ func TestRecordsThatLingerAreWrittenTogetherAndInTime(t *testing.T) {
 	})
 }
 
+func TestABusyPodRestsBetweenWritesAndAQuietOneDoesNot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out := &writes{fail: -1}
+		log := logOf(audit.Sink{Name: "file", Out: out, Linger: audit.DefaultLinger, Rest: audit.DefaultRest})
+		begin := time.Now()
+		for time.Since(begin) < time.Second {
+			open(1, log)
+			time.Sleep(audit.DefaultLinger / 10)
+		}
+		synctest.Wait()
+		// One after DefaultLinger, and then one each DefaultRest.
+		if got, want := len(out.all), 4; got != want {
+			t.Errorf("%d writes in a busy second, want %d", got, want)
+		}
+		time.Sleep(10 * audit.DefaultRest)
+		before := len(out.all)
+		open(1, log)
+		time.Sleep(audit.DefaultLinger)
+		synctest.Wait()
+		if got := len(out.all) - before; got != 1 {
+			t.Errorf("%d writes %v after a record that came in a quiet time, want one", got, audit.DefaultLinger)
+		}
+		closeLog(t, log)
+	})
+}
+
+func TestManyRecordsDoNotRest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out := &writes{fail: -1}
+		log := logOf(audit.Sink{Name: "file", Out: out, Queue: 64, Linger: audit.DefaultLinger, Rest: audit.DefaultRest})
+		open(1, log)
+		time.Sleep(audit.DefaultLinger)
+		open(16, log)
+		synctest.Wait()
+		if got := len(out.all); got != 2 {
+			t.Errorf("%d writes, want that of the first record and that of the sixteen behind it at once", got)
+		}
+		closeLog(t, log)
+	})
+}
+
 func TestManyRecordsDoNotLinger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -33,6 +33,10 @@ type Sink struct {
 	// Keeper, delivered; not so long where a quarter of the queue is full. 0 means not
 	// at all.
 	Linger time.Duration
+	// Rest is how long after a writing the next of what lingers begins at the earliest,
+	// with the same exception. What comes after a quiet time waits for no longer than
+	// Linger; 0 means that nothing does.
+	Rest time.Duration
 }
 
 // Keeper is an Out that sends several records at once.
@@ -53,11 +57,15 @@ const (
 // retirement is how long a sink that is taken away may take for what waits.
 const retirement = 5 * time.Second
 
-// DefaultLinger is a time in which a busy pod makes dozens of records: to wake a
-// goroutine, and whoever reads what it writes, for each of them would cost more
-// than to write them. It is also the most that a pod which is killed has not
-// written yet.
-const DefaultLinger = 50 * time.Millisecond
+// DefaultLinger and DefaultRest are times in which a busy pod makes dozens of records:
+// to wake a processor that sleeps, a goroutine, and whoever reads what it writes, for
+// each of them would cost several times what it costs to write them. They are also the
+// most that a pod which is killed has not written yet: of a quiet one the first, of a
+// busy one the second.
+const (
+	DefaultLinger = 50 * time.Millisecond
+	DefaultRest   = 250 * time.Millisecond
+)
 
 // fullPart is the part of the queue that is not waited with: those who come at once
 // are many, and need the room.

@@ -25,6 +25,8 @@ type stream struct {
 	due   *time.Timer
 	hurry chan struct{}
 	armed atomic.Bool
+	// drained is when what lingers was last written, in nanoseconds of now.
+	drained atomic.Int64
 	stop  chan struct{}
 	done  chan struct{}
 	// keeper is Out where that is one.
@@ -129,6 +131,7 @@ func (s *stream) run() {
 // drain writes what lingers.
 func (s *stream) drain() {
 	// First: who comes from now on sets the time again, who came before is seen.
+	s.drained.Store(s.now().UnixNano())
 	s.armed.Store(false)
 	s.writeQueued()
 	if s.keeper != nil {
@@ -156,7 +159,7 @@ func (s *stream) arm() {
 		return
 	}
 	if !s.armed.Swap(true) {
-		s.due.Reset(s.sink.Linger)
+		s.due.Reset(max(s.sink.Linger, s.rest()))
 	}
 	if len(s.queue)*fullPart >= cap(s.queue) {
 		select {
@@ -164,6 +167,16 @@ func (s *stream) arm() {
 		default:
 		}
 	}
+}
+
+// rest is how long it must not be written yet.
+func (s *stream) rest() time.Duration {
+	if s.sink.Rest == 0 {
+		return 0
+	}
+	// Somebody may set the clock.
+	since := max(s.now().UnixNano()-s.drained.Load(), 0)
+	return s.sink.Rest - time.Duration(since)
 }
 
 // end makes run write what waits, then last, and return. Nothing may be put any
