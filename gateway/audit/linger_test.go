@@ -6,6 +6,7 @@ package audit_test
 import (
 	"bytes"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,10 +44,18 @@ func TestRecordsThatLingerAreWrittenTogetherAndInTime(t *testing.T) {
 	})
 }
 
+// counted counts Writes.
+type counted struct{ writes atomic.Int64 }
+
+func (c *counted) Write(data []byte) (int, error) {
+	c.writes.Add(1)
+	return len(data), nil
+}
+
 func TestABusyPodRestsBetweenWritesAndAQuietOneDoesNot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out := &writes{fail: -1}
+		out := &counted{}
 		log := logOf(audit.Sink{Name: "file", Out: out, Linger: audit.DefaultLinger, Rest: audit.DefaultRest})
 		begin := time.Now()
 		for time.Since(begin) < time.Second {
@@ -55,15 +64,15 @@ func TestABusyPodRestsBetweenWritesAndAQuietOneDoesNot(t *testing.T) {
 		}
 		synctest.Wait()
 		// One after DefaultLinger, and then one each DefaultRest.
-		if got, want := len(out.all), 4; got != want {
+		if got, want := int(out.writes.Load()), 4; got != want {
 			t.Errorf("%d writes in a busy second, want %d", got, want)
 		}
 		time.Sleep(10 * audit.DefaultRest)
-		before := len(out.all)
+		before := int(out.writes.Load())
 		open(1, log)
 		time.Sleep(audit.DefaultLinger)
 		synctest.Wait()
-		if got := len(out.all) - before; got != 1 {
+		if got := int(out.writes.Load()) - before; got != 1 {
 			t.Errorf("%d writes %v after a record that came in a quiet time, want one", got, audit.DefaultLinger)
 		}
 		closeLog(t, log)
@@ -73,13 +82,14 @@ func TestABusyPodRestsBetweenWritesAndAQuietOneDoesNot(t *testing.T) {
 func TestManyRecordsDoNotRest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out := &writes{fail: -1}
+		out := &counted{}
 		log := logOf(audit.Sink{Name: "file", Out: out, Queue: 64, Linger: audit.DefaultLinger, Rest: audit.DefaultRest})
 		open(1, log)
 		time.Sleep(audit.DefaultLinger)
+		synctest.Wait()
 		open(16, log)
 		synctest.Wait()
-		if got := len(out.all); got != 2 {
+		if got := int(out.writes.Load()); got != 2 {
 			t.Errorf("%d writes, want that of the first record and that of the sixteen behind it at once", got)
 		}
 		closeLog(t, log)

@@ -27,8 +27,8 @@ type stream struct {
 	armed atomic.Bool
 	// drained is when what lingers was last written, in nanoseconds of now.
 	drained atomic.Int64
-	stop  chan struct{}
-	done  chan struct{}
+	stop    chan struct{}
+	done    chan struct{}
 	// keeper is Out where that is one.
 	keeper Keeper
 	condition

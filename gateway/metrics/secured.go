@@ -5,6 +5,7 @@ package metrics
 
 import (
 	"crypto/tls"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -19,10 +20,22 @@ const otherValue = "other"
 type secured struct {
 	handshakes *prometheus.CounterVec
 	resumed    prometheus.Counter
+	// known are the counters of what has been negotiated: to find one by its labels
+	// costs more than all else that is counted of a handshake.
+	known map[negotiated]prometheus.Counter
+	// mu guards known.
+	mu sync.RWMutex
+}
+
+// negotiated are a version and a key exchange of those that crypto/tls offers.
+type negotiated struct {
+	version uint16
+	group   tls.CurveID
 }
 
 func newSecured(b *catalogue.Book) *secured {
 	return &secured{
+		known: map[negotiated]prometheus.Counter{},
 		handshakes: b.Counters(catalogue.Metric{
 			Name: "tls_handshakes_total",
 			Labels: []catalogue.Label{
@@ -39,10 +52,24 @@ func newSecured(b *catalogue.Book) *secured {
 
 // Secured counts a TLS handshake.
 func (s *Set) Secured(of uint16, by tls.CurveID, resumed bool) {
-	s.secured.handshakes.WithLabelValues(version(of), group(by)).Inc()
+	s.secured.of(negotiated{of, by}).Inc()
 	if resumed {
 		s.secured.resumed.Inc()
 	}
+}
+
+func (s *secured) of(n negotiated) prometheus.Counter {
+	s.mu.RLock()
+	found := s.known[n]
+	s.mu.RUnlock()
+	if found != nil {
+		return found
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found = s.handshakes.WithLabelValues(version(n.version), group(n.group))
+	s.known[n] = found
+	return found
 }
 
 func version(v uint16) string {
