@@ -189,3 +189,12 @@ func TestValidateReadsFoldersAndStandardInput(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSamplesForGitOpsAreValid(t *testing.T) {
+	t.Parallel()
+	const samples = "../../config/samples/gitops/"
+	cmd := exec.Command(plainProgram, "validate", "--strict", "-f", samples+"issuers", "-f", samples+"gateways")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), `WebSocketGateway "edge" is valid`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -1,4 +1,4 @@
--- Health of a kind of wsgateway.dev. Its status follows kstatus: observedGeneration,
+-- Health of a WebSocketRevocation. Its status follows kstatus: observedGeneration,
 -- Reconciling and Stalled (present only while True) and Ready. The script uses
 -- the base library only, so that it runs with and without useOpenLibs.
 local health = {
