@@ -12,6 +12,9 @@ import (
 	"unsafe"
 )
 
+// recordHeader is the size of a record's header, in bytes: type, version, length.
+const recordHeader = 5
+
 // errUnknownBuffers means that crypto/tls is not made as it was when this was
 // written.
 var errUnknownBuffers = errors.New("buffers of tls.Conn not found")
@@ -76,6 +79,26 @@ func (b *Buffers) put(conn *tls.Conn, ciphertext []byte) {
 	}
 }
 
+// complete is how many records are there as a whole; 0 for nil. Of one that is
+// decrypted already, but not read, Read returns data all the same.
+func (b *Buffers) complete(conn *tls.Conn) (count int) {
+	if b == nil {
+		return 0
+	}
+	if (*bytes.Reader)(at(conn, b.decrypted)).Len() > 0 {
+		count++
+	}
+	records := (*bytes.Buffer)(at(conn, b.records)).Bytes()
+	for len(records) >= recordHeader {
+		size := recordHeader + (int(records[3])<<8 | int(records[4]))
+		if size > len(records) {
+			break
+		}
+		count, records = count+1, records[size:]
+	}
+	return count
+}
+
 // ready tells whether the next Read finds something without asking the
 // connection below: what is left of a record, or a complete one. A length that
 // no record may have is for crypto/tls to complain about, now.
@@ -83,13 +106,13 @@ func (b *Buffers) ready(conn *tls.Conn) bool {
 	if (*bytes.Reader)(at(conn, b.decrypted)).Len() > 0 {
 		return true
 	}
-	const header, longest = 5, 16<<10 + 2048 // RFC 5246 section 6.2.3; RFC 8446 allows less
+	const longest = 16<<10 + 2048 // RFC 5246 section 6.2.3; RFC 8446 allows less
 	records := (*bytes.Buffer)(at(conn, b.records)).Bytes()
-	if len(records) < header {
+	if len(records) < recordHeader {
 		return false
 	}
 	size := int(records[3])<<8 | int(records[4])
-	return size > longest || len(records) >= header+size
+	return size > longest || len(records) >= recordHeader+size
 }
 
 func at(conn *tls.Conn, offset uintptr) unsafe.Pointer {

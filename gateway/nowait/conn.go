@@ -32,9 +32,10 @@ var _ net.Error = ErrWouldBlock
 // ErrFull means that there was more to decrypt than there was room for.
 var ErrFull = errors.New("no room for what was decrypted")
 
-// ErrDemanding means that the peer has asked for new keys again and again, each time
-// of which costs as much as a message of ten times the size.
-var ErrDemanding = errors.New("new keys were asked for too often")
+// ErrDemanding means that the peer has changed keys, or asked for new ones, again and
+// again, each time of which costs as much as a message of ten times the size; or that
+// it has sent record after record without data.
+var ErrDemanding = errors.New("new keys, or records without data, too often")
 
 // MaxAnswers is how many bytes one Decrypt may make a connection write: three dozen
 // answers to requests for new keys. Nobody needs more than one in millions of
@@ -157,6 +158,9 @@ type Exchange struct {
 	// Out is ciphertext to be sent. Connections append to it, and not only in
 	// answer to Write: a request for new keys is answered while reading.
 	Out []byte
+	// Barren is how many records without data the last Decrypt has come across. It is
+	// known only with Buffers.
+	Barren int
 	// Buffers, if not nil, lets Decrypt put In where crypto/tls looks for it and
 	// ask only for records that are complete. Reading through Conn costs an
 	// allocation for each time that crypto/tls asks it, and it asks at least
@@ -182,7 +186,7 @@ func (e *Exchange) read(p []byte) (int, error) {
 // returned beside an error came before it.
 //
 // A peer that makes the connection write more than MaxAnswers meanwhile gets
-// ErrDemanding.
+// ErrDemanding. One that changes its own keys needs no answer: Barren counts that.
 //
 // plain needs room for In and for one record more (tls records hold 16 KiB),
 // whose beginning the connection may have already; else the error is ErrFull.
@@ -192,6 +196,7 @@ func (e *Exchange) Decrypt(conn *tls.Conn, plain []byte) ([]byte, error) {
 		e.In = nil
 	}
 	most := len(e.Out) + MaxAnswers
+	e.Barren = e.Buffers.complete(conn)
 	for e.Buffers == nil || e.Ended || e.Buffers.ready(conn) {
 		if len(e.Out) > most {
 			return plain, ErrDemanding
@@ -205,6 +210,7 @@ func (e *Exchange) Decrypt(conn *tls.Conn, plain []byte) ([]byte, error) {
 		n, err := conn.Read(room)
 		plain = plain[:len(plain)+n]
 		if err == nil {
+			e.Barren = max(e.Barren-1, 0)
 			continue
 		}
 		if errors.Is(err, ErrWouldBlock) {

@@ -31,3 +31,56 @@ func TestAPeerThatAsksForNewKeysAgainAndAgainIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// A change of keys that asks for no answer leaves no trace in what is written.
+func TestRecordsWithoutDataAreCounted(t *testing.T) {
+	for _, size := range []int{1, 7, 1 << 16} {
+		c := newCouple(t, kind{version: tls.VersionTLS13, inside: true})
+		f := newForger(t, c)
+		var stream []byte
+		for range 5 {
+			for _, record := range [][]byte{f.data(t, []byte("x")), f.newKeys(t), f.data(t, nil), f.data(t, noise(2000)), f.newKeys(t), f.data(t, []byte("y"))} {
+				stream = append(stream, record...)
+			}
+		}
+		barren, data := 0, 0
+		for len(stream) > 0 {
+			n := min(size, len(stream))
+			c.exchange.In, stream = stream[:n], stream[n:]
+			plain, err := c.exchange.Decrypt(c.server, make([]byte, 0, 64<<10))
+			if err != nil {
+				t.Fatal(err)
+			}
+			barren, data = barren+c.exchange.Barren, data+len(plain)
+		}
+		if barren != 5*3 || data != 5*2002 || len(c.exchange.Out) > 0 {
+			t.Errorf("pieces of %d: %d records without data, %d bytes of data, %d bytes of answers", size, barren, data, len(c.exchange.Out))
+		}
+	}
+}
+
+// BenchmarkNewKeys tells what a change of keys costs beside a message of one byte.
+func BenchmarkNewKeys(b *testing.B) {
+	for name, changes := range map[string]bool{"a byte": false, "new keys and a byte": true} {
+		b.Run(name, func(b *testing.B) {
+			c := newCouple(b, kind{version: tls.VersionTLS13, inside: true})
+			f := newForger(b, c)
+			records := make([][]byte, b.N)
+			for i := range records {
+				if changes {
+					records[i] = f.newKeys(b)
+				}
+				records[i] = append(records[i], f.data(b, []byte("x"))...)
+			}
+			plain := make([]byte, 0, 64<<10)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for _, record := range records {
+				c.exchange.In = record
+				if _, err := c.exchange.Decrypt(c.server, plain); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -104,7 +104,18 @@ func (f *forger) data(t testing.TB, content []byte) []byte {
 // keyUpdate asks the server to change its keys, too, and changes the client's.
 func (f *forger) keyUpdate(t testing.TB) []byte {
 	t.Helper()
-	record := f.record(t, 22, []byte{24, 0, 0, 1, 1})
+	return f.changeKeys(t, 1)
+}
+
+// newKeys changes the client's keys only: there is no answer.
+func (f *forger) newKeys(t testing.TB) []byte {
+	t.Helper()
+	return f.changeKeys(t, 0)
+}
+
+func (f *forger) changeKeys(t testing.TB, asks byte) []byte {
+	t.Helper()
+	record := f.record(t, 22, []byte{24, 0, 0, 1, asks})
 	f.secret, f.sequence = f.expand(t, "traffic upd", len(f.secret)), 0
 	return record
 }

@@ -21,12 +21,15 @@ func HasDescriptor(conn net.Conn) bool {
 	return err == nil
 }
 
-// Demanding tells whether a client is refused that makes TLS write so many bytes, each
-// time so much later.
-func Demanding(every time.Duration, bytes ...int) bool {
+// Demand is something that a client wants of TLS: bytes that it has to write, records
+// without data that it has to read.
+type Demand struct{ Bytes, Barren int }
+
+// Demanding tells whether a client is refused that wants all that, each so much later.
+func Demanding(every time.Duration, all ...Demand) bool {
 	var d demand
-	for i, n := range bytes {
-		if d.more(n, time.Duration(i)*every) {
+	for i, one := range all {
+		if d.more(one.Bytes, one.Barren, time.Duration(i)*every) {
 			return true
 		}
 	}

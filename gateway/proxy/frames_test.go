@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -197,6 +198,23 @@ func TestNothingIsLostOrMixedWhenPeersDoNotRead(t *testing.T) {
 				})
 			}
 			running.Wait()
+		})
+	}
+}
+
+// RFC 8446 section 6.2: whoever finds a fault in TLS says so before it ends.
+func TestClientThatBreaksTLSIsToldSo(t *testing.T) {
+	for name, relay := range forwarding() {
+		t.Run(name, func(t *testing.T) {
+			upstream, ends := recorder(t)
+			g := relay.newGate(t, upstream)
+			conn := g.raw()
+			_, _ = conn.NetConn().Write(append([]byte{23, 3, 3, 0, 40}, make([]byte, 40)...))
+			if _, err := conn.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "bad record MAC") {
+				t.Errorf("the client saw %v", err)
+			}
+			wantUpstreamCode(t, ends, outcome.CodeGoingAway)
+			g.want(outcome.ClientLost, outcome.ByClient, outcome.CodeAbnormal)
 		})
 	}
 }

@@ -90,6 +90,12 @@ func newLoop(of *Loops) (*loop, error) {
 		return nil, fmt.Errorf("start event loop: %w", err)
 	}
 	l.fd, l.epoll = fd, os.NewFile(uintptr(fd), "epoll")
+	// Fails where the poller of the runtime has not taken it, out of watches, say:
+	// a loop that cannot wait must not get connections.
+	if err := l.epoll.SetReadDeadline(time.Time{}); err != nil {
+		_ = l.epoll.Close()
+		return nil, fmt.Errorf("start event loop: %w", err)
+	}
 	if err := syscall.Pipe2(l.wakeUp[:], syscall.O_NONBLOCK|syscall.O_CLOEXEC); err != nil {
 		_ = l.epoll.Close()
 		return nil, fmt.Errorf("start event loop: %w", err)

@@ -259,16 +259,29 @@ func (q *quiet) echo(t *testing.T, request []byte, answer int) {
 }
 
 func TestNothingIsAllocatedPerMessageInALoop(t *testing.T) {
-	for _, size := range []int{128, 16 << 10} {
-		g := relays()["Loops"].newGate(t, wstest.Raw(t, func(conn net.Conn) { echoFrames(conn, size) }))
+	unlimited := func(*contract.EffectiveLimits, *timeouts) {}
+	rated := func(l *contract.EffectiveLimits, _ *timeouts) {
+		l.MessagesPerSecond, l.BytesPerSecond, l.MaxFrameBytes, l.MessageTypes = 1_000_000, 1<<30, 1<<20, contract.OnlyBinary
+	}
+	for _, test := range []struct {
+		name   string
+		size   int
+		limits func(*contract.EffectiveLimits, *timeouts)
+	}{
+		{"128 bytes", 128, unlimited},
+		{"16 KiB", 16 << 10, unlimited},
+		{"128 bytes, with rates", 128, rated},
+		{"16 KiB, with rates", 16 << 10, rated},
+	} {
+		g := relays()["Loops"].newGate(t, wstest.Raw(t, func(conn net.Conn) { echoFrames(conn, test.size) }), test.limits)
 		q := newQuiet(t, g)
-		request, answer := masked(fin|bin, make([]byte, size)), len(plain(fin|bin, make([]byte, size)))
+		request, answer := masked(fin|bin, make([]byte, test.size)), len(plain(fin|bin, make([]byte, test.size)))
 		for range 50 { // buffers grow to their size
 			q.echo(t, request, answer)
 		}
 		// Timers of the runtime and of the loop are set now and then.
 		if allocations := testing.AllocsPerRun(400, func() { q.echo(t, request, answer) }); allocations >= 1 && !raceDetector {
-			t.Errorf("%v allocations for an echo of %d bytes", allocations, size)
+			t.Errorf("%s: %v allocations for an echo", test.name, allocations)
 		}
 	}
 }

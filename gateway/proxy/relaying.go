@@ -35,7 +35,10 @@ type relaying struct {
 	by       time.Time
 	timer    *time.Timer
 	finished bool
-	calls    sync.WaitGroup
+	// ticking is true while a tick is at work, which may wait in a ping: there is
+	// one at a time, and what is due meanwhile is its own to find.
+	ticking bool
+	calls   sync.WaitGroup
 	// next is when tick is due, by Messages.elapsed.
 	next time.Duration
 	// retire is when the connection is old enough, by Messages.elapsed; 0 for never.
@@ -137,7 +140,7 @@ func (r *relaying) legs() [2]*leg { return [2]*leg{r.client, r.upstream} }
 
 // tick does what is due and sets the timer for what is due next.
 func (r *relaying) tick() {
-	if !r.enter() {
+	if !r.enterTick() {
 		return
 	}
 	defer r.leave()
@@ -160,14 +163,27 @@ func (r *relaying) tick() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.ticking = false
 	r.timer.Reset(r.untilNext(r.messages.elapsed()))
+}
+
+// enterTick is enter for tick; false also while there is another one.
+func (r *relaying) enterTick() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.finished || r.ticking {
+		return false
+	}
+	r.ticking = true
+	r.calls.Add(1)
+	return true
 }
 
 // hasten has tick come in time for something that is due, by Messages.elapsed.
 func (r *relaying) hasten(at time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.finished && at < r.next {
+	if !r.finished && !r.ticking && at < r.next {
 		r.next = at
 		r.timer.Reset(max(at-r.messages.elapsed(), time.Millisecond))
 	}

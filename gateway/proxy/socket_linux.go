@@ -33,6 +33,8 @@ type socket struct {
 	// the peer has ended its direction.
 	listened int
 	ended    bool
+	// unwritable is true once an error has ended what can be written.
+	unwritable bool
 }
 
 func (s *socket) close() {
@@ -91,7 +93,8 @@ func (p *pair) decrypt() {
 	l := p.loop
 	answered := len(l.exchange.Out)
 	plain, err := l.exchange.Decrypt(p.tls, l.plain[:headroom])
-	if answered = len(l.exchange.Out) - answered; err == nil && answered > 0 && p.demand.more(answered, l.now) {
+	answered = len(l.exchange.Out) - answered
+	if barren := l.exchange.Barren; err == nil && answered+barren > 0 && p.demand.more(answered, barren, l.now) {
 		err = nowait.ErrDemanding
 	}
 	if p.dropAt == 0 {
@@ -102,23 +105,35 @@ func (p *pair) decrypt() {
 		p.receive(l, fromClient, plain, l.now)
 	}
 	if err != nil && !p.parties[fromClient].silent {
+		// The alert, if there is one: to whom is gone nothing is sent.
+		alert := l.exchange.Out
+		l.exchange.Out = alert[:0]
+		p.flush(fromClient, alert)
 		p.passage.ended(l, fromClient, err, l.now)
 	}
 }
 
-// demand is what reading from a client has made TLS write within a second.
+// mostBarren is how many records without data a client may send in a second. A change
+// of its keys is one and costs as much as several messages, of which no rate of bytes
+// or messages would take notice.
+const mostBarren = 200
+
+// demand is what a client has wanted of TLS within a second, besides the data that it
+// sends.
 type demand struct {
-	from  time.Duration
-	bytes int
+	from time.Duration
+	// bytes that reading has made TLS write, and records without data.
+	bytes, barren int
 }
 
 // more adds to it and tells whether that is too much.
-func (d *demand) more(bytes int, now time.Duration) bool {
+func (d *demand) more(bytes, barren int, now time.Duration) bool {
 	if now >= d.from+time.Second {
 		*d = demand{from: now}
 	}
 	d.bytes += bytes
-	return d.bytes > nowait.MaxAnswers
+	d.barren += barren
+	return d.bytes > nowait.MaxAnswers || d.barren > mostBarren
 }
 
 // encrypt puts records for the client into the exchange.
@@ -158,12 +173,31 @@ func (p *pair) flush(x int, more []byte) {
 	n, err := syscall.Write(s.fd, more)
 	if err != nil && !again(err) {
 		s.pending = nil
+		p.lastWords(x)
 		p.unwritable(p.loop, x, os.NewSyscallError("write", err), p.loop.now)
 		return
 	}
 	s.keep(more, max(n, 0), p.loop.now)
 	if len(s.pending) > mostPending {
 		p.unwritable(p.loop, x, errStuck, p.loop.now)
+	}
+}
+
+// lastWords reads what one has sent that can be written to no more. Who closes a
+// socket at once behind a Close frame, with bytes of ours unread, resets the connection:
+// that ends what goes out, but the Close frame is still there and is the reason.
+func (p *pair) lastWords(x int) {
+	const most = 4 // times as much as is ever read at once
+	s, party := &p.sockets[x], &p.parties[x]
+	if s.unwritable {
+		return // reading may have led here again
+	}
+	s.unwritable = true
+	for range most {
+		if p.lingering || party.silent || party.held {
+			return
+		}
+		p.read(x)
 	}
 }
 

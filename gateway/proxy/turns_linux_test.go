@@ -168,19 +168,26 @@ func cut(conn net.Conn) {
 }
 
 func TestAClientMayAskForNewKeysNowAndThen(t *testing.T) {
+	times := func(n, bytes, barren int) []proxy.Demand {
+		return slices.Repeat([]proxy.Demand{{Bytes: bytes, Barren: barren}}, n)
+	}
 	const one = 27 // an answer of TLS 1.3
 	for name, test := range map[string]struct {
 		every   time.Duration
-		answers []int
+		demands []proxy.Demand
 		refused bool
 	}{
-		"once":                      {time.Second, []int{one}, false},
-		"ten times a second":        {100 * time.Millisecond, slices.Repeat([]int{one}, 100), false},
-		"a thousand times a second": {time.Millisecond, slices.Repeat([]int{one}, 100), true},
-		"too often at once":         {time.Hour, []int{nowait.MaxAnswers + 1}, true},
-		"as often as may be":        {time.Second, slices.Repeat([]int{nowait.MaxAnswers}, 100), false},
+		"once":                      {time.Second, times(1, one, 1), false},
+		"ten times a second":        {100 * time.Millisecond, times(100, one, 1), false},
+		"a thousand times a second": {time.Millisecond, times(100, one, 1), true},
+		"too often at once":         {time.Hour, times(1, nowait.MaxAnswers+1, 1), true},
+		"as often as may be":        {time.Second, times(100, nowait.MaxAnswers, 1), false},
+
+		"a hundred records without data a second":  {10 * time.Millisecond, times(1000, 0, 1), false},
+		"a thousand records without data a second": {time.Millisecond, times(1000, 0, 1), true},
+		"many records without data at once":        {time.Hour, times(1, 0, 201), true},
 	} {
-		if refused := proxy.Demanding(test.every, test.answers...); refused != test.refused {
+		if refused := proxy.Demanding(test.every, test.demands...); refused != test.refused {
 			t.Errorf("%s: refused = %v", name, refused)
 		}
 	}

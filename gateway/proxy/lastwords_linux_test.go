@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy_test
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
+)
+
+// stuck waits until nothing moves in the loops any more.
+func stuck(t *testing.T, loops *proxy.Loops) {
+	t.Helper()
+	before := uint64(0)
+	eventually(t, "nobody takes any more", func() bool {
+		last := before
+		before = loops.Stats().Turns
+		time.Sleep(50 * time.Millisecond)
+		return before > 0 && before == last
+	})
+}
+
+// A backend that has had enough says so and closes its socket at once, without having
+// read what still came: that resets the connection, but its Close frame is the reason.
+func TestTheLastWordOfAnUpstreamThatReadsNoMoreReachesTheClient(t *testing.T) {
+	t.Parallel()
+	leave := make(chan struct{})
+	g := relays()["Loops"].newGate(t, wstest.Raw(t, func(conn net.Conn) {
+		shake(conn)
+		<-leave
+		_, _ = conn.Write(plain(fin|clos, []byte("\x0f\xa8enough")))
+	}))
+	conn := g.raw()
+	go flood(conn)
+	stuck(t, g.relay.(*proxy.Loops))
+	close(leave)
+	if code := readClose(conn); code != 4008 {
+		t.Errorf("the client was told %d, want 4008", code)
+	}
+	_ = conn.NetConn().Close()
+	g.want(outcome.UpstreamClosed, outcome.ByUpstream, 4008)
+}
+
+// A client may do the same.
+func TestTheLastWordOfAClientThatReadsNoMoreReachesTheUpstream(t *testing.T) {
+	t.Parallel()
+	told := make(chan int, 1)
+	g := relays()["Loops"].newGate(t, wstest.Raw(t, func(conn net.Conn) {
+		shake(conn)
+		go func() {
+			for {
+				if _, err := conn.Write(plain(fin|bin, make([]byte, 60_000))); err != nil {
+					return
+				}
+			}
+		}()
+		told <- readClose(conn)
+	}))
+	conn := g.raw()
+	stuck(t, g.relay.(*proxy.Loops))
+	_, _ = conn.Write(masked(fin|clos, []byte("\x0f\xa1bye")))
+	_ = conn.NetConn().Close()
+	g.want(outcome.ClientClosed, outcome.ByClient, 4001)
+	if code := <-told; code != 4001 {
+		t.Errorf("the upstream was told %d, want 4001", code)
+	}
+}
