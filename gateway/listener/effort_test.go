@@ -144,10 +144,10 @@ func TestAHandshakeTakesATurnForWhatItComputes(t *testing.T) {
 		want   outcome.Reason
 	}{
 		"TLS 1.3": {handshakes(ca, "a.example.com", nil), 1, ""},
-		"TLS 1.2": {handshakes(ca, "a.example.com", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), 1, ""},
+		// The second half of the key exchange comes with what the client says next.
+		"TLS 1.2": {handshakes(ca, "a.example.com", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), 2, ""},
 		// Strangers may send a chain that costs more to verify than all the rest.
-		"a certificate of the client":             {handshakes(ca, "mutual.example.com", certified(tls.VersionTLS13, ca)), 2, ""},
-		"a certificate of the client, by TLS 1.2": {handshakes(ca, "mutual.example.com", certified(tls.VersionTLS12, ca)), 2, ""},
+		"a certificate of the client": {handshakes(ca, "mutual.example.com", certified(tls.VersionTLS13, ca)), 2, ""},
 		"a certificate of nobody": {
 			handshakes(ca, "mutual.example.com", certified(tls.VersionTLS13, wstest.NewCA(t))), 2, outcome.ClientCertificateInvalid,
 		},
@@ -165,6 +165,25 @@ func TestAHandshakeTakesATurnForWhatItComputes(t *testing.T) {
 		if taken, held := turns.counts(); reasonOf(t, err) != test.want || taken != test.turns || held != 0 {
 			t.Errorf("%s: %v, %d turns taken, %d kept", name, err, taken, held)
 		}
+	}
+	// What the client says next may be read in pieces, with a turn for each.
+	turns := newTurnstile()
+	err := shake(t, front, turns, handshakes(ca, "mutual.example.com", certified(tls.VersionTLS12, ca)))
+	if taken, held := turns.counts(); err != nil || taken < 2 || taken > 6 || held != 0 {
+		t.Errorf("a certificate of the client, by TLS 1.2: %v, %d turns taken, %d kept", err, taken, held)
+	}
+}
+
+// Half of the key exchange is still to come then, and at a large curve it is most of it.
+func TestTheAnswerToAHelloOfTLS12GetsATurnOrNone(t *testing.T) {
+	t.Parallel()
+	ca := wstest.NewCA(t)
+	front := listener.NewFront([]listener.Terms{terms("a", pairOf(t, ca.Issue(t, "a.example.com")), nil)}, noon)
+	turns := newTurnstile()
+	turns.refuse = 2
+	err := shake(t, front, turns, handshakes(ca, "a.example.com", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }))
+	if taken, held := turns.counts(); reasonOf(t, err) != outcome.HandshakeBacklog || taken != 2 || held != 0 {
+		t.Errorf("%v, %d turns taken, %d kept", err, taken, held)
 	}
 }
 
