@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/extension"
 )
 
 // identity says who the backend deals with, and for how long.
@@ -34,7 +35,24 @@ func (w *writer) backend() {
 	if offered := d.Request.Subprotocols; len(offered) > 0 {
 		made.Request = append(made.Request, "Sec-WebSocket-Protocol: "+redactedTokens(offered, w.subprotocols()))
 	}
+	if passed := d.Request.Extensions; len(passed) > 0 {
+		// Shown as it is: names and numbers that are known, or it would not be offered.
+		made.Request = append(made.Request, "Sec-WebSocket-Extensions: "+extension.List(passed))
+	}
 	w.report.Backend = made
+	w.extensions()
+}
+
+// extensions says why the backend hears of fewer than the client offers.
+func (w *writer) extensions() {
+	d := w.decision
+	switch kept := d.Offered - len(d.Request.Extensions); {
+	case kept == 0:
+	case d.Route.Extensions != contract.ExtensionsPassThrough:
+		w.note(fmt.Sprintf("extensions that the client offers are kept from the backend: spec.routes[%s].extensions is Strip", d.Route.Name))
+	default:
+		w.note(fmt.Sprintf("%d of the %d extensions that the client offers are kept from the backend: only permessage-deflate is passed on, and only with parameters that a server may accept", kept, d.Offered))
+	}
 }
 
 // shares are the backends with their parts of new connections.

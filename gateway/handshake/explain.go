@@ -53,6 +53,9 @@ type Explanation struct {
 	Admission Admission
 	// Request is what the backend would be asked, if there is no Refusal.
 	Request proxy.Handshake
+	// Offered is how many extensions the client offers, Request.Extensions those of
+	// them that the backend would be offered.
+	Offered int
 }
 
 // Explain takes a caller through the steps of Admit and says what came of each.
@@ -72,7 +75,7 @@ func (d *Door) Explain(ctx context.Context, rules *Rules, c *Caller) *Explanatio
 		e.Request, err = v.request(c)
 		e.Taken = append(e.Taken, Taken{Step: StepSubprotocol, Refusal: asRefusal(err)})
 	}
-	e.Refusal, e.Route, e.Policy = asRefusal(err), v.Route, v.policy.Policy
+	e.Refusal, e.Route, e.Policy, e.Offered = asRefusal(err), v.Route, v.policy.Policy, len(v.upgrade.extensions)
 	if err == nil {
 		v.Subprotocol = v.answered("")
 	}

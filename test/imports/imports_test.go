@@ -178,7 +178,7 @@ var parts = map[string][]string{
 	"gateway/contract":       nil,
 	"gateway/control":        nil,
 	"gateway/due":            nil,
-	"gateway/explanation":    {"gateway/authn", "gateway/handshake", "gateway/policy"}, // it puts the decision of these into words
+	"gateway/explanation":    {"gateway/authn", "gateway/extension", "gateway/handshake", "gateway/policy"}, // it puts the decision of these into words
 	"gateway/extension":      nil,
 	"gateway/filewatch":      nil,
 	"gateway/frame":          nil,
