@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
@@ -24,7 +25,10 @@ func startDraining(t *testing.T, accept, window time.Duration, change ...func(*g
 	t.Helper()
 	echo, ca, root := wstest.Echo(t), wstest.NewCA(t), wstest.NewRoot(t)
 	root.TLSSecret(t, "public-tls", ca.Issue(t, "ws.example.com", "*.chat.example.com"))
-	root.Config(t, baseConfig(), endpoints(echo.Address))
+	config := baseConfig()
+	// A clock that is put forward leaves nobody the time to answer a ping.
+	config.Limits = &contract.Limits{PingInterval: new(contract.Duration(time.Hour))}
+	root.Config(t, config, endpoints(echo.Address))
 	return start(t, root, ca, func(o *gateway.Options) {
 		o.AcceptAfterStop, o.DrainWindow = accept, window
 		for _, more := range change {

@@ -13,11 +13,12 @@ import (
 )
 
 func TestARouteMayAskForFrames(t *testing.T) {
+	t.Parallel()
 	r, echo := startBase(t, func(c *contract.Config) { c.Routes[0].Relay = contract.RelayFrames })
 	dialer := r.dialer("public")
 	conn, drained := dialer.MustDial(t, "wss://ws.example.com/chat"), dialer.MustDial(t, "wss://ws.example.com/chat")
 	for _, one := range []*websocket.Conn{conn, drained} {
-		// Messages would refuse this text; so it is seen which relay it is.
+		// The relay of whole messages would refuse this text; so it is seen which one it is.
 		if err := one.WriteMessage(websocket.TextMessage, []byte("a\xff")); err != nil {
 			t.Fatal(err)
 		}
@@ -49,5 +50,18 @@ func TestARouteMayAskForFrames(t *testing.T) {
 	}
 	if reasons[outcome.ClientClosed] != 1 || reasons[outcome.DrainingClosure] != 1 {
 		t.Errorf("closed for %v", reasons)
+	}
+}
+
+// An operator of an earlier release leaves out what was the default then.
+func TestARouteWithoutARelayIsRelayedAsWholeMessages(t *testing.T) {
+	t.Parallel()
+	r, _ := startBase(t, func(c *contract.Config) { c.Routes[0].Relay = "" })
+	conn := r.dialer("public").MustDial(t, chatURL)
+	if err := conn.WriteMessage(websocket.TextMessage, []byte("a\xff")); err != nil {
+		t.Fatal(err)
+	}
+	if _, data, err := conn.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseInvalidFramePayloadData) {
+		t.Errorf("got %q, %v, want 1007: text is not checked", data, err)
 	}
 }

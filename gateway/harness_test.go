@@ -181,7 +181,7 @@ func baseConfig() contract.Config {
 		Policies: []contract.Policy{{Name: "open", Methods: []contract.Method{{Anonymous: &contract.Anonymous{}}}}},
 		Routes: []contract.Route{{
 			Name: "chat", Hostnames: []string{"ws.example.com", "*.chat.example.com"}, Path: contract.Path{Prefix: "/chat"},
-			Policy: "open", Backends: []contract.Backend{{Name: "echo"}},
+			Policy: "open", Backends: []contract.Backend{{Name: "echo"}}, Relay: contract.RelayFrames,
 		}},
 	}
 }

@@ -63,9 +63,8 @@ func (a *alone) hold(b *testing.B, trust *x509.CertPool, raw string) {
 }
 
 // BenchmarkIdleConnection tells what an idle connection holds in memory, in a
-// gateway of its own process: admitted as anonymous (relayed by messages or by
-// frames), by an API key, or by an
-// authorization server with and without revalidation, and with many claims that
+// gateway of its own process: admitted as anonymous (relayed by frames or by
+// messages), by an API key, or by an authorization server with and without revalidation, and with many claims that
 // rules ask for.
 func BenchmarkIdleConnection(b *testing.B) {
 	const connections = 2000
@@ -77,15 +76,15 @@ func BenchmarkIdleConnection(b *testing.B) {
 	}
 	keys := baseConfig()
 	keys.Policies[0].Methods = []contract.Method{{APIKey: &contract.APIKey{Secret: "keys", From: []contract.Source{{Header: "X-API-Key"}}}}}
-	frames := baseConfig()
-	frames.Routes[0].Relay = contract.RelayFrames
+	messages := baseConfig()
+	messages.Routes[0].Relay = ""
 	for _, variant := range []struct {
 		name    string
 		config  contract.Config
 		padding int
 	}{
 		{"anonymous", baseConfig(), 0},
-		{"frames", frames, 0},
+		{"messages", messages, 0},
 		{"API-key", keys, 0},
 		{"external", asked(0, nil), 0},
 		{"external-revalidated", asked(time.Hour, nil), 0},

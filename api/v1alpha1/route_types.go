@@ -5,7 +5,7 @@ package v1alpha1
 
 // Route sends connections for some hostnames and a path to backends.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.extensions) || self.extensions != 'PassThrough' || (has(self.relay) && self.relay == 'Frames')",message="extensions: PassThrough needs relay: Frames, since Messages reads and writes messages itself"
+// +kubebuilder:validation:XValidation:rule="!has(self.extensions) || self.extensions != 'PassThrough' || !has(self.relay) || self.relay != 'Messages'",message="extensions: PassThrough needs relay: Frames, since Messages reads and writes messages itself"
 type Route struct {
 	// name of the route, unique in the gateway.
 	// +required
@@ -44,20 +44,19 @@ type Route struct {
 	// +kubebuilder:validation:items:Pattern="^[-!#$%&'*+.^_`|~0-9A-Za-z]+$"
 	Subprotocols []string `json:"subprotocols,omitempty"`
 
-	// relay says how messages are carried. Messages reads and writes whole
-	// messages, so that text which is not UTF-8 is refused. Frames passes frames
-	// on as they came, and reads only their headers: it needs less memory and less
-	// CPU, and pings of one side reach the other. Everything else that breaks a
-	// rule of the protocol or a limit ends the connection in both. Default
-	// Messages.
+	// relay says how messages are carried. Frames passes frames on as they came,
+	// and reads only their headers: it needs less memory and less CPU, and pings of
+	// one side reach the other. Messages reads and writes whole messages, so that
+	// text which is not UTF-8 is refused. Everything else that breaks a rule of the
+	// protocol or a limit ends the connection in both. Default Frames.
 	// +optional
 	Relay Relay `json:"relay,omitempty"`
 
 	// extensions says what becomes of the WebSocket extensions that a client offers.
 	// Strip offers the backend none. PassThrough offers it permessage-deflate, the
 	// compression of RFC 7692, as the client does; where the backend agrees, messages
-	// pass the gateway compressed, and maxMessageBytes counts them so. It needs relay
-	// Frames. Other extensions are never passed on. Default Strip.
+	// pass the gateway compressed, and maxMessageBytes counts them so. With relay
+	// Messages it is refused. Other extensions are never passed on. Default Strip.
 	// +optional
 	Extensions Extensions `json:"extensions,omitempty"`
 

@@ -26,7 +26,9 @@ func (c *compiler) routes() []contract.Route {
 			Path:         path(spec.Path),
 			Subprotocols: sorted(spec.Subprotocols),
 		}
-		if spec.Relay == wsv1alpha1.RelayFrames {
+		// Written down, although it is the default: to the contract, absent means
+		// whole messages, as it did to pods that know no other way.
+		if spec.Relay != wsv1alpha1.RelayMessages {
 			route.Relay = contract.RelayFrames
 		}
 		if spec.Extensions == wsv1alpha1.ExtensionsPassThrough {

@@ -241,7 +241,9 @@ type Route struct {
 	Policy       string    `json:"policy,omitempty"`
 	Subprotocols []string  `json:"subprotocols,omitempty"`
 	Backends     []Backend `json:"backends,omitempty"`
-	// Relay is RelayFrames, or empty for whole messages.
+	// Relay is RelayFrames, or empty for whole messages. Which of them a spec has by
+	// default is the operator's to know: one of an earlier release leaves out what
+	// was the default then, and must go on being understood.
 	Relay Relay `json:"relay,omitempty"`
 	// Extensions is ExtensionsPassThrough, only together with RelayFrames, or empty:
 	// the backend is offered none.

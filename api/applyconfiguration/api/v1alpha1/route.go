@@ -30,18 +30,17 @@ type RouteApplyConfiguration struct {
 	// none of which is listed, is refused. Default: whatever client and backend
 	// agree upon.
 	Subprotocols []string `json:"subprotocols,omitempty"`
-	// relay says how messages are carried. Messages reads and writes whole
-	// messages, so that text which is not UTF-8 is refused. Frames passes frames
-	// on as they came, and reads only their headers: it needs less memory and less
-	// CPU, and pings of one side reach the other. Everything else that breaks a
-	// rule of the protocol or a limit ends the connection in both. Default
-	// Messages.
+	// relay says how messages are carried. Frames passes frames on as they came,
+	// and reads only their headers: it needs less memory and less CPU, and pings of
+	// one side reach the other. Messages reads and writes whole messages, so that
+	// text which is not UTF-8 is refused. Everything else that breaks a rule of the
+	// protocol or a limit ends the connection in both. Default Frames.
 	Relay *apiv1alpha1.Relay `json:"relay,omitempty"`
 	// extensions says what becomes of the WebSocket extensions that a client offers.
 	// Strip offers the backend none. PassThrough offers it permessage-deflate, the
 	// compression of RFC 7692, as the client does; where the backend agrees, messages
-	// pass the gateway compressed, and maxMessageBytes counts them so. It needs relay
-	// Frames. Other extensions are never passed on. Default Strip.
+	// pass the gateway compressed, and maxMessageBytes counts them so. With relay
+	// Messages it is refused. Other extensions are never passed on. Default Strip.
 	Extensions *apiv1alpha1.Extensions `json:"extensions,omitempty"`
 	// backendRefs are the Services that connections are relayed to, each in
 	// proportion to its weight; loadBalancing chooses among their endpoints. A Service that does not exist is reported and
