@@ -4,6 +4,7 @@
 package controllers_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -38,6 +39,10 @@ type bench struct {
 	namespace string
 	pods      *simulatedPods
 	requests  *requests
+	// image of the gateway pods, and how many gateways get it at a time; empty and
+	// zero for what every test has.
+	image    string
+	rollouts int
 	// metrics are those of the operator that runs now.
 	metrics *metrics.Set
 	stop    func()
@@ -89,14 +94,15 @@ func (b *bench) start() {
 	b.metrics = metrics.New()
 	b.g.Expect(controllers.Setup(b.ctx, mgr, controllers.Options{
 		Render: render.Options{
-			GatewayImage:      "example.com/gateway:1",
+			GatewayImage:      cmp.Or(b.image, "example.com/gateway:1"),
 			OperatorNamespace: "operator",
 			OperatorPodLabels: map[string]string{"app.kubernetes.io/name": "websocket-gateway-operator"},
 			MetricsFrom:       []*networkingv1ac.NetworkPolicyPeerApplyConfiguration{},
 		},
 		Namespaces: []string{b.namespace}, Reporter: b.pods, Metrics: b.metrics,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-		LookForCertManager: 100 * time.Millisecond,
+		LookForCertManager:    100 * time.Millisecond,
+		MaxConcurrentRollouts: b.rollouts,
 	})).To(Succeed())
 
 	ctx, cancel := context.WithCancel(context.WithoutCancel(b.ctx))

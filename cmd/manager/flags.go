@@ -15,6 +15,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+
+	"github.com/wsgateway/websocket-gateway-operator/controllers"
 )
 
 // settings is the command line, checked.
@@ -29,6 +31,7 @@ type settings struct {
 	namespaces         []string
 	operatorNamespace  string
 	metricsFrom        []*networkingv1ac.NetworkPolicyPeerApplyConfiguration
+	rollouts           int
 	logLevel           slog.Level
 	printVersion       bool
 }
@@ -54,6 +57,8 @@ func parse(args []string, output io.Writer, getenv func(string) string) (setting
 		"`namespace` of the operator's own pods, which gateway pods let in; default: $POD_NAMESPACE")
 	metricsFrom := flags.String("metrics-from", "",
 		"`JSON` list of NetworkPolicy peers that may read the gateway pods' metrics")
+	flags.IntVar(&s.rollouts, "max-concurrent-rollouts", controllers.DefaultConcurrentRollouts,
+		"`number` of gateways that get the pods of another release at a time")
 	level := flags.String("log-level", "info", "debug, info, warn or error")
 	flags.BoolVar(&s.printVersion, "version", false, "print the version and exit")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -91,6 +96,9 @@ func (s *settings) check(metricsFrom, level string) error {
 	}
 	if err := s.logLevel.UnmarshalText([]byte(level)); err != nil {
 		return fmt.Errorf("--log-level %q is none of debug, info, warn and error", level)
+	}
+	if s.rollouts < 1 {
+		return fmt.Errorf("--max-concurrent-rollouts %d: it is 1 or more", s.rollouts)
 	}
 	for _, namespace := range s.namespaces {
 		if len(validation.IsDNS1123Label(namespace)) > 0 {

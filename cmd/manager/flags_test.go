@@ -28,6 +28,7 @@ func TestWrongUsageIsOneSentence(t *testing.T) {
 		"no name of a namespace":       {[]string{"--gateway-image=i", "--watch-namespaces=chat,A_b"}, `"A_b"`},
 		"a lease without a namespace":  {[]string{"--gateway-image=i", "--leader-elect"}, "--leader-election-namespace"},
 		"peers that are no JSON":       {[]string{"--gateway-image=i", "--metrics-from=everybody"}, "--metrics-from"},
+		"no gateway rolled at a time":  {[]string{"--gateway-image=i", "--max-concurrent-rollouts=0"}, "--max-concurrent-rollouts 0"},
 		"a misspelt selector of peers": {[]string{"--gateway-image=i", `--metrics-from=[{"podselector_":{}}]`}, "--metrics-from"},
 	}
 	for name, tt := range tests {
@@ -49,7 +50,7 @@ func TestFlags(t *testing.T) {
 	t.Parallel()
 	got, err := parse([]string{
 		"--gateway-image=example.com/gateway:1", "--gateway-image-pull-policy=Never", "--gateway-image-pull-secrets=a, b,",
-		"--leader-elect", "--watch-namespaces=x,y", "--log-level=debug",
+		"--leader-elect", "--watch-namespaces=x,y", "--log-level=debug", "--max-concurrent-rollouts=7",
 		`--metrics-from=[{"namespaceSelector":{"matchLabels":{"name":"monitoring"}}}]`,
 	}, io.Discard, func(name string) string { return "value of " + name })
 	if err != nil {
@@ -63,6 +64,9 @@ func TestFlags(t *testing.T) {
 	}
 	if got.operatorNamespace != "value of POD_NAMESPACE" || got.leaderNamespace != got.operatorNamespace {
 		t.Errorf("namespaces %q and %q", got.operatorNamespace, got.leaderNamespace)
+	}
+	if got.rollouts != 7 {
+		t.Errorf("%d gateways at a time", got.rollouts)
 	}
 	if got.logLevel != slog.LevelDebug || got.gatewayPullPolicy != "Never" {
 		t.Errorf("level %v, policy %v", got.logLevel, got.gatewayPullPolicy)

@@ -131,6 +131,8 @@ func (s *settings) controllerOptions(logger *slog.Logger, set *metrics.Set) cont
 		Metrics:    set,
 		Logger:     logger,
 		Now:        time.Now,
+
+		MaxConcurrentRollouts: s.rollouts,
 	}
 }
 

@@ -119,13 +119,16 @@ func TestAChangeTouchesPodsOnlyIfItsClassSaysSo(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			gw := parse(t)
-			before := deployment(t, gw)
+			before, asked := deployment(t, gw)
 			if !change(reflect.ValueOf(&gw.Spec).Elem(), "spec", path) {
 				t.Fatalf("the example sets no %s", path)
 			}
-			after := deployment(t, gw)
+			after, askedThen := deployment(t, gw)
 			if rolled := !cmp.Equal(before["template"], after["template"]); rolled != (class == "rolling") {
 				t.Errorf("class %s, and the pod template changed: %v\n%s", class, rolled, cmp.Diff(before["template"], after["template"]))
+			}
+			if noted := asked != askedThen; noted != (class == "rolling") {
+				t.Errorf("class %s, and the Deployment says that the user asked for other pods: %v", class, noted)
 			}
 			if scaled := before["replicas"] != after["replicas"]; scaled != (class == "scaling") {
 				t.Errorf("class %s, and the replicas changed: %v", class, scaled)
@@ -267,8 +270,8 @@ func parse(t *testing.T) *wsv1alpha1.WebSocketGateway {
 }
 
 // deployment renders the gateway as the operator would, and returns the spec of
-// its Deployment.
-func deployment(t *testing.T, gw *wsv1alpha1.WebSocketGateway) map[string]any {
+// its Deployment, and what it says that the user asks of the pods.
+func deployment(t *testing.T, gw *wsv1alpha1.WebSocketGateway) (spec map[string]any, asked string) {
 	t.Helper()
 	config, err := contract.Encode(compile.Config(gw, compile.Refs{Unchecked: true}, nil).Config)
 	if err != nil {
@@ -282,12 +285,15 @@ func deployment(t *testing.T, gw *wsv1alpha1.WebSocketGateway) map[string]any {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var rendered struct{ Spec map[string]any }
+		var rendered struct {
+			Metadata metav1.ObjectMeta
+			Spec     map[string]any
+		}
 		if err := json.Unmarshal(data, &rendered); err != nil {
 			t.Fatal(err)
 		}
-		return rendered.Spec
+		return rendered.Spec, rendered.Metadata.Annotations[render.AskedAnnotation]
 	}
 	t.Fatal("no Deployment was rendered")
-	return nil
+	return nil, ""
 }

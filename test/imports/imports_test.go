@@ -121,6 +121,10 @@ var rules = []rule{
 		reason: "status is pure: it turns facts that others found into conditions",
 	},
 	{
+		packages: "controllers/rollout", forbid: slices.Concat(clients, world, stagesThatFetch, []string{"controllers/..."}), direct: true,
+		reason: "whose turn it is follows from who has asked: the pacer only counts",
+	},
+	{
 		packages: "gateway/...", except: []string{"gateway/authn/external", "gateway/otlp"}, direct: true,
 		forbid: []string{"google.golang.org/grpc/...", "github.com/envoyproxy/..."},
 		reason: "gRPC and the messages of ext_authz stay where they are needed",
