@@ -5,7 +5,9 @@ package controllers
 
 // What the operator may do. There is no verb on Secrets, and a test keeps it
 // so: whoever takes over the operator must not get every private key of the
-// cluster with it. Pods may only be patched, for an annotation.
+// cluster with it. Pods may only be patched, for an annotation. The status of
+// Certificates is patched to have one issued anew: cert-manager has no other way
+// to be told.
 //
 // Events of gateways are of events.k8s.io; the library that holds the lease
 // still writes its own in the old group.
@@ -26,6 +28,7 @@ package controllers
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates/status,verbs=patch
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificaterequests;clusterissuers;issuers,verbs=get;list;watch
 // +kubebuilder:rbac:groups="";events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create

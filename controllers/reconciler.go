@@ -25,6 +25,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/controllers/observe"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/resolve"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/rollout"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
@@ -45,15 +46,22 @@ type Reconciler struct {
 	// board is told what has come of revocations, wakeRevocation that it was.
 	board          *board
 	wakeRevocation func(context.Context, types.NamespacedName)
+	// pacer says whose pods may be replaced, and wake begins a pass.
+	pacer *rollout.Pacer
+	wake  func(context.Context, types.NamespacedName)
 }
 
 // pass is what one reconcile has found out so far.
 type pass struct {
 	gw    *wsv1alpha1.WebSocketGateway
 	facts status.Facts
+	// wishes are what the annotations of the gateway ask for.
+	wishes compile.Wishes
 	// began is when the pass did, and conditions are what it came to.
 	began      time.Time
 	conditions []metav1.Condition
+	// templated is true when the Deployment has the pod template that was rendered.
+	templated bool
 	// silent passes write no status: it would be less true than the one before.
 	silent bool
 	// unsettled is true while pods have not seen all that they shall see.
@@ -74,13 +82,13 @@ func (p *pass) comeAgain(after time.Duration) {
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	var gw wsv1alpha1.WebSocketGateway
 	if err := r.client.Get(ctx, request.NamespacedName, &gw); err != nil {
-		r.forget(request.NamespacedName)
+		r.forget(ctx, request.NamespacedName)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	if gw.DeletionTimestamp != nil {
 		// The garbage collector removes what the gateway owns; writing anything
 		// now would only bring it back.
-		r.forget(request.NamespacedName)
+		r.forget(ctx, request.NamespacedName)
 		return reconcile.Result{}, nil
 	}
 	p := &pass{gw: &gw, began: r.now()}
@@ -98,7 +106,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	return reconcile.Result{RequeueAfter: p.after}, failure
 }
 
-func (r *Reconciler) forget(gateway client.ObjectKey) {
+func (r *Reconciler) forget(ctx context.Context, gateway client.ObjectKey) {
+	r.giveTurn(ctx, gateway)
 	r.observer.Forget(gateway)
 	r.applier.Forget(gateway)
 	r.toucher.Forget(gateway)
@@ -110,6 +119,7 @@ func (r *Reconciler) forget(gateway client.ObjectKey) {
 // converge is the whole pass, read from top to bottom. What is learned goes
 // into the facts, and stays there when a later stage fails.
 func (r *Reconciler) converge(ctx context.Context, p *pass) error {
+	r.listen(p)
 	refs, err := r.resolver.Refs(ctx, p.gw)
 	if err != nil {
 		p.silent = true
@@ -130,12 +140,17 @@ func (r *Reconciler) converge(ctx context.Context, p *pass) error {
 	if config, ok := files[contract.ConfigFile]; ok {
 		p.facts.ConfigDigest = contract.Digest([]byte(config))
 	}
+	if p.wishes.Paused && compiled.File != nil {
+		// What the spec asks for, though nobody writes it: the status tells the truth.
+		p.facts.ConfigDigest = contract.Digest(compiled.File)
+	}
 	seen, err := r.tell(ctx, p, files)
 	if seen != nil {
 		p.facts.Running = &seen.Running
 		p.silent = !seen.Complete
 	}
-	return err
+	r.settle(ctx, p)
+	return errors.Join(err, r.rotate(ctx, p))
 }
 
 // tell looks at the pods, puts down what has come of revocations, and touches the
@@ -148,6 +163,9 @@ func (r *Reconciler) tell(ctx context.Context, p *pass, files map[string]string)
 	}
 	r.tellRevocations(ctx, p, files, &seen)
 	lacking := behind(seen)
+	if p.wishes.Paused {
+		lacking = nil
+	}
 	p.unsettled = len(lacking) > 0
 	after, err := r.toucher.Touch(ctx, client.ObjectKeyFromObject(p.gw), lacking)
 	p.comeAgain(after)
@@ -197,7 +215,11 @@ func (r *Reconciler) makeSo(
 	if err != nil {
 		return nil, err
 	}
-	result, err := r.applier.Objects(ctx, p.gw, objects)
+	if p.wishes.Paused {
+		return r.holdBack(ctx, p, objects)
+	}
+	result, err := r.applier.Objects(ctx, p.gw, objects, apply.Pace{Hold: p.wishes.HoldRollout, May: r.mayRoll})
+	r.noteRollout(p, &result)
 	p.facts.Problems = append(p.facts.Problems, result.Problems...)
 	slices.SortStableFunc(p.facts.Problems, func(a, b status.Problem) int { return cmp.Compare(a.Field, b.Field) })
 	p.facts.WaitingForDeletion = result.Waiting
@@ -224,7 +246,11 @@ func (r *Reconciler) objects(
 		return nil, err
 	}
 	files := render.Files{Config: compiled.File, Endpoints: endpoints, Revocations: p.revoked.File}
-	objects := render.Objects(gw, files, r.options)
+	options := r.options
+	if options.RestartedAt, err = r.restartedAt(ctx, p); err != nil {
+		return nil, err
+	}
+	objects := render.Objects(gw, files, options)
 	if refs.CertManagerMissing {
 		objects = slices.DeleteFunc(objects, func(o render.Object) bool { return o.Kind == render.CertificateKind() })
 	}

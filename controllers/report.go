@@ -111,7 +111,8 @@ func (r *Reconciler) announce(before *wsv1alpha1.WebSocketGateway, after []metav
 func passing(reason string) bool {
 	switch reason {
 	case wsv1alpha1.ReasonIssuing, wsv1alpha1.ReasonStaleConfig, wsv1alpha1.ReasonRollingOut,
-		wsv1alpha1.ReasonNoReadyPods, wsv1alpha1.ReasonAddressNotAssigned, wsv1alpha1.ReasonPending:
+		wsv1alpha1.ReasonNoReadyPods, wsv1alpha1.ReasonAddressNotAssigned, wsv1alpha1.ReasonPending,
+		wsv1alpha1.ReasonPaused, wsv1alpha1.ReasonRolloutHeld:
 		return true
 	default:
 		return false

@@ -50,7 +50,7 @@ func (r *Reconciler) revokeOnly(ctx context.Context, p *pass) (map[string]string
 	if err := r.revocations(ctx, p, compile.RevocationRoom(len(config), len(endpoints))); err != nil {
 		return files, err
 	}
-	if files == nil || files[contract.RevocationsFile] == string(p.revoked.File) {
+	if files == nil || p.wishes.Paused || files[contract.RevocationsFile] == string(p.revoked.File) {
 		return files, nil
 	}
 	object := render.Contract(p.gw, render.Files{Config: []byte(config), Endpoints: []byte(endpoints), Revocations: p.revoked.File})

@@ -20,7 +20,7 @@ func TestTheRoleIsWhatWasThoughtAbout(t *testing.T) {
 	allowed := map[string]string{
 		"configmaps": own, "services": own, "serviceaccounts": own,
 		"apps/deployments": own, "networking.k8s.io/networkpolicies": own, "policy/poddisruptionbudgets": own,
-		"cert-manager.io/certificates":        own,
+		"cert-manager.io/certificates": own, "cert-manager.io/certificates/status": "patch",
 		"cert-manager.io/certificaterequests": read, "cert-manager.io/issuers": read, "cert-manager.io/clusterissuers": read,
 		"discovery.k8s.io/endpointslices": read, "apps/replicasets": read,
 		"pods":                            "get list patch watch",

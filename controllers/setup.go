@@ -33,6 +33,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/controllers/observe"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/resolve"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/rollout"
 )
 
 // Options are what Setup needs besides the manager.
@@ -56,7 +57,14 @@ type Options struct {
 	// Workers is the number of gateways that are handled at the same time. Zero
 	// means 8.
 	Workers int
+	// MaxConcurrentRollouts is how many gateways get other pods at a time because
+	// this release makes them otherwise. Zero means DefaultConcurrentRollouts.
+	MaxConcurrentRollouts int
 }
+
+// DefaultConcurrentRollouts is a number with which a release that is no good is
+// seen before it is everywhere.
+const DefaultConcurrentRollouts = 3
 
 const (
 	defaultLook    = 10 * time.Second
@@ -91,7 +99,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	poller := observe.NewPoller(options.Reporter, options.Now, options.Logger, wake.wake)
 	reconciler := newReconciler(mgr, options, issuers, certs, poller)
-	reconciler.board, reconciler.wakeRevocation = posted, wakeRevocation.wake
+	reconciler.board, reconciler.wakeRevocation, reconciler.wake = posted, wakeRevocation.wake, wake.wake
 	built, err := build(mgr, reconciler, wake, cmp.Or(options.Workers, defaultWorkers))
 	if err != nil {
 		return fmt.Errorf("build controller: %w", err)
@@ -143,6 +151,7 @@ func newReconciler(
 		},
 		toucher:  &apply.Toucher{Client: mgr.GetClient(), Now: options.Now},
 		observer: &observe.Observer{Reader: mgr.GetClient(), Poller: poller, CertManager: certs.Present},
+		pacer:    rollout.NewPacer(cmp.Or(options.MaxConcurrentRollouts, DefaultConcurrentRollouts)),
 	}
 }
 
@@ -181,7 +190,7 @@ func build(mgr ctrl.Manager, r reconcile.Reconciler, wake wakeups, workers int) 
 	reader := mgr.GetCache()
 	follow := handler.EnqueueRequestsFromMapFunc
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&wsv1alpha1.WebSocketGateway{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&wsv1alpha1.WebSocketGateway{}, builder.WithPredicates(asked())).
 		Owns(&corev1.ServiceAccount{}).
 		Owns(&networkingv1.NetworkPolicy{}).
 		Owns(&corev1.ConfigMap{}, builder.OnlyMetadata).

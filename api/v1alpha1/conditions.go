@@ -26,8 +26,8 @@ const (
 
 	// ConditionProgrammed is True when at least one pod is ready and every
 	// ready pod reports the wanted configuration. False with
-	// ReasonNoReadyPods, ReasonStaleConfig, ReasonRollingOut or
-	// ReasonAddressNotAssigned; Unknown with ReasonPodsNotReporting.
+	// ReasonNoReadyPods, ReasonStaleConfig, ReasonRollingOut, ReasonPaused,
+	// ReasonRolloutHeld or ReasonAddressNotAssigned; Unknown with ReasonPodsNotReporting.
 	ConditionProgrammed = "Programmed"
 
 	// ConditionReady is True when all of the above are.
@@ -157,6 +157,12 @@ const (
 	ReasonPortUnavailable = "PortUnavailable"
 	// ReasonPodsNotReporting: a ready pod could not be asked for a minute.
 	ReasonPodsNotReporting = "PodsNotReporting"
+	// ReasonPaused: the operator was asked to change nothing of the gateway, and
+	// what the spec asks for differs from what there is.
+	ReasonPaused = "Paused"
+	// ReasonRolloutHeld: the spec asks for other pods, and an annotation keeps the
+	// pods as they are.
+	ReasonRolloutHeld = "RolloutHeld"
 	// ReasonAddressNotAssigned: the LoadBalancer Service has no address yet.
 	ReasonAddressNotAssigned = "AddressNotAssigned"
 

@@ -60,6 +60,12 @@ type WebSocketGatewayStatus struct {
 	// +optional
 	Limits *EffectiveLimits `json:"limits,omitempty"`
 
+	// lastHandledRotateAt is the value of the annotation wsgateway.dev/rotate-at
+	// that was acted on last: cert-manager has been told to issue anew what is older.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	LastHandledRotateAt string `json:"lastHandledRotateAt,omitempty"`
+
 	// warnings are things that work and that one should know about. Of more than
 	// 16 the last one says how many are left out.
 	// +optional

@@ -28,6 +28,8 @@ type desired struct {
 	// content is what was rendered and nothing else; it is never changed.
 	content map[string]any
 	hash    string
+	// template is the hash of the pod template; empty for all but a Deployment.
+	template string
 }
 
 func newDesired(gw *wsv1alpha1.WebSocketGateway, object *render.Object) (*desired, error) {
@@ -41,17 +43,22 @@ func newDesired(gw *wsv1alpha1.WebSocketGateway, object *render.Object) (*desire
 	if err := utiljson.Unmarshal(encoded, &content); err != nil {
 		return nil, fmt.Errorf("decode %s %s: %w", object.Kind.Kind, object.Name, err)
 	}
+	template, err := templateHash(content)
+	if err != nil {
+		return nil, fmt.Errorf("encode the pod template of %s %s: %w", object.Kind.Kind, object.Name, err)
+	}
 	sum := sha256.Sum256(encoded)
 	return &desired{
-		gateway: client.ObjectKeyFromObject(gw),
-		kind:    object.Kind,
-		key:     client.ObjectKey{Namespace: gw.Namespace, Name: object.Name},
-		content: content,
-		hash:    hex.EncodeToString(sum[:16]),
+		gateway:  client.ObjectKeyFromObject(gw),
+		kind:     object.Kind,
+		key:      client.ObjectKey{Namespace: gw.Namespace, Name: object.Name},
+		content:  content,
+		hash:     hex.EncodeToString(sum[:16]),
+		template: template,
 	}, nil
 }
 
-// stamped is the object to write: with the hash of what is written and, if uid
+// stamped is the object to write: with the hashes of what is written and, if uid
 // is not empty, bound to the object of that UID.
 func (d *desired) stamped(uid string) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(d.content)}
@@ -60,6 +67,9 @@ func (d *desired) stamped(uid string) *unstructured.Unstructured {
 		annotations = map[string]string{}
 	}
 	annotations[AppliedAnnotation] = d.hash
+	if d.template != "" {
+		annotations[TemplateAnnotation] = d.template
+	}
 	object.SetAnnotations(annotations)
 	if uid != "" {
 		_ = unstructured.SetNestedField(object.Object, uid, "metadata", "uid")
@@ -70,7 +80,8 @@ func (d *desired) stamped(uid string) *unstructured.Unstructured {
 // isHeldBy tells whether live is what was rendered: last written by us with
 // the same content, and not changed since where it matters.
 func (d *desired) isHeldBy(live *unstructured.Unstructured) bool {
-	if live.GetAnnotations()[AppliedAnnotation] != d.hash {
+	noted := live.GetAnnotations()
+	if noted[AppliedAnnotation] != d.hash || noted[TemplateAnnotation] != d.template {
 		return false
 	}
 	for field, want := range d.content {

@@ -53,9 +53,16 @@ type Result struct {
 	Waiting []string
 	// Files are the files of the contract that are in the cluster now.
 	Files map[string]string
+	// Rollout is a change of the pods that waits; nil if none does.
+	Rollout *status.Rollout
+	// Template is true when the Deployment in the caches has the pod template that
+	// was rendered.
+	Template bool
 	// After says when to come again although nothing may change meanwhile; zero
 	// means never.
 	After time.Duration
+
+	pace Pace
 }
 
 func (r *Result) after(d time.Duration) {
@@ -84,10 +91,13 @@ type Applier struct {
 // somebody else, or a refusal, stops everything behind it, so that no pod ever mounts a foreign
 // ConfigMap or runs under a foreign account; only a Certificate concerns its
 // listener alone and stops nothing.
+//
+// pace may keep the pods as they are: then the Deployment waits, but for the
+// number of its pods, and everything else is written.
 func (a *Applier) Objects(
-	ctx context.Context, gw *wsv1alpha1.WebSocketGateway, objects []render.Object,
+	ctx context.Context, gw *wsv1alpha1.WebSocketGateway, objects []render.Object, pace Pace,
 ) (Result, error) {
-	var result Result
+	result := Result{pace: pace}
 	for i := range objects {
 		want, err := newDesired(gw, &objects[i])
 		if err != nil {
@@ -151,6 +161,13 @@ func (a *Applier) object(
 		return false, nil
 	case ownedByUs:
 		a.journal.contest(want, false)
+	}
+	if want.kind == render.DeploymentKind() {
+		if now, err := a.paced(ctx, gw, want, live, result); err != nil {
+			return false, err
+		} else if !now {
+			return true, a.scale(ctx, want, live)
+		}
 	}
 	return true, a.update(ctx, want, live, result)
 }

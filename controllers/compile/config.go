@@ -45,6 +45,7 @@ func Config(gw *wsv1alpha1.WebSocketGateway, refs Refs, previous *contract.Confi
 	c.checkName()
 	c.checkPorts()
 	c.checkHostnames()
+	c.checkAnnotations()
 	// Routes look at what has become of the profiles.
 	c.result.Config.BackendTLS = c.backendTLS()
 	c.result.Config = contract.Config{

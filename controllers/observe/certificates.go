@@ -77,6 +77,9 @@ func certificateOf(certificate *cmv1.Certificate, requests []cmv1.CertificateReq
 		found.Wanted = leafOf(current.Status.Certificate)
 		found.WantedSince = issuedAt(current)
 	}
+	if failedAt := certificate.Status.LastFailureTime; failedAt != nil {
+		found.FailedAt = failedAt.Time
+	}
 	fail(&found, certificate, issuing, requestOf(certificate, requests, revision+1))
 	return found
 }

@@ -37,6 +37,7 @@ const (
 func deployment(gw *wsv1alpha1.WebSocketGateway, options Options) *appsv1ac.DeploymentApplyConfiguration {
 	return appsv1ac.Deployment(compile.ObjectName(gw.Name), gw.Namespace).
 		WithLabels(labels(gw, componentGateway)).
+		WithAnnotations(map[string]string{AskedAnnotation: asked(gw, options)}).
 		WithOwnerReferences(owner(gw)).
 		WithSpec(appsv1ac.DeploymentSpec().
 			WithReplicas(Replicas(gw)).
@@ -48,9 +49,19 @@ func deployment(gw *wsv1alpha1.WebSocketGateway, options Options) *appsv1ac.Depl
 				WithRollingUpdate(appsv1ac.RollingUpdateDeployment().
 					WithMaxSurge(intstr.FromString("100%")).
 					WithMaxUnavailable(intstr.FromInt32(0)))).
-			WithTemplate(corev1ac.PodTemplateSpec().
-				WithLabels(labels(gw, componentGateway)).
-				WithSpec(podSpec(gw, options))))
+			WithTemplate(template(gw, options)))
+}
+
+// template has the annotation only where somebody has asked for a restart: its
+// arrival would replace the pods of everybody else.
+func template(gw *wsv1alpha1.WebSocketGateway, options Options) *corev1ac.PodTemplateSpecApplyConfiguration {
+	rendered := corev1ac.PodTemplateSpec().
+		WithLabels(labels(gw, componentGateway)).
+		WithSpec(podSpec(gw, options))
+	if options.RestartedAt != "" {
+		rendered.WithAnnotations(map[string]string{wsv1alpha1.AnnotationRestart: options.RestartedAt})
+	}
+	return rendered
 }
 
 func podSpec(gw *wsv1alpha1.WebSocketGateway, options Options) *corev1ac.PodSpecApplyConfiguration {

@@ -19,7 +19,8 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
 )
 
-// Options are what an installation decides for all of its gateways.
+// Options are what an installation decides for all of its gateways, and what was
+// asked for a single one besides its spec.
 type Options struct {
 	// GatewayImage runs in the pods; the operator brings the image of its own
 	// release.
@@ -32,6 +33,9 @@ type Options struct {
 	// gateway pod for its report. If either is empty nobody is let in by it.
 	OperatorNamespace string
 	OperatorPodLabels map[string]string
+	// RestartedAt is the time at which the pods of this one gateway were last
+	// asked to be replaced; empty if they never were.
+	RestartedAt string
 	// MetricsFrom are further peers that may reach the admin port.
 	MetricsFrom []*networkingv1ac.NetworkPolicyPeerApplyConfiguration
 }

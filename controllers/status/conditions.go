@@ -76,6 +76,9 @@ func (p *pass) work(ready finding) (metav1.Condition, bool) {
 // Once it has, only another obstacle than the one before starts the clock anew:
 // that one was overcome, which is progress.
 func (p *pass) exceeded(ready finding) bool {
+	if _, held := p.heldBack(); held || p.facts.Paused {
+		return false // that nothing moves is what somebody has asked for
+	}
 	if old := p.before(wsv1alpha1.ConditionReconciling); old != nil && old.ObservedGeneration == p.gw.Generation {
 		return p.now.Sub(old.LastTransitionTime.Time) >= progressDeadline
 	}

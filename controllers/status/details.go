@@ -28,6 +28,9 @@ func (p *pass) details() wsv1alpha1.WebSocketGatewayStatus {
 		result.Limits = p.limits()
 	}
 	result.Warnings = p.warnings()
+	if p.facts.RotatedAt != "" {
+		result.LastHandledRotateAt = p.facts.RotatedAt
+	}
 	if p.facts.Running == nil {
 		return result
 	}

@@ -43,9 +43,33 @@ type Facts struct {
 	AttachedRoutes map[string]int32
 	// Since says when tolerated states began; see Since.Next.
 	Since Since
+	// Paused is true when the operator was asked to change nothing of the gateway,
+	// RolloutsHeld when it was asked not to replace its pods.
+	Paused, RolloutsHeld bool
+	// HeldBack names, by kind and name, the objects that would have been written
+	// if nobody had asked to wait.
+	HeldBack []string
+	// RotatedAt is the wish for new certificates that this pass has fulfilled;
+	// empty if there was none.
+	RotatedAt string
+	// Rollout is a change of the pods that waits; nil if none does.
+	Rollout *Rollout
 	// Running is what observe saw; nil when the pass did not get so far, and
 	// then what was known before stays.
 	Running *Running
+}
+
+// Rollout is a change of the pods that waits.
+type Rollout struct {
+	// From is the image that the pods have, To the one that they will have. They
+	// may be the same: something else of the pods differs then.
+	From, To string
+	// Held is true when an annotation of the gateway keeps it back; otherwise other
+	// gateways are rolled first, at most AtOnce of them at a time.
+	Held   bool
+	AtOnce int
+	// Asked is true when the spec asks for it, and not only the release.
+	Asked bool
 }
 
 // Blocked tells whether a problem forbids writing new objects.
@@ -119,6 +143,8 @@ type Certificate struct {
 	WantedSince time.Time
 	// Issuing is true while cert-manager works on a new leaf.
 	Issuing bool
+	// FailedAt is when the last attempt failed; zero if it did not.
+	FailedAt time.Time
 	// FailureReason and FailureMessage are what cert-manager says of a failed
 	// attempt; empty otherwise.
 	FailureReason  string

@@ -69,6 +69,21 @@ func (r *Running) asked() []*Pod {
 	return r.alive(func(pod *Pod) bool { return pod.Report != nil })
 }
 
+// Rolling tells whether pods of an older template are still there, on their way
+// out included, or ones of the current template are not yet ready.
+func (r *Running) Rolling() bool {
+	fresh := int32(0)
+	for i := range r.Pods {
+		if !r.Pods[i].UpToDate {
+			return true
+		}
+		if r.Pods[i].Ready && !r.Pods[i].Terminating {
+			fresh++
+		}
+	}
+	return r.RolloutPending || fresh < r.DesiredReplicas
+}
+
 // trouble says what keeps pods from being ready, grouped by cause. Empty when
 // nothing does.
 func (p *pass) trouble() string {

@@ -16,6 +16,9 @@ import (
 // programmed is about the configuration that is in force in the pods, because
 // each of them said so.
 func (p *pass) programmed() finding {
+	if f, held := p.heldBack(); held {
+		return f
+	}
 	running := p.facts.Running
 	if running == nil {
 		return p.keep(wsv1alpha1.ConditionProgrammed)

@@ -13,7 +13,7 @@ import (
 
 // warnings are about what works and may surprise. They never touch a condition.
 func (p *pass) warnings() []string {
-	var found []string
+	found := p.requests()
 	if infra := p.gw.Spec.Infrastructure; infra != nil && infra.Replicas != nil && *infra.Replicas == 1 {
 		found = append(found, "spec.infrastructure.replicas is 1: when the pod's node is drained, "+
 			"all connections have to go at once and find no other pod. Choose 2 or more.")

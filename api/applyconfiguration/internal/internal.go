@@ -1086,6 +1086,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: hostnames
       type:
         scalar: string
+    - name: lastHandledRotateAt
+      type:
+        scalar: string
     - name: limits
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.EffectiveLimits

@@ -26,7 +26,8 @@ import (
 
 // Cluster is what the commands see of a cluster. It is safe for concurrent use.
 type Cluster struct {
-	// Objects are read, and never written but for reviews of the own rights.
+	// Objects are read. Written are reviews of the own rights, and the annotation by
+	// which "rotate" asks for new certificates.
 	Objects client.Client
 	// Namespace that was chosen; empty for all.
 	Namespace string

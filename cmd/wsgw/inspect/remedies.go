@@ -68,6 +68,8 @@ func remediesOfServing() map[string]string {
 		wsv1alpha1.ReasonExpired:            seeIssuer,
 		wsv1alpha1.ReasonStaleCertificate:   seeServing,
 		wsv1alpha1.ReasonCertificatesDiffer: seeServing,
+		wsv1alpha1.ReasonPaused:             "take the annotation wsgateway.dev/paused away when it is time: kubectl annotate wsgw NAME -n NAMESPACE wsgateway.dev/paused-",
+		wsv1alpha1.ReasonRolloutHeld:        "take the annotation wsgateway.dev/hold-rollout away when it is time: kubectl annotate wsgw NAME -n NAMESPACE wsgateway.dev/hold-rollout-",
 
 		wsv1alpha1.ReasonNoReadyPods:        seePods,
 		wsv1alpha1.ReasonRollingOut:         waitForPods,

@@ -44,7 +44,7 @@ type Env struct {
 // parent also has a command that needs none.
 func Commands(env *Env) []*cobra.Command {
 	return []*cobra.Command{
-		newStatus(env), newConnections(env), newTop(env), newClose(env), newDrain(env), newCollect(env),
+		newStatus(env), newConnections(env), newTop(env), newClose(env), newDrain(env), newRotate(env), newCollect(env),
 	}
 }
 

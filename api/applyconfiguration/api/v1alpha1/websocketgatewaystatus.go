@@ -38,6 +38,9 @@ type WebSocketGatewayStatusApplyConfiguration struct {
 	// limits are the effective limits, defaults included. maxConnections is the
 	// smallest that a ready pod reports.
 	Limits *EffectiveLimitsApplyConfiguration `json:"limits,omitempty"`
+	// lastHandledRotateAt is the value of the annotation wsgateway.dev/rotate-at
+	// that was acted on last: cert-manager has been told to issue anew what is older.
+	LastHandledRotateAt *string `json:"lastHandledRotateAt,omitempty"`
 	// warnings are things that work and that one should know about. Of more than
 	// 16 the last one says how many are left out.
 	Warnings []string `json:"warnings,omitempty"`
@@ -133,6 +136,14 @@ func (b *WebSocketGatewayStatusApplyConfiguration) WithListeners(values ...*List
 // If called multiple times, the Limits field is set to the value of the last call.
 func (b *WebSocketGatewayStatusApplyConfiguration) WithLimits(value *EffectiveLimitsApplyConfiguration) *WebSocketGatewayStatusApplyConfiguration {
 	b.Limits = value
+	return b
+}
+
+// WithLastHandledRotateAt sets the LastHandledRotateAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastHandledRotateAt field is set to the value of the last call.
+func (b *WebSocketGatewayStatusApplyConfiguration) WithLastHandledRotateAt(value string) *WebSocketGatewayStatusApplyConfiguration {
+	b.LastHandledRotateAt = &value
 	return b
 }
 
