@@ -285,8 +285,13 @@ func (b *bench) newLeaf(serial int64) leaf {
 // Secret has it first, then the status says so.
 func (b *bench) issue(gateway, listener string, revision int) leaf {
 	b.t.Helper()
+	return b.issueCertificate(compile.CertificateSecretName(gateway, listener), listener, revision)
+}
+
+func (b *bench) issueCertificate(name, listener string, revision int) leaf {
+	b.t.Helper()
 	var certificate cmv1.Certificate
-	key := client.ObjectKey{Namespace: b.namespace, Name: compile.CertificateSecretName(gateway, listener)}
+	key := client.ObjectKey{Namespace: b.namespace, Name: name}
 	b.g.Eventually(func() error { return b.admin.Get(b.ctx, key, &certificate) }).Should(Succeed())
 	issued := b.newLeaf(int64(revision) + 1000)
 	b.pods.set(func(s *simulatedPods) { s.leaves[listener] = issued.report })

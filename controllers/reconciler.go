@@ -169,11 +169,12 @@ func (r *Reconciler) tell(ctx context.Context, p *pass, files map[string]string)
 	p.unsettled = len(lacking) > 0
 	after, err := r.toucher.Touch(ctx, client.ObjectKeyFromObject(p.gw), lacking)
 	p.comeAgain(after)
+	p.comeAgain(seen.LookAgain)
 	return &seen, err
 }
 
 // compile compiles, and does it again with what is in force if a ConfigMap is
-// malformed or gone: what its last good content stays in force for, compile knows,
+// malformed or gone, or a Certificate that somebody else maintains is gone: what its last good content stays in force for, compile knows,
 // and nothing but the contract in the cluster remembers it.
 func (r *Reconciler) compile(
 	ctx context.Context, gw *wsv1alpha1.WebSocketGateway, refs compile.Refs,
@@ -196,7 +197,8 @@ func (r *Reconciler) compile(
 
 func lacksContent(p status.Problem) bool {
 	switch p.Reason {
-	case wsv1alpha1.ReasonConfigMapInvalid, wsv1alpha1.ReasonConfigMapNotFound, wsv1alpha1.ReasonConfigMapKeyNotFound:
+	case wsv1alpha1.ReasonConfigMapInvalid, wsv1alpha1.ReasonConfigMapNotFound, wsv1alpha1.ReasonConfigMapKeyNotFound,
+		wsv1alpha1.ReasonCertificateNotFound, wsv1alpha1.ReasonCertManagerNotInstalled:
 		return true
 	}
 	return false
@@ -247,6 +249,7 @@ func (r *Reconciler) objects(
 	}
 	files := render.Files{Config: compiled.File, Endpoints: endpoints, Revocations: p.revoked.File}
 	options := r.options
+	options.CertificateSecrets = compiled.CertificateSecrets
 	if options.RestartedAt, err = r.restartedAt(ctx, p); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -111,9 +110,11 @@ func (r *Reconciler) rotate(ctx context.Context, p *pass) error {
 	why := fmt.Sprintf("WebSocketGateway %s asks for a new certificate by its annotation %s", p.gw.Name, wsv1alpha1.AnnotationRotateAt)
 	var failures []error
 	all := true
-	for _, listener := range slices.Sorted(maps.Keys(p.facts.Running.Certificates)) {
-		certificate := p.facts.Running.Certificates[listener]
-		if !outdated(&certificate, wish.Time) {
+	for i := range p.gw.Spec.Listeners {
+		listener := &p.gw.Spec.Listeners[i]
+		certificate, known := p.facts.Running.Certificates[listener.Name]
+		// What somebody else maintains is theirs to renew.
+		if !known || listener.TLS.Certificate.IssuerRef == nil || !outdated(&certificate, wish.Time) {
 			continue
 		}
 		done, err := r.applier.Reissue(ctx, client.ObjectKey{Namespace: p.gw.Namespace, Name: certificate.Name}, why)

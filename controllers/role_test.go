@@ -22,6 +22,7 @@ func TestTheRoleIsWhatWasThoughtAbout(t *testing.T) {
 		"apps/deployments": own, "networking.k8s.io/networkpolicies": own, "policy/poddisruptionbudgets": own,
 		"cert-manager.io/certificates": own, "cert-manager.io/certificates/status": "patch",
 		"cert-manager.io/certificaterequests": read, "cert-manager.io/issuers": read, "cert-manager.io/clusterissuers": read,
+		"acme.cert-manager.io/orders": "list", "acme.cert-manager.io/challenges": "list",
 		"discovery.k8s.io/endpointslices": read, "apps/replicasets": read,
 		"pods":                            "get list patch watch",
 		"wsgateway.dev/websocketgateways": read, "wsgateway.dev/websocketgateways/status": "patch",

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -98,12 +99,14 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		discovery: kinds, every: cmp.Or(options.LookForCertManager, defaultLook), log: options.Logger,
 	}
 	poller := observe.NewPoller(options.Reporter, options.Now, options.Logger, wake.wake)
-	reconciler := newReconciler(mgr, options, issuers, certs, poller)
+	referred := &referredCertificates{reader: issuers}
+	reconciler := newReconciler(mgr, options, &sources{issuers, referred, certs, poller})
 	reconciler.board, reconciler.wakeRevocation, reconciler.wake = posted, wakeRevocation.wake, wake.wake
 	built, err := build(mgr, reconciler, wake, cmp.Or(options.Workers, defaultWorkers))
 	if err != nil {
 		return fmt.Errorf("build controller: %w", err)
 	}
+	referred.begin = func() error { return watchReferred(mgr, issuers, built) }
 	if err := buildRevocations(mgr, newRevocations(mgr, options, posted), wakeRevocation); err != nil {
 		return fmt.Errorf("build controller of revocations: %w", err)
 	}
@@ -126,7 +129,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		}
 		certs.present.Store(true)
 	}
-	for _, runnable := range []interface{ Start(context.Context) error }{issuers, poller, certs} {
+	return add(mgr, issuers, poller, certs)
+}
+
+func add(mgr ctrl.Manager, runnables ...manager.Runnable) error {
+	for _, runnable := range runnables {
 		if err := mgr.Add(runnable); err != nil {
 			return fmt.Errorf("add to manager: %w", err)
 		}
@@ -134,9 +141,15 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	return nil
 }
 
-func newReconciler(
-	mgr ctrl.Manager, options Options, issuers client.Reader, certs *certManager, poller *observe.Poller,
-) *Reconciler {
+// sources are what a Reconciler reads besides the manager's caches.
+type sources struct {
+	issuers  client.Reader
+	referred *referredCertificates
+	certs    *certManager
+	poller   *observe.Poller
+}
+
+func newReconciler(mgr ctrl.Manager, options Options, from *sources) *Reconciler {
 	return &Reconciler{
 		client:  mgr.GetClient(),
 		events:  mgr.GetEventRecorder(apply.FieldOwner),
@@ -144,14 +157,18 @@ func newReconciler(
 		options: options.Render,
 		metrics: options.Metrics,
 		resolver: &resolve.Resolver{
-			Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Issuers: issuers, CertManager: certs.Present,
+			Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Issuers: from.issuers,
+			Certificates: from.referred.Reader, CertManager: from.certs.Present,
 		},
 		applier: &apply.Applier{
-			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), CertManager: certs.Present, Now: options.Now,
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), CertManager: from.certs.Present, Now: options.Now,
 		},
-		toucher:  &apply.Toucher{Client: mgr.GetClient(), Now: options.Now},
-		observer: &observe.Observer{Reader: mgr.GetClient(), Poller: poller, CertManager: certs.Present},
-		pacer:    rollout.NewPacer(cmp.Or(options.MaxConcurrentRollouts, DefaultConcurrentRollouts)),
+		toucher: &apply.Toucher{Client: mgr.GetClient(), Now: options.Now},
+		observer: &observe.Observer{
+			Reader: mgr.GetClient(), Live: mgr.GetAPIReader(), Poller: from.poller, Now: options.Now,
+			Certificates: from.referred.Reader, CertManager: from.certs.Present,
+		},
+		pacer: rollout.NewPacer(cmp.Or(options.MaxConcurrentRollouts, DefaultConcurrentRollouts)),
 	}
 }
 
@@ -172,9 +189,9 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
-// issuerCache holds the metadata of issuers. It is a cache of its own because
-// they do not carry our label, and their kinds may not be there when the
-// manager's caches are made. It stays empty until somebody reads or watches.
+// issuerCache holds the metadata of issuers, and the Certificates of everybody. It
+// is a cache of its own because they do not carry our label, and their kinds may
+// not be there when the manager's caches are made. It stays empty until somebody reads or watches.
 func issuerCache(mgr ctrl.Manager, namespaces []string) (cache.Cache, error) {
 	issuers, err := cache.New(mgr.GetConfig(), cache.Options{
 		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),

@@ -4,6 +4,8 @@
 package controllers
 
 import (
+	"encoding/pem"
+
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -30,9 +32,15 @@ func trim(object any) (any, error) {
 		trimService(object)
 	case *discoveryv1.EndpointSlice:
 		trimEndpointSlice(object)
+	case *cmv1.Certificate:
+		trimCertificate(object)
 	case *cmv1.CertificateRequest:
 		object.Spec = cmv1.CertificateRequestSpec{}
 		object.Status.CA = nil
+		// Of the chain only the leaf is compared.
+		if block, _ := pem.Decode(object.Status.Certificate); block != nil {
+			object.Status.Certificate = pem.EncodeToMemory(block)
+		}
 	case *metav1.PartialObjectMetadata:
 		trimMetadata(object)
 	}
@@ -53,6 +61,16 @@ func trimPod(pod *corev1.Pod) {
 		PodIP:             pod.Status.PodIP,
 		ContainerStatuses: containers,
 	}
+}
+
+// trimCertificate leaves our own Certificates whole: they are compared with what
+// was rendered.
+func trimCertificate(certificate *cmv1.Certificate) {
+	if certificate.Labels[render.GatewayLabel] != "" {
+		return
+	}
+	certificate.Labels, certificate.Annotations = nil, nil
+	certificate.Spec = cmv1.CertificateSpec{SecretName: certificate.Spec.SecretName, DNSNames: certificate.Spec.DNSNames}
 }
 
 // trimService leaves our own Services whole: they are compared with what was

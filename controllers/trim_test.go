@@ -4,8 +4,11 @@
 package controllers_test
 
 import (
+	"encoding/pem"
+	"slices"
 	"testing"
 
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -21,6 +24,10 @@ func noisy(annotations, labels map[string]string) metav1.ObjectMeta {
 		Name: "x", Annotations: annotations, Labels: labels,
 		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "somebody"}},
 	}
+}
+
+func pemOf(content string) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte(content)})
 }
 
 // The caches hold a whole cluster's Services and ConfigMaps. What is read of
@@ -66,6 +73,34 @@ func TestWhatTheCachesKeep(t *testing.T) {
 				Status: corev1.PodStatus{PodIP: "192.0.2.1", ContainerStatuses: []corev1.ContainerStatus{
 					{Name: "gateway", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
 				}},
+			},
+		},
+		"our own Certificate stays whole, for it is compared": {
+			in: &cmv1.Certificate{ObjectMeta: noisy(noise, ours), Spec: cmv1.CertificateSpec{SecretName: "s", Subject: &cmv1.X509Subject{}}},
+			want: &cmv1.Certificate{
+				ObjectMeta: metav1.ObjectMeta{Name: "x", Annotations: noise, Labels: ours},
+				Spec:       cmv1.CertificateSpec{SecretName: "s", Subject: &cmv1.X509Subject{}},
+			},
+		},
+		"of any other Certificate its Secret, its names and its state": {
+			in: &cmv1.Certificate{
+				ObjectMeta: noisy(noise, noise),
+				Spec:       cmv1.CertificateSpec{SecretName: "s", DNSNames: []string{"a"}, Subject: &cmv1.X509Subject{}},
+				Status:     cmv1.CertificateStatus{Revision: new(3)},
+			},
+			want: &cmv1.Certificate{
+				ObjectMeta: metav1.ObjectMeta{Name: "x"}, Spec: cmv1.CertificateSpec{SecretName: "s", DNSNames: []string{"a"}},
+				Status: cmv1.CertificateStatus{Revision: new(3)},
+			},
+		},
+		"of a chain the leaf": {
+			in: &cmv1.CertificateRequest{
+				ObjectMeta: noisy(noise, noise), Spec: cmv1.CertificateRequestSpec{Request: []byte("r")},
+				Status: cmv1.CertificateRequestStatus{Certificate: slices.Concat(pemOf("leaf"), pemOf("above")), CA: []byte("ca")},
+			},
+			want: &cmv1.CertificateRequest{
+				ObjectMeta: metav1.ObjectMeta{Name: "x", Annotations: noise, Labels: noise},
+				Status:     cmv1.CertificateRequestStatus{Certificate: pemOf("leaf")},
 			},
 		},
 		"of metadata the revision and our label": {

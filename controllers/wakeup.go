@@ -62,6 +62,9 @@ func referencesOf(object client.Object) []string {
 	for _, name := range compile.Services(gw) {
 		values = append(values, referenceValue(compile.KindService, name))
 	}
+	for _, name := range compile.Certificates(gw) {
+		values = append(values, referenceValue(compile.KindCertificate, name))
+	}
 	for _, issuer := range compile.Issuers(gw) {
 		if issuer.Group == cmv1.SchemeGroupVersion.Group {
 			values = append(values, referenceValue(issuer.Kind, issuer.Name))

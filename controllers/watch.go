@@ -6,6 +6,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,9 +17,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
 )
 
 // watchCertManager watches what gateways need of cert-manager. It may only be
@@ -40,6 +43,56 @@ func watchCertManager(mgr ctrl.Manager, issuers cache.Cache, to controller.Contr
 	for _, watch := range watches {
 		if err := to.Watch(watch); err != nil {
 			return fmt.Errorf("watch kinds of cert-manager: %w", err)
+		}
+	}
+	return nil
+}
+
+// referredCertificates are the Certificates that somebody else maintains. They do
+// not carry our label, so they and their requests are watched whole; but only once
+// a gateway refers to one: most clusters have many more than gateways need.
+type referredCertificates struct {
+	reader client.Reader
+	// begin starts to watch.
+	begin func() error
+
+	mu    sync.Mutex
+	begun bool
+}
+
+// Reader answers where to read them, and sees to it that gateways learn of their
+// changes.
+func (c *referredCertificates) Reader() (client.Reader, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.begun {
+		if err := c.begin(); err != nil {
+			return nil, err
+		}
+		c.begun = true
+	}
+	return c.reader, nil
+}
+
+// watchReferred watches the Certificates of everybody, and their requests.
+func watchReferred(mgr ctrl.Manager, everybodys cache.Cache, to controller.Controller) error {
+	toGateways := referring(mgr.GetCache(), compile.KindCertificate)
+	ofRequest := func(ctx context.Context, request client.Object) []reconcile.Request {
+		owner := metav1.GetControllerOf(request)
+		if owner == nil || owner.Kind != cmv1.CertificateKind {
+			return nil
+		}
+		certificate := &cmv1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: request.GetNamespace(), Name: owner.Name}}
+		return toGateways(ctx, certificate)
+	}
+	for _, watch := range []source.Source{
+		source.Kind[client.Object](everybodys, &cmv1.Certificate{},
+			handler.EnqueueRequestsFromMapFunc(toGateways), predicate.ResourceVersionChangedPredicate{}),
+		source.Kind[client.Object](everybodys, &cmv1.CertificateRequest{},
+			handler.EnqueueRequestsFromMapFunc(ofRequest), predicate.ResourceVersionChangedPredicate{}),
+	} {
+		if err := to.Watch(watch); err != nil {
+			return fmt.Errorf("watch the Certificates of others: %w", err)
 		}
 	}
 	return nil

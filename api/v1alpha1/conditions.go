@@ -77,6 +77,12 @@ const (
 	ReasonResolvedRefs = "ResolvedRefs"
 	// ReasonIssuerNotFound: the issuer of a certificate does not exist.
 	ReasonIssuerNotFound = "IssuerNotFound"
+	// ReasonCertificateNotFound: a Certificate that a listener refers to does not
+	// exist.
+	ReasonCertificateNotFound = "CertificateNotFound"
+	// ReasonCertificateIncomplete: a Certificate that a listener refers to does not
+	// ask for all of its hostnames.
+	ReasonCertificateIncomplete = "CertificateIncomplete"
 	// ReasonCertManagerNotInstalled: the cluster has no cert-manager CRDs.
 	ReasonCertManagerNotInstalled = "CertManagerNotInstalled"
 	// ReasonSecretNotFound: a pod reports that a Secret is not there.

@@ -211,7 +211,7 @@ type CAReference struct {
 
 // CertificateSource is exactly one source of a listener's certificate.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.issuerRef) != has(self.secretRef)",message="exactly one of issuerRef and secretRef must be set"
+// +kubebuilder:validation:XValidation:rule="[has(self.issuerRef), has(self.certificateRef), has(self.secretRef)].exists_one(set, set)",message="exactly one of issuerRef, certificateRef and secretRef must be set"
 // +kubebuilder:validation:XValidation:rule="has(self.issuerRef) || !(has(self.duration) || has(self.renewBefore) || has(self.renewBeforePercentage) || has(self.privateKey))",message="duration, renewBefore, renewBeforePercentage and privateKey describe a certificate to be issued: they need issuerRef"
 // +kubebuilder:validation:XValidation:rule="!(has(self.renewBefore) && has(self.renewBeforePercentage))",message="renewBefore and renewBeforePercentage exclude each other"
 // +kubebuilder:validation:XValidation:rule="!(has(self.renewBefore) && has(self.duration)) || duration(self.renewBefore) < duration(self.duration)",message="renewBefore must be shorter than duration"
@@ -220,6 +220,12 @@ type CertificateSource struct {
 	// creates a Certificate for the listener's hostnames.
 	// +optional
 	IssuerRef *IssuerReference `json:"issuerRef,omitempty"`
+
+	// certificateRef names a cert-manager Certificate in the gateway's namespace
+	// that somebody else maintains. Its Secret is mounted; its dnsNames must cover
+	// the listener's hostnames. Another Secret of it rolls the pods.
+	// +optional
+	CertificateRef *LocalReference `json:"certificateRef,omitempty"`
 
 	// secretRef names a Secret of type kubernetes.io/tls in the gateway's
 	// namespace, whose tls.crt and tls.key somebody else maintains. A changed

@@ -413,6 +413,11 @@ func (in *CertificateSource) DeepCopyInto(out *CertificateSource) {
 		*out = new(IssuerReference)
 		**out = **in
 	}
+	if in.CertificateRef != nil {
+		in, out := &in.CertificateRef, &out.CertificateRef
+		*out = new(LocalReference)
+		**out = **in
+	}
 	if in.SecretRef != nil {
 		in, out := &in.SecretRef, &out.SecretRef
 		*out = new(LocalReference)

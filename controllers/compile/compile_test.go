@@ -316,7 +316,7 @@ func TestEndpoints(t *testing.T) {
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	gw, _ := load(t, "testdata/every-field")
-	if diff := cmp.Diff([]string{"audit-key", "device-keys", "edge-client", "htpasswd", "pair", "shared", "wsgw-edge.alpha"}, compile.MountedSecrets(gw)); diff != "" {
+	if diff := cmp.Diff([]string{"audit-key", "device-keys", "edge-client", "htpasswd", "pair", "shared", "wsgw-edge.alpha"}, compile.MountedSecrets(gw, nil)); diff != "" {
 		t.Errorf("Secrets:\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"jwks", "partners"}, compile.ConfigMaps(gw)); diff != "" {

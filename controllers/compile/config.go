@@ -26,6 +26,9 @@ type Result struct {
 	// AttachedRoutes counts the routes that lead to each listener, by name. It
 	// has an entry for every listener.
 	AttachedRoutes map[string]int32
+	// CertificateSecrets are, by listener, the Secrets of Certificates that somebody
+	// else maintains, as far as they are known.
+	CertificateSecrets map[string]string
 	// Unchecked are the references that were taken for granted, sorted by
 	// Field; only with Refs.Unchecked.
 	Unchecked []Reference

@@ -25,12 +25,16 @@ var update = flag.Bool("update", false, "write what the tests find into the gold
 
 // fixture is refs.yaml.
 type fixture struct {
-	ConfigMaps         map[string]map[string]string `json:"configMaps"`
-	Services           map[string]compile.Service   `json:"services"`
-	Issuers            []string                     `json:"issuers"` // KIND/NAME
-	CertManagerMissing bool                         `json:"certManagerMissing"`
-	Unchecked          bool                         `json:"unchecked"`
-	Previous           *contract.Config             `json:"previous"`
+	ConfigMaps   map[string]map[string]string `json:"configMaps"`
+	Services     map[string]compile.Service   `json:"services"`
+	Issuers      []string                     `json:"issuers"` // KIND/NAME
+	Certificates map[string]struct {
+		SecretName string   `json:"secretName"`
+		DNSNames   []string `json:"dnsNames"`
+	} `json:"certificates"`
+	CertManagerMissing bool             `json:"certManagerMissing"`
+	Unchecked          bool             `json:"unchecked"`
+	Previous           *contract.Config `json:"previous"`
 }
 
 func (f fixture) refs() compile.Refs {
@@ -38,11 +42,15 @@ func (f fixture) refs() compile.Refs {
 		ConfigMaps:         map[string]compile.ConfigMap{},
 		Services:           f.Services,
 		Issuers:            map[compile.Issuer]bool{},
+		Certificates:       map[string]compile.Certificate{},
 		CertManagerMissing: f.CertManagerMissing,
 		Unchecked:          f.Unchecked,
 	}
 	for name, data := range f.ConfigMaps {
 		refs.ConfigMaps[name] = compile.ConfigMap{Data: data}
+	}
+	for name, certificate := range f.Certificates {
+		refs.Certificates[name] = compile.Certificate(certificate)
 	}
 	for _, issuer := range f.Issuers {
 		kind, name, _ := strings.Cut(issuer, "/")

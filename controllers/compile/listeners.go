@@ -24,7 +24,7 @@ func (c *compiler) listeners() []contract.Listener {
 			BindPort:          contract.BindPort(listener.Port),
 			Hostnames:         sorted(listener.Hostnames),
 			MinTLSVersion:     minTLSVersion(listener.TLS.Profile),
-			CertificateSecret: certificateSecret(c.gw.Name, listener),
+			CertificateSecret: c.certificateSecret(listener),
 			ClientAddress:     c.clientAddress(listener),
 
 			ClientCertificates: c.clientCertificates(listener),
@@ -40,13 +40,6 @@ func minTLSVersion(profile wsv1alpha1.TLSProfile) string {
 		return "1.3"
 	}
 	return "1.2"
-}
-
-func certificateSecret(gateway string, listener *wsv1alpha1.Listener) string {
-	if ref := listener.TLS.Certificate.SecretRef; ref != nil {
-		return ref.Name
-	}
-	return CertificateSecretName(gateway, listener.Name)
 }
 
 func (c *compiler) checkIssuer(listener *wsv1alpha1.Listener) {

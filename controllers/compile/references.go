@@ -6,6 +6,7 @@ package compile
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
@@ -17,6 +18,8 @@ const (
 	KindConfigMap = "ConfigMap"
 	KindSecret    = "Secret"
 	KindService   = "Service"
+	// KindCertificate is a kind of cert-manager.
+	KindCertificate = "Certificate"
 )
 
 const (
@@ -67,6 +70,11 @@ func certificateReferences(gateway string, listener *wsv1alpha1.Listener, issued
 	source := &listener.TLS.Certificate
 	if source.SecretRef != nil {
 		return []Reference{{Field: field + ".secretRef.name", Kind: KindSecret, Name: source.SecretRef.Name, Keys: pair}}
+	}
+	if source.CertificateRef != nil {
+		return []Reference{{
+			Field: field + ".certificateRef.name", Group: certManagerGroup, Kind: KindCertificate, Name: source.CertificateRef.Name,
+		}}
 	}
 	var list []Reference
 	if source.IssuerRef != nil {
@@ -125,9 +133,10 @@ func methodReferences(field string, method *wsv1alpha1.AuthMethod) []Reference {
 
 // MountedSecrets names every Secret that the gateway's pods read, sorted and
 // once each: certificates, issued ones included, API keys, password files, key
-// sets, what is shown to backends, and what the audit records need.
-func MountedSecrets(gw *wsv1alpha1.WebSocketGateway) []string {
-	return namesOf(gw, KindSecret)
+// sets, what is shown to backends, and what the audit records need. referred are
+// those of Certificates that somebody else maintains, as Result has them.
+func MountedSecrets(gw *wsv1alpha1.WebSocketGateway, referred map[string]string) []string {
+	return sorted(slices.AppendSeq(namesOf(gw, KindSecret), maps.Values(referred)))
 }
 
 // ConfigMaps names every ConfigMap that a gateway refers to, sorted and once

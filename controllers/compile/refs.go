@@ -17,6 +17,9 @@ type Refs struct {
 	// Issuers by reference. An issuer that does not exist is not in the map;
 	// one of a foreign group is assumed to exist.
 	Issuers map[Issuer]bool
+	// Certificates that somebody else maintains, by name. One that does not exist is
+	// not in the map.
+	Certificates map[string]Certificate
 	// CertManagerMissing is true when the cluster does not have cert-manager's
 	// kinds.
 	CertManagerMissing bool
@@ -29,6 +32,15 @@ type Refs struct {
 // ConfigMap is the data of a ConfigMap (binaryData included as strings).
 type ConfigMap struct {
 	Data map[string]string
+}
+
+// Certificate is what is needed to know of a Certificate that somebody else
+// maintains. An empty one is taken for granted.
+type Certificate struct {
+	// SecretName of its spec.
+	SecretName string
+	// DNSNames that it asks for.
+	DNSNames []string
 }
 
 // Issuer is a reference with its defaults filled in.

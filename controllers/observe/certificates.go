@@ -34,7 +34,48 @@ const (
 // Certificates answers what cert-manager says of the certificates of a gateway,
 // by the name of the listener. A listener whose Certificate does not exist is
 // not in the map.
+//
+// reader has the Certificates that the operator makes, referred those of
+// everybody; it is asked only where a listener refers to one.
 func Certificates(
+	ctx context.Context, reader client.Reader, referred func() (client.Reader, error), gw *wsv1alpha1.WebSocketGateway,
+) (map[string]status.Certificate, error) {
+	found, err := ownCertificates(ctx, reader, gw)
+	if err != nil || len(compile.Certificates(gw)) == 0 {
+		return found, err
+	}
+	everybodys, err := referred()
+	if err != nil {
+		return nil, fmt.Errorf("read Certificates of others: %w", err)
+	}
+	return found, referredCertificates(ctx, everybodys, gw, found)
+}
+
+// referredCertificates adds those that somebody else maintains.
+func referredCertificates(
+	ctx context.Context, reader client.Reader, gw *wsv1alpha1.WebSocketGateway, found map[string]status.Certificate,
+) error {
+	var requests cmv1.CertificateRequestList
+	if err := reader.List(ctx, &requests, client.InNamespace(gw.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list CertificateRequests: %w", err)
+	}
+	for i := range gw.Spec.Listeners {
+		ref := gw.Spec.Listeners[i].TLS.Certificate.CertificateRef
+		if ref == nil {
+			continue
+		}
+		var certificate cmv1.Certificate
+		err := reader.Get(ctx, client.ObjectKey{Namespace: gw.Namespace, Name: ref.Name}, &certificate)
+		if err == nil {
+			found[gw.Spec.Listeners[i].Name] = certificateOf(&certificate, requests.Items)
+		} else if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("get Certificate %s: %w", ref.Name, err)
+		}
+	}
+	return nil
+}
+
+func ownCertificates(
 	ctx context.Context, reader client.Reader, gw *wsv1alpha1.WebSocketGateway,
 ) (map[string]status.Certificate, error) {
 	selected := []client.ListOption{
@@ -80,8 +121,29 @@ func certificateOf(certificate *cmv1.Certificate, requests []cmv1.CertificateReq
 	if failedAt := certificate.Status.LastFailureTime; failedAt != nil {
 		found.FailedAt = failedAt.Time
 	}
-	fail(&found, certificate, issuing, requestOf(certificate, requests, revision+1))
+	next := requestOf(certificate, requests, revision+1)
+	found.Attempt = attemptOf(next)
+	fail(&found, certificate, issuing, next)
 	return found
+}
+
+// attemptOf leaves out a request that has its certificate: it is about to become
+// the current one.
+func attemptOf(request *cmv1.CertificateRequest) *status.Attempt {
+	if request == nil || len(request.Status.Certificate) > 0 {
+		return nil
+	}
+	reason, _ := failureOf(request)
+	attempt := &status.Attempt{
+		Name: request.Name, UID: request.UID, Since: request.CreationTimestamp.Time, Approved: reason != "", Failed: reason != "",
+	}
+	for i := range request.Status.Conditions {
+		condition := &request.Status.Conditions[i]
+		if condition.Type == cmv1.CertificateRequestConditionApproved && condition.Status == cmmetav1.ConditionTrue {
+			attempt.Approved = true
+		}
+	}
+	return attempt
 }
 
 // fail notes why there is no new leaf. The request of the next revision knows
@@ -130,7 +192,8 @@ func failureOf(request *cmv1.CertificateRequest) (reason, message string) {
 		switch condition.Type {
 		case cmv1.CertificateRequestConditionDenied, cmv1.CertificateRequestConditionInvalidRequest:
 			if condition.Status == cmmetav1.ConditionTrue {
-				return condition.Reason, condition.Message
+				// Who denies has reasons of its own; that it was denied comes first.
+				return string(condition.Type), condition.Reason + ": " + condition.Message
 			}
 		case cmv1.CertificateRequestConditionReady:
 			if condition.Reason == cmv1.CertificateRequestReasonFailed {

@@ -163,7 +163,7 @@ func TestCertificates(t *testing.T) {
 			objects: []runtime.Object{certificateOf(issued(1)), requestOf("2", nil, cmv1.CertificateRequestCondition{
 				Type: cmv1.CertificateRequestConditionDenied, Status: cmmetav1.ConditionTrue, Reason: "Policy", Message: "no",
 			})},
-			want: map[string]string{"failure": "Policy: no"},
+			want: map[string]string{"failure": "Denied: Policy: no"},
 		},
 		"a pending request is not": {
 			objects: []runtime.Object{certificateOf(issued(1)), requestOf("2", nil, ready("Pending", "soon"))},
@@ -182,7 +182,7 @@ func TestCertificates(t *testing.T) {
 				t.Fatal(err)
 			}
 			reader := fake.NewClientBuilder().WithScheme(scheme).WithRuntimeObjects(tt.objects...).Build()
-			found, err := observe.Certificates(t.Context(), reader, gateway())
+			found, err := observe.Certificates(t.Context(), reader, nil, gateway())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -29,13 +30,19 @@ type Seen struct {
 	// Complete is false while a ready pod was never asked. What the status said
 	// before then is better than what could be said now.
 	Complete bool
+	// LookAgain says after which time something may be otherwise that nothing tells
+	// of; zero is never.
+	LookAgain time.Duration
 }
 
 // Observer looks at gateways. It is safe for concurrent use.
 type Observer struct {
-	// Reader reads from the caches.
-	Reader client.Reader
-	Poller *Poller
+	// Reader reads from the caches, Live from the API server.
+	Reader, Live client.Reader
+	Poller       *Poller
+	Now          func() time.Time
+	// Certificates reads Certificates that somebody else maintains.
+	Certificates func() (client.Reader, error)
 	// CertManager tells whether the cluster has cert-manager's kinds.
 	CertManager func() bool
 }
@@ -54,8 +61,11 @@ func (o *Observer) Gateway(
 		return Seen{}, err
 	}
 	if o.CertManager() {
-		certificates, err := Certificates(ctx, o.Reader, gw)
+		certificates, err := Certificates(ctx, o.Reader, o.Certificates, gw)
 		if err != nil {
+			return Seen{}, err
+		}
+		if seen.LookAgain, err = o.details(ctx, gw.Namespace, certificates); err != nil {
 			return Seen{}, err
 		}
 		seen.Running.Certificates = certificates

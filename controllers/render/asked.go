@@ -32,7 +32,8 @@ type demands struct {
 
 func asked(gw *wsv1alpha1.WebSocketGateway, options Options) string {
 	wanted := demands{
-		DrainWindow: drainWindow(gw).String(), Secrets: compile.MountedSecrets(gw), RestartedAt: options.RestartedAt,
+		DrainWindow: drainWindow(gw).String(), RestartedAt: options.RestartedAt,
+		Secrets: compile.MountedSecrets(gw, options.CertificateSecrets),
 	}
 	if infra := gw.Spec.Infrastructure; infra != nil {
 		wanted.Resources = infra.Resources

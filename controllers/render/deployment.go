@@ -65,7 +65,7 @@ func template(gw *wsv1alpha1.WebSocketGateway, options Options) *corev1ac.PodTem
 }
 
 func podSpec(gw *wsv1alpha1.WebSocketGateway, options Options) *corev1ac.PodSpecApplyConfiguration {
-	secrets := compile.MountedSecrets(gw)
+	secrets := compile.MountedSecrets(gw, options.CertificateSecrets)
 	spec := corev1ac.PodSpec().
 		WithServiceAccountName(compile.ObjectName(gw.Name)).
 		WithAutomountServiceAccountToken(false).

@@ -33,6 +33,8 @@ type Options struct {
 	// gateway pod for its report. If either is empty nobody is let in by it.
 	OperatorNamespace string
 	OperatorPodLabels map[string]string
+	// CertificateSecrets of this one gateway, as compile.Result has them.
+	CertificateSecrets map[string]string
 	// RestartedAt is the time at which the pods of this one gateway were last
 	// asked to be replaced; empty if they never were.
 	RestartedAt string

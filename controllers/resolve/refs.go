@@ -32,6 +32,9 @@ type Resolver struct {
 	Live client.Reader
 	// Issuers reads the metadata of issuers.
 	Issuers client.Reader
+	// Certificates reads Certificates that somebody else maintains. It is called
+	// before the first one is read, and again if it fails.
+	Certificates func() (client.Reader, error)
 	// CertManager tells whether the cluster has cert-manager's kinds.
 	CertManager func() bool
 }
@@ -43,6 +46,7 @@ func (r *Resolver) Refs(ctx context.Context, gw *wsv1alpha1.WebSocketGateway) (c
 		ConfigMaps:         map[string]compile.ConfigMap{},
 		Services:           map[string]compile.Service{},
 		Issuers:            map[compile.Issuer]bool{},
+		Certificates:       map[string]compile.Certificate{},
 		CertManagerMissing: !r.CertManager(),
 	}
 	for _, name := range compile.ConfigMaps(gw) {
@@ -60,7 +64,28 @@ func (r *Resolver) Refs(ctx context.Context, gw *wsv1alpha1.WebSocketGateway) (c
 			return refs, fmt.Errorf("get %s %s: %w", issuer.Kind, issuer.Name, err)
 		}
 	}
+	for _, name := range compile.Certificates(gw) {
+		if err := r.certificate(ctx, client.ObjectKey{Namespace: gw.Namespace, Name: name}, &refs); err != nil {
+			return refs, fmt.Errorf("get Certificate %s/%s: %w", gw.Namespace, name, err)
+		}
+	}
 	return refs, nil
+}
+
+func (r *Resolver) certificate(ctx context.Context, key client.ObjectKey, refs *compile.Refs) error {
+	if refs.CertManagerMissing {
+		return nil
+	}
+	reader, err := r.Certificates()
+	if err != nil {
+		return err
+	}
+	var found cmv1.Certificate
+	if err := reader.Get(ctx, key, &found); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	refs.Certificates[key.Name] = compile.Certificate{SecretName: found.Spec.SecretName, DNSNames: found.Spec.DNSNames}
+	return nil
 }
 
 func (r *Resolver) configMap(ctx context.Context, key client.ObjectKey, refs *compile.Refs) error {

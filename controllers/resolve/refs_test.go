@@ -30,6 +30,11 @@ func gateway() *wsv1alpha1.WebSocketGateway {
 			Certificate: wsv1alpha1.CertificateSource{IssuerRef: &issuer},
 		}}
 	}
+	referring := func(name, certificate string) wsv1alpha1.Listener {
+		return wsv1alpha1.Listener{Name: name, Port: 443, TLS: wsv1alpha1.ListenerTLS{
+			Certificate: wsv1alpha1.CertificateSource{CertificateRef: &wsv1alpha1.LocalReference{Name: certificate}},
+		}}
+	}
 	return &wsv1alpha1.WebSocketGateway{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "edge"},
 		Spec: wsv1alpha1.WebSocketGatewaySpec{
@@ -39,6 +44,7 @@ func gateway() *wsv1alpha1.WebSocketGateway {
 				listener("c", wsv1alpha1.IssuerReference{Name: "absent"}),
 				listener("d", wsv1alpha1.IssuerReference{Name: "cloud", Kind: "CloudIssuer", Group: "example.com"}),
 				listener("e", wsv1alpha1.IssuerReference{Name: "odd", Kind: "Secret"}),
+				referring("f", "shared"), referring("g", "missing"),
 			},
 			AuthPolicies: []wsv1alpha1.AuthPolicy{{Name: "users", AnyOf: []wsv1alpha1.AuthMethod{
 				{JWT: &wsv1alpha1.JWTMethod{JWKS: wsv1alpha1.KeySetSource{ConfigMapRef: &wsv1alpha1.LocalKeyReference{Name: "keys"}}}},
@@ -85,6 +91,7 @@ func objects() []client.Object {
 			ObjectMeta: named("keys"),
 			Data:       map[string]string{"jwks.json": "text"}, BinaryData: map[string][]byte{"binary": []byte("bytes")},
 		},
+		&cmv1.Certificate{ObjectMeta: named("shared"), Spec: cmv1.CertificateSpec{SecretName: "shared-tls", DNSNames: []string{"f.example.com"}}},
 		&cmv1.Issuer{ObjectMeta: named("local")},
 		&cmv1.ClusterIssuer{ObjectMeta: metav1.ObjectMeta{Name: "global"}},
 		service("plain", corev1.ServiceSpec{ClusterIP: "10.0.0.1", IPFamilies: []corev1.IPFamily{corev1.IPv4Protocol}}),
@@ -114,6 +121,7 @@ func newResolver(t *testing.T, funcs interceptor.Funcs, certManager bool) *resol
 		WithInterceptorFuncs(funcs).Build()
 	return &resolve.Resolver{
 		Cached: reader, Live: reader, Issuers: reader, CertManager: func() bool { return certManager },
+		Certificates: func() (client.Reader, error) { return reader, nil },
 	}
 }
 
@@ -139,6 +147,7 @@ func TestRefs(t *testing.T) {
 			{Group: "cert-manager.io", Kind: "ClusterIssuer", Name: "global"}: true,
 			{Group: "example.com", Kind: "CloudIssuer", Name: "cloud"}:        true,
 		},
+		Certificates: map[string]compile.Certificate{"shared": {SecretName: "shared-tls", DNSNames: []string{"f.example.com"}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Refs() (-want +got):\n%s", diff)
@@ -166,6 +175,8 @@ func TestAnAPIServerThatFailsIsAnError(t *testing.T) {
 		"ConfigMap": func(o client.Object) bool { _, is := o.(*corev1.ConfigMap); return is },
 		"Service":   func(o client.Object) bool { _, is := o.(*corev1.Service); return is },
 		"Issuer":    func(o client.Object) bool { _, is := o.(*metav1.PartialObjectMetadata); return is },
+
+		"Certificate": func(o client.Object) bool { _, is := o.(*cmv1.Certificate); return is },
 	} {
 		funcs := interceptor.Funcs{Get: func(
 			ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption,

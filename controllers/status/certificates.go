@@ -91,10 +91,11 @@ func (p *pass) listener(name string) *wsv1alpha1.Listener {
 	return nil
 }
 
-// managed tells whether the listener's certificate is issued by cert-manager.
+// managed tells whether the listener's certificate is issued by cert-manager, for
+// us or for somebody else.
 func (p *pass) managed(name string) bool {
 	if listener := p.listener(name); listener != nil {
-		return listener.TLS.Certificate.IssuerRef != nil
+		return listener.TLS.Certificate.SecretRef == nil
 	}
 	if p.facts.Running == nil {
 		return false
@@ -143,7 +144,7 @@ func (p *pass) unservedManaged(name string, certificate *Certificate, lacking []
 	case wanted == nil:
 		return p.no(wsv1alpha1.ReasonIssuing, fmt.Sprintf(
 			"listener %q: cert-manager has not issued %s yet: %s",
-			name, certificate.title(), p.inspect(certificate)))
+			name, certificate.title(), p.holdup(certificate)))
 	case !p.now.Before(wanted.NotAfter):
 		return p.no(wsv1alpha1.ReasonExpired, fmt.Sprintf(
 			"listener %q: Certificate %q expired at %s: see why cert-manager does not renew it",
@@ -290,10 +291,27 @@ func failure(certificate *Certificate) string {
 	if certificate.FailureMessage != "" {
 		text += ": " + certificate.FailureMessage
 	}
+	if attempt := certificate.Attempt; attempt != nil && attempt.Failed && attempt.Detail != "" {
+		text += "; " + attempt.Detail
+	}
 	if !certificate.NextAttempt.IsZero() {
 		text += "; it tries again at " + stamp(certificate.NextAttempt)
 	}
 	return text
+}
+
+// holdup is what an attempt that is under way waits for, and else where to look.
+func (p *pass) holdup(certificate *Certificate) string {
+	attempt := certificate.Attempt
+	switch {
+	case attempt == nil || attempt.Failed || p.within(attempt.Since, SlowAttempt):
+	case !attempt.Approved:
+		return fmt.Sprintf("CertificateRequest %q waits for approval: see what approves requests, and kubectl describe certificaterequest -n %s %s",
+			attempt.Name, p.gw.Namespace, attempt.Name)
+	case attempt.Detail != "":
+		return attempt.Detail
+	}
+	return p.inspect(certificate)
 }
 
 // inspect is the next step where cert-manager has not said more.

@@ -25,6 +25,9 @@ const (
 	// clockSkew is how far a certificate may lie in the future, as in the pods:
 	// the issuer's clock need not be ours.
 	clockSkew = 5 * time.Minute
+	// SlowAttempt is how long a certificate that is being issued is left alone before
+	// it is told what it waits for: most issuers need a second.
+	SlowAttempt = 10 * time.Second
 	// silenceGrace is how long the last answer of a pod counts.
 	silenceGrace = 60 * time.Second
 )

@@ -9,6 +9,8 @@ package status
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
 
@@ -151,6 +153,24 @@ type Certificate struct {
 	FailureMessage string
 	// NextAttempt is when cert-manager tries again; zero when unknown.
 	NextAttempt time.Time
+	// Attempt is the request for the next leaf; nil if there is none.
+	Attempt *Attempt
+}
+
+// Attempt is a CertificateRequest that has not been fulfilled.
+type Attempt struct {
+	// Name and UID of the CertificateRequest.
+	Name string
+	UID  types.UID
+	// Since is when it was made.
+	Since time.Time
+	// Approved is false while nobody has approved or denied it.
+	Approved bool
+	// Failed is true when nothing will come of it.
+	Failed bool
+	// Detail is what its Order and Challenges say; empty where there are none, or
+	// they were not asked.
+	Detail string
 }
 
 // Leaf identifies a certificate.

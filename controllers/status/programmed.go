@@ -152,7 +152,7 @@ func (p *pass) audible(ready []*Pod) (finding, bool) {
 		}
 		why := ""
 		if pod.Silence != "" {
-			why = " (" + withoutLocalPort(pod.Silence) + ")"
+			why = " (" + WithoutLocalPort(pod.Silence) + ")"
 		}
 		return p.unknown(wsv1alpha1.ReasonPodsNotReporting, fmt.Sprintf(
 			"pod %s is ready and has not answered on port %d for %s%s: "+
@@ -162,9 +162,10 @@ func (p *pass) audible(ready []*Pod) (finding, bool) {
 	return finding{}, false
 }
 
-// withoutLocalPort takes the near end out of a network error such as "read tcp
-// 10.0.0.1:50642->10.0.0.7:19000: i/o timeout": it is another one each time.
-func withoutLocalPort(text string) string {
+// WithoutLocalPort takes the near end out of a network error such as "read tcp
+// 10.0.0.1:50642->10.0.0.7:19000: i/o timeout": it is another one each time, and
+// would make the status another one too.
+func WithoutLocalPort(text string) string {
 	near, far, found := strings.Cut(text, "->")
 	if !found {
 		return text

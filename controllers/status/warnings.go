@@ -109,13 +109,27 @@ func (p *pass) renewals() []string {
 	for _, name := range p.listenerNames() {
 		certificate := p.facts.Running.Certificates[name]
 		served := p.served(name)
-		if certificate.FailureReason == "" || served == nil {
+		if served == nil {
 			continue
 		}
-		found = append(found, fmt.Sprintf("listener %q: %s. The certificate in force is valid until %s.",
-			name, failure(&certificate), stamp(served.NotAfter.Time)))
+		if trouble := p.renewal(&certificate); trouble != "" {
+			found = append(found, fmt.Sprintf("listener %q: %s. The certificate in force is valid until %s.",
+				name, trouble, stamp(served.NotAfter.Time)))
+		}
 	}
 	return found
+}
+
+// renewal is what keeps the next certificate; empty while all goes as it should.
+func (p *pass) renewal(certificate *Certificate) string {
+	attempt := certificate.Attempt
+	switch {
+	case certificate.FailureReason != "":
+		return failure(certificate)
+	case attempt == nil || p.within(attempt.Since, SlowAttempt) || attempt.Approved && attempt.Detail == "":
+		return ""
+	}
+	return "a new certificate is being issued: " + p.holdup(certificate)
 }
 
 // keySets of which a good copy is in force while their server does not answer.

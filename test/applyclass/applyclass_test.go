@@ -45,6 +45,7 @@ spec:
         renewBeforePercentage: 20
         privateKey: {algorithm: RSA, size: 2048}
   - {name: own, port: 443, hostnames: [own.example.com], tls: {certificate: {secretRef: {name: own-tls}}, clientCertificates: {mode: Require, caRefs: [{kind: ConfigMap, name: partners, key: k}]}}}
+  - {name: shared, port: 443, hostnames: [shared.example.com], tls: {certificate: {certificateRef: {name: shared}}}}
   - {name: far, port: 8443, hostnames: [far.example.com], tls: {certificate: {secretRef: {name: own-tls}}}, clientAddress: {proxyProtocol: true, trustedCIDRs: [10.0.0.0/8], header: X-Forwarded-For}}
   authPolicies:
   - name: users
@@ -273,11 +274,18 @@ func parse(t *testing.T) *wsv1alpha1.WebSocketGateway {
 // its Deployment, and what it says that the user asks of the pods.
 func deployment(t *testing.T, gw *wsv1alpha1.WebSocketGateway) (spec map[string]any, asked string) {
 	t.Helper()
-	config, err := contract.Encode(compile.Config(gw, compile.Refs{Unchecked: true}, nil).Config)
+	refs := compile.Refs{Unchecked: true, Certificates: map[string]compile.Certificate{}}
+	for _, name := range compile.Certificates(gw) {
+		refs.Certificates[name] = compile.Certificate{SecretName: name + "-tls"}
+	}
+	compiled := compile.Config(gw, refs, nil)
+	config, err := contract.Encode(compiled.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, object := range render.Objects(gw, render.Files{Config: config}, render.Options{GatewayImage: "gateway:test"}) {
+	for _, object := range render.Objects(gw, render.Files{Config: config}, render.Options{
+		GatewayImage: "gateway:test", CertificateSecrets: compiled.CertificateSecrets,
+	}) {
 		if object.Kind != render.DeploymentKind() {
 			continue
 		}

@@ -258,6 +258,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CertificateSource
   map:
     fields:
+    - name: certificateRef
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalReference
     - name: duration
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration

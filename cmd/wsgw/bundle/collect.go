@@ -94,6 +94,9 @@ func (c *Collector) objects(ctx context.Context, a *Archive, gw *wsv1alpha1.WebS
 				space, client.MatchingLabels{"kubernetes.io/service-name": name.name})
 		}
 	}
+	for _, name := range compile.Certificates(gw) {
+		c.one(ctx, a, schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: compile.KindCertificate}, gw.Namespace, name)
+	}
 	for _, issuer := range issuers(gw) {
 		c.one(ctx, a, schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: issuer.kind}, issuer.namespace, issuer.name)
 	}

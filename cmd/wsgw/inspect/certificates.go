@@ -37,15 +37,19 @@ func (f *Facts) listener(spec *wsv1alpha1.Listener) Listener {
 			c.NotAfter = moment(&served.NotAfter)
 		}
 	}
-	source := &spec.TLS.Certificate
-	if source.IssuerRef == nil {
-		if source.SecretRef != nil {
-			c.Source = "Secret/" + source.SecretRef.Name
-		}
+	switch source := &spec.TLS.Certificate; {
+	case source.SecretRef != nil:
+		c.Source = "Secret/" + source.SecretRef.Name
+		return l
+	case source.CertificateRef != nil:
+		c.Source = "Certificate/" + source.CertificateRef.Name
+		c.Name = source.CertificateRef.Name
+	case source.IssuerRef != nil:
+		c.Source = text.Or(source.IssuerRef.Kind, "Issuer") + "/" + source.IssuerRef.Name
+		c.Name = compile.CertificateSecretName(f.Gateway.Name, spec.Name)
+	default:
 		return l
 	}
-	c.Source = text.Or(source.IssuerRef.Kind, "Issuer") + "/" + source.IssuerRef.Name
-	c.Name = compile.CertificateSecretName(f.Gateway.Name, spec.Name)
 	c.State = "not there"
 	for i := range f.Certificates {
 		if f.Certificates[i].Name == c.Name {

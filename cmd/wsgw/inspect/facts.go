@@ -21,6 +21,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/ask"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/cluster"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/text"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/control"
 )
@@ -95,6 +96,9 @@ func (f *Facts) certificates(ctx context.Context, reader client.Reader, own []cl
 	var orders acmev1.OrderList
 	var challenges acmev1.ChallengeList
 	space := client.InNamespace(f.Gateway.Namespace)
+	if len(compile.Certificates(f.Gateway)) > 0 {
+		own = []client.ListOption{space} // those of others do not carry our label
+	}
 	f.note("Certificates", reader.List(ctx, &certificates, own...))
 	f.note("CertificateRequests", reader.List(ctx, &requests, own...))
 	f.note("Orders", reader.List(ctx, &orders, own...))
@@ -105,7 +109,7 @@ func (f *Facts) certificates(ctx context.Context, reader client.Reader, own []cl
 // issues tells whether cert-manager has anything to do with the gateway.
 func (f *Facts) issues() bool {
 	for i := range f.Gateway.Spec.Listeners {
-		if f.Gateway.Spec.Listeners[i].TLS.Certificate.IssuerRef != nil {
+		if f.Gateway.Spec.Listeners[i].TLS.Certificate.SecretRef == nil {
 			return true
 		}
 	}

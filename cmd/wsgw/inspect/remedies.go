@@ -37,6 +37,8 @@ func remediesOfSpec() map[string]string {
 		wsv1alpha1.ReasonWaitingForDeletion: "wait, or see which finalizer keeps the objects of the deleted gateway",
 
 		wsv1alpha1.ReasonIssuerNotFound:                 "create the issuer, or correct issuerRef: kubectl get issuers,clusterissuers -A",
+		wsv1alpha1.ReasonCertificateNotFound:            "create the Certificate in namespace NAMESPACE, or correct certificateRef; what the listener served before it goes on serving",
+		wsv1alpha1.ReasonCertificateIncomplete:          "add the hostnames to spec.dnsNames of the Certificate, or take them out of the listener",
 		wsv1alpha1.ReasonCertManagerNotInstalled:        "install cert-manager, or give the listener a secretRef",
 		wsv1alpha1.ReasonSecretNotFound:                 "create the Secret in namespace NAMESPACE; a missing credential closes its routes, a missing certificate does not",
 		wsv1alpha1.ReasonSecretKeyNotFound:              correctSecret,

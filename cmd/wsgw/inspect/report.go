@@ -64,8 +64,8 @@ type Listener struct {
 
 // Certificate of a listener: what is served, and where it comes from.
 type Certificate struct {
-	// Source is the issuer, such as ClusterIssuer/letsencrypt, or the Secret of the
-	// user, such as Secret/own.
+	// Source is the issuer, such as ClusterIssuer/letsencrypt, or what somebody else
+	// maintains, such as Certificate/shared or Secret/own.
 	Source string `json:"source"`
 	// Name of cert-manager's Certificate; empty where there is none.
 	Name string `json:"name,omitempty"`

@@ -156,12 +156,16 @@ func (p *plan) encode(config []byte, endpoints contract.Endpoints) error {
 }
 
 // refs is what the references lead to here: ConfigMaps as in the files, Services
-// as --backend says, and an issuer for everybody.
+// as --backend says, and an issuer for everybody, also in place of Certificates.
 func (p *planner) refs(set *manifest.Set, gw *wsv1alpha1.WebSocketGateway) (compile.Refs, []string) {
 	refs := set.Refs(gw)
 	refs.Unchecked = false
 	for _, issuer := range compile.Issuers(gw) {
 		refs.Issuers[issuer] = true
+	}
+	refs.Certificates = map[string]compile.Certificate{}
+	for _, name := range compile.Certificates(gw) {
+		refs.Certificates[name] = compile.Certificate{}
 	}
 	documents := refs.Services
 	var unused []string
@@ -207,7 +211,7 @@ func missingSecrets(
 
 func (p *planner) hasCertificate(set *manifest.Set, gw *wsv1alpha1.WebSocketGateway, config *contract.Config) bool {
 	for i := range gw.Spec.Listeners {
-		if gw.Spec.Listeners[i].TLS.Certificate.IssuerRef != nil {
+		if gw.Spec.Listeners[i].TLS.Certificate.SecretRef == nil {
 			return true
 		}
 	}

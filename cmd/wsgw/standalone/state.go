@@ -56,7 +56,7 @@ func (s *state) write(p *plan) error {
 	secrets := maps.Clone(p.secrets)
 	for i := range p.gateway.Spec.Listeners {
 		listener := &p.gateway.Spec.Listeners[i]
-		if listener.TLS.Certificate.IssuerRef == nil {
+		if listener.TLS.Certificate.SecretRef != nil {
 			continue
 		}
 		name := compile.CertificateSecretName(p.gateway.Name, listener.Name)

@@ -17,6 +17,10 @@ type CertificateSourceApplyConfiguration struct {
 	// issuerRef names the cert-manager issuer of the certificate. The operator
 	// creates a Certificate for the listener's hostnames.
 	IssuerRef *IssuerReferenceApplyConfiguration `json:"issuerRef,omitempty"`
+	// certificateRef names a cert-manager Certificate in the gateway's namespace
+	// that somebody else maintains. Its Secret is mounted; its dnsNames must cover
+	// the listener's hostnames. Another Secret of it rolls the pods.
+	CertificateRef *LocalReferenceApplyConfiguration `json:"certificateRef,omitempty"`
 	// secretRef names a Secret of type kubernetes.io/tls in the gateway's
 	// namespace, whose tls.crt and tls.key somebody else maintains. A changed
 	// content reaches the pods within the kubelet's sync period (about 90 s).
@@ -47,6 +51,14 @@ func CertificateSource() *CertificateSourceApplyConfiguration {
 // If called multiple times, the IssuerRef field is set to the value of the last call.
 func (b *CertificateSourceApplyConfiguration) WithIssuerRef(value *IssuerReferenceApplyConfiguration) *CertificateSourceApplyConfiguration {
 	b.IssuerRef = value
+	return b
+}
+
+// WithCertificateRef sets the CertificateRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CertificateRef field is set to the value of the last call.
+func (b *CertificateSourceApplyConfiguration) WithCertificateRef(value *LocalReferenceApplyConfiguration) *CertificateSourceApplyConfiguration {
+	b.CertificateRef = value
 	return b
 }
 

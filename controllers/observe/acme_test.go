@@ -1,0 +1,169 @@
+// SPDX-FileCopyrightText: The WebSocket Gateway Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package observe_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	acmev1 "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmetav1 "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/wsgateway/websocket-gateway-operator/controllers/observe"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
+)
+
+// madeAt is when requests were made, and asked a minute later.
+func madeAt() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+
+func approved() cmv1.CertificateRequestCondition {
+	return cmv1.CertificateRequestCondition{Type: cmv1.CertificateRequestConditionApproved, Status: cmmetav1.ConditionTrue}
+}
+
+func attempt(conditions ...cmv1.CertificateRequestCondition) *cmv1.CertificateRequest {
+	request := requestOf("1", nil, conditions...)
+	request.UID, request.CreationTimestamp = "request", metav1.NewTime(madeAt())
+	return request
+}
+
+func under(owner types.UID) []metav1.OwnerReference {
+	return []metav1.OwnerReference{{Kind: "Owner", Name: "owner", UID: owner, Controller: new(true)}}
+}
+
+func order(state acmev1.State, reason string) *acmev1.Order {
+	return &acmev1.Order{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "order", UID: "order", OwnerReferences: under("request")},
+		Status:     acmev1.OrderStatus{State: state, Reason: reason},
+	}
+}
+
+func challenge(name, host string, state acmev1.State, reason string) *acmev1.Challenge {
+	return &acmev1.Challenge{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, OwnerReferences: under("order")},
+		Spec:       acmev1.ChallengeSpec{Type: acmev1.ACMEChallengeTypeDNS01, DNSName: host, Key: "secret-key", Token: "secret-token"},
+		Status:     acmev1.ChallengeStatus{State: state, Reason: reason},
+	}
+}
+
+func TestWhatHoldsUpAnAttempt(t *testing.T) {
+	t.Parallel()
+	const attempted = "the attempt"
+	foreign := order(acmev1.Pending, "of another")
+	foreign.OwnerReferences = under("another")
+	tests := map[string]struct {
+		objects []runtime.Object
+		after   time.Duration // since the request was made
+		want    *status.Attempt
+		again   time.Duration
+	}{
+		"nobody has approved it": {
+			objects: []runtime.Object{attempt(), order(acmev1.Pending, "")}, after: time.Minute,
+			want: &status.Attempt{},
+		},
+		"it was denied": {
+			objects: []runtime.Object{attempt(cmv1.CertificateRequestCondition{
+				Type: cmv1.CertificateRequestConditionDenied, Status: cmmetav1.ConditionTrue, Reason: "Policy", Message: "no",
+			})}, after: time.Minute,
+			want: &status.Attempt{Approved: true, Failed: true},
+		},
+		"it is too early to look": {
+			objects: []runtime.Object{attempt(approved(), ready("Pending", "soon")), order(acmev1.Pending, "")}, after: 4 * time.Second,
+			want: &status.Attempt{Approved: true}, again: 6 * time.Second,
+		},
+		"no ACME server is asked": {
+			objects: []runtime.Object{attempt(approved(), ready("Pending", "soon")), foreign}, after: time.Minute,
+			want: &status.Attempt{Approved: true}, again: 30 * time.Second,
+		},
+		"challenges are not met": {
+			objects: []runtime.Object{
+				attempt(approved(), ready("Pending", "soon")), order(acmev1.Pending, ""),
+				challenge("b", "b.example.com", acmev1.Pending, "read udp 10.0.0.1:50642->10.0.0.7:53: i/o timeout"),
+				challenge("a", "a.example.com", "", ""), challenge("c", "c.example.com", acmev1.Valid, ""),
+			}, after: time.Minute,
+			want: &status.Attempt{
+				Approved: true,
+				Detail: `Order "order" is pending; DNS-01 challenge for a.example.com is waiting; ` +
+					`DNS-01 challenge for b.example.com is pending: read udp 10.0.0.7:53: i/o timeout`,
+			}, again: 30 * time.Second,
+		},
+		"a challenge has failed": {
+			objects: []runtime.Object{
+				attempt(approved(), ready("Failed", "order is invalid")), order(acmev1.Invalid, "finalized too early"),
+				challenge("a", "a.example.com", acmev1.Invalid, "403 unauthorized"),
+			}, after: time.Second,
+			want: &status.Attempt{
+				Approved: true, Failed: true,
+				Detail: `Order "order" is invalid: finalized too early; DNS-01 challenge for a.example.com is invalid: 403 unauthorized`,
+			},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			seen := observed(t, madeAt().Add(tt.after), nil, append(tt.objects, certificateOf(nil))...)
+			tt.want.Name, tt.want.UID, tt.want.Since = "request-1", "request", madeAt()
+			got := seen.Running.Certificates["public"].Attempt
+			got.Since = got.Since.UTC()
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", attempted, diff)
+			}
+			if seen.LookAgain != tt.again {
+				t.Errorf("looks again after %v, want %v", seen.LookAgain, tt.again)
+			}
+		})
+	}
+}
+
+// A role of the release before does not have the permission, and a cluster may lack
+// the kinds: that is no reason to know nothing else.
+func TestOrdersThatCannotBeReadHideNothingElse(t *testing.T) {
+	t.Parallel()
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Group: "acme.cert-manager.io", Resource: "orders"}, "", nil)
+	seen := observed(t, madeAt().Add(time.Minute), forbidden, attempt(approved(), ready("Pending", "soon")), certificateOf(nil))
+	if got := seen.Running.Certificates["public"].Attempt; got == nil || !got.Approved || got.Detail != "" {
+		t.Errorf("the attempt is %+v", got)
+	}
+}
+
+// observed looks at the gateway; refusal, if any, is the answer to lists of Orders.
+func observed(t *testing.T, now time.Time, refusal error, objects ...runtime.Object) observe.Seen {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reader := fake.NewClientBuilder().WithScheme(scheme).WithRuntimeObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			if _, orders := list.(*acmev1.OrderList); orders && refusal != nil {
+				return refusal
+			}
+			return c.List(ctx, list, options...)
+		},
+	}).Build()
+	clock := func() time.Time { return now }
+	observer := &observe.Observer{
+		Reader: reader, Live: reader, Now: clock, CertManager: func() bool { return true },
+		Poller: observe.NewPoller(nil, clock, slog.New(slog.DiscardHandler), func(context.Context, types.NamespacedName) {}),
+	}
+	seen, err := observer.Gateway(t.Context(), gateway(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seen
+}
