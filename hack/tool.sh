@@ -2,8 +2,9 @@
 # SPDX-FileCopyrightText: The WebSocket Gateway Authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# hack/tool.sh NAME prints the path of a build tool, building it first if this
-# version has never been built on this machine.
+# hack/tool.sh NAME[@MAJOR] prints the path of a build tool, building it first if
+# this version has never been built on this machine. Where two major versions of a
+# program are pinned, NAME alone is the newest, and helm@v3 for example the other.
 #
 # Versions are pinned by the go.mod files below hack/tools, one module per group
 # of tools whose dependencies agree. Binaries live outside the checkout, keyed by
@@ -11,16 +12,22 @@
 # costs nothing and an upgrade can never run an old binary.
 set -euo pipefail
 
-name=${1:?usage: hack/tool.sh NAME}
+name=${1:?usage: hack/tool.sh NAME[@MAJOR]}
+program=${name%@*}
 tools=$(cd "$(dirname "$0")/tools" && pwd)
 
 # A tool line of a go.mod holds a package path and no version, which is what
 # tells it from a requirement.
-found=$(grep -rE --include=go.mod "^(tool )?[[:space:]]*[^[:space:]]+/${name}(/v[0-9]+)?$" "$tools" || true)
-if [[ $(grep -c . <<<"$found") != 1 ]]; then
+found=$(grep -rE --include=go.mod "^(tool )?[[:space:]]*[^[:space:]]+/${program}(/v[0-9]+)?$" "$tools" || true)
+if [[ $name == *@* ]]; then
+	found=$(grep -F "/${name#*@}/" <<<"$found" || true)
+fi
+# Lines that differ in nothing but the major version are one program.
+if [[ $(sed -E 's#/v[0-9]+/#/#' <<<"$found" | sort -u | grep -c .) != 1 ]]; then
 	echo "hack/tool.sh: want one tool line for '$name' below hack/tools, found: ${found:-none}" >&2
 	exit 1
 fi
+found=$(sort -V <<<"$found" | tail -n 1)
 module=$(dirname "${found%%:*}")
 package=$(sed -E 's/^[^:]*:(tool )?[[:space:]]*//' <<<"$found")
 
