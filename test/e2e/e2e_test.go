@@ -117,6 +117,20 @@ func onNode(ctx context.Context, args ...string) error {
 // which needs the cluster only.
 func TestTenThousand(t *testing.T) { tell(t, crowdSteps(t, open(t))) }
 
+// TestHelm is the chapter about the life of a release, which needs the quick start
+// only. It is run by "make test-helm".
+func TestHelm(t *testing.T) {
+	helm := story.Helm{Chart: "../../charts/websocket-gateway-operator", Folder: t.TempDir(), Kubeconfig: need(t, "KUBECONFIG")}
+	for _, name := range []string{"helm", "helm@v3"} {
+		out, err := exec.CommandContext(t.Context(), "../../hack/tool.sh", name).Output()
+		if err != nil {
+			t.Fatalf("hack/tool.sh %s: %v", name, err)
+		}
+		helm.Programs = append(helm.Programs, strings.TrimSpace(string(out)))
+	}
+	tell(t, open(t).ReleaseSteps(helm))
+}
+
 func pluginSteps(t *testing.T, world *story.World) []story.Step {
 	t.Helper()
 	folder := t.TempDir()

@@ -18,6 +18,7 @@ import (
 // is told to stop.
 type load struct {
 	stop    chan struct{}
+	every   time.Duration
 	waiting sync.WaitGroup
 	sent    atomic.Int64
 	echoed  atomic.Int64
@@ -29,7 +30,12 @@ type load struct {
 
 // startLoad opens n connections and starts to echo on all of them.
 func (w *World) startLoad(ctx context.Context, n int) (*load, error) {
-	l := &load{stop: make(chan struct{})}
+	return w.startLoadEvery(ctx, n, 100*time.Millisecond)
+}
+
+// startLoadEvery is startLoad with another pause between two messages.
+func (w *World) startLoadEvery(ctx context.Context, n int, every time.Duration) (*load, error) {
+	l := &load{stop: make(chan struct{}), every: every}
 	token, err := w.token("load", time.Hour)
 	if err != nil {
 		return nil, err
@@ -66,7 +72,7 @@ func (w *World) startLoad(ctx context.Context, n int) (*load, error) {
 }
 
 func (l *load) echo(id int, conn *websocket.Conn) {
-	pause := time.NewTicker(100 * time.Millisecond)
+	pause := time.NewTicker(l.every)
 	defer pause.Stop()
 	for number := 0; ; number++ {
 		select {
