@@ -43,11 +43,11 @@ generate: ## Write deep copies and apply configurations of the API types.
 	$$controller_gen object:headerFile=$(BOILERPLATE) applyconfiguration:headerFile=$(BOILERPLATE) paths=./api/...
 
 .PHONY: manifests
-manifests: ## Write the CRDs and the operator's RBAC role, and copy both into the chart.
+manifests: ## Write the CRDs and the operator's RBAC role, and copy what the chart needs of config.
 	@controller_gen=$$(hack/tool.sh controller-gen)
 	$$controller_gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$$controller_gen rbac:roleName=websocket-gateway-operator paths=./controllers/... output:rbac:dir=config/rbac
-	hack/sync-chart.sh config/crd/bases config/rbac/role.yaml $(CHART)
+	hack/sync-chart.sh config $(CHART)
 
 .PHONY: fmt
 fmt: ## Format the Go code.
@@ -74,11 +74,13 @@ golden: ## Rewrite the golden files; review the result like code.
 	@hack/test.sh golden
 
 .PHONY: docs
-docs: ## Write the generated API reference and the list of metrics.
+docs: ## Write the generated API reference, the list of metrics and the chart's README.
 	@crd_ref_docs=$$(hack/tool.sh crd-ref-docs)
 	$$crd_ref_docs --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown --log-level=ERROR \
 		--output-path=docs/api-reference.md
 	go run ./hack/metricsdoc docs
+	helm_docs=$$(hack/tool.sh helm-docs)
+	$$helm_docs --chart-search-root=charts --sort-values-order=file --log-level=warning
 
 ##@ Test
 
@@ -93,6 +95,10 @@ test-unit: ## Test the packages that start no API server, under the race detecto
 .PHONY: test-api
 test-api: ## Test the packages that start a real API server (built once, then cached).
 	@hack/test.sh api
+
+.PHONY: test-chart
+test-chart: chart ## Test the chart and the kustomizations: what they render, and which rights they give.
+	@go test ./test/chart
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (5s).
@@ -158,6 +164,11 @@ e2e: ## Test the whole on a real node with real cert-manager; needs root on Linu
 	@hack/need.sh ip nft containerd runc cni prometheus script curl
 	hack/e2e.sh
 
+.PHONY: test-helm
+test-helm: ## Install, upgrade, roll back, uninstall by Helm 3 and 4 under 500 connections; needs root on Linux.
+	@hack/need.sh ip nft containerd runc cni
+	WSGATEWAY_E2E_ONLY=TestHelm hack/e2e.sh
+
 .PHONY: recording
 recording: ## Type the commands of docs/plugin-session.md again, on a real node; needs root on Linux.
 	@hack/need.sh ip nft containerd runc cni script
@@ -196,10 +207,20 @@ sign-rehearsal: sbom ## Push, sign and verify them with a throw-away registry an
 	@hack/images/rehearsal.sh bin/images
 
 .PHONY: chart
-chart: ## Lint and package the Helm chart into bin/.
+chart: ## Lint the Helm chart, run its unit tests, and package it into bin/.
 	@helm=$$(hack/tool.sh helm)
+	helm3=$$(hack/tool.sh helm@v3)
+	unittest=$$(hack/tool.sh helm-unittest)
 	$$helm lint --strict $(CHART)
+	$$helm3 lint --strict --kube-version=1.37.0 $(CHART)
+	$$unittest --strict $(CHART)
 	$$helm package $(CHART) --destination bin
+
+.PHONY: build-installer
+build-installer: ## Write everything that an installation without Helm needs into dist/install.yaml.
+	@kustomize=$$(hack/tool.sh kustomize)
+	mkdir -p dist
+	$$kustomize build config/default >dist/install.yaml
 
 ##@ Run
 
@@ -237,4 +258,4 @@ verify: ## Generate, format, tidy and lint, then fail if that changed a file.
 
 .PHONY: clean
 clean: ## Remove what build wrote; the cache of tools stays.
-	@rm -rf bin
+	@rm -rf bin dist

@@ -99,7 +99,8 @@ func certManagerCRDs() (string, error) {
 	return filepath.Join(strings.TrimSpace(string(out)), "deploy", "crds"), nil
 }
 
-const operatorUser = "operator"
+// operatorUser is the account that config/admission names.
+const operatorUser = "system:serviceaccount:wsgateway-system:websocket-gateway-operator"
 
 func (w *world) addOperator() error {
 	role, err := operatorRole()
@@ -116,6 +117,9 @@ func (w *world) addOperator() error {
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}},
 	}
 	if err := w.admin.Create(ctx, binding); err != nil {
+		return err
+	}
+	if err := w.addPolicies(ctx); err != nil {
 		return err
 	}
 	user, err := w.environment.AddUser(envtest.User{Name: operatorUser}, nil)

@@ -2,20 +2,20 @@
 # SPDX-FileCopyrightText: The WebSocket Gateway Authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# hack/sync-chart.sh CRDS ROLE CHART copies what is generated into the chart:
-# each CRD of the folder CRDS becomes a template, the file ROLE becomes
-# files/role.yaml, whose rules the chart's ClusterRole takes over. So does the
-# revoker's role beside it.
+# hack/sync-chart.sh CONFIG CHART copies what chart and kustomization have in common
+# from the folder CONFIG into the chart: each CRD becomes a template; roles and
+# admission policies become files, whose rules the chart's templates take over.
 #
 # CRDs are templates and not files in crds/ because Helm never upgrades the
 # latter; the keep annotation makes sure that an uninstall does not delete every
 # gateway in the cluster.
 set -euo pipefail
 
-usage='usage: hack/sync-chart.sh CRDS ROLE CHART'
-crds=${1:?$usage}
-role=${2:?$usage}
-chart=${3:?$usage}
+usage='usage: hack/sync-chart.sh CONFIG CHART'
+config=${1:?$usage}
+chart=${2:?$usage}
+crds=$config/crd/bases
+role=$config/rbac/role.yaml
 target=$chart/templates/crds
 
 shopt -s nullglob
@@ -52,5 +52,5 @@ if [[ ! -f $role ]]; then
 	exit 1
 fi
 mkdir -p "$chart/files"
-cp "$role" "$chart/files/role.yaml"
-cp "$(dirname "$role")/revoker_role.yaml" "$chart/files/revoker_role.yaml"
+cp "$config"/rbac/{,leader_election_,metrics_reader_,revoker_,viewer_,editor_}role.yaml "$chart/files/"
+cp "$config/admission/policies.yaml" "$chart/files/admission_policies.yaml"

@@ -1,248 +1,213 @@
 // SPDX-FileCopyrightText: The WebSocket Gateway Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package chart_test renders the Helm chart and the kustomization with the real
-// tools and checks what an installation would hold.
 package chart_test
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
+
+	"github.com/wsgateway/websocket-gateway-operator/test/chart"
 )
 
-const (
-	root  = "../.."
-	chart = root + "/charts/websocket-gateway-operator"
-	crds  = root + "/config/crd/bases/wsgateway.dev_*.yaml"
-)
-
-// renders are the ways to install, each with other values.
+// renders are the ways to install: the chart with each file of values, and the
+// kustomizations.
 func renders(t *testing.T) map[string][]unstructured.Unstructured {
 	t.Helper()
-	helm, kustomize := tool(t, "helm"), tool(t, "kustomize")
-	template := []string{"template", "release", chart, "--namespace", "wsgateway-system"}
-	return map[string][]unstructured.Unstructured{
-		"chart":     objects(t, helm, template...),
-		"kustomize": objects(t, kustomize, "build", root+"/config/default"),
-		"chart with everything set": objects(t, helm, append(template,
-			"--set", "controller.replicas=2,controller.watchNamespaces={a,b},imagePullSecrets={pull},metrics.enabled=false",
-			"--set", "controller.nodeSelector.a=b,controller.podLabels.c=d,controller.podAnnotations.e=f,commonLabels.g=h",
-			"--set-json", `networkPolicy.metricsFrom=[{"namespaceSelector":{"matchLabels":{"team":"o'brien"}}}]`,
-			"--set", "gateway.image.digest=sha256:"+strings.Repeat("0", 64))...),
+	found := map[string][]unstructured.Unstructured{}
+	for name, file := range values(t) {
+		found["chart, "+name] = template(t, "helm", "--values", file)
 	}
+	kustomize := tool(t, "kustomize")
+	for _, folder := range []string{"default", "overlays/high-availability", "overlays/monitoring"} {
+		rendered, err := chart.Objects(t.Context(), kustomize, "build", chart.Root+"/config/"+folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found["config/"+folder] = rendered
+	}
+	return found
 }
 
-func TestNoInstallationMayReadSecrets(t *testing.T) {
-	for name, rendered := range renders(t) {
+func TestHelm3AndHelm4RenderTheSame(t *testing.T) {
+	for name, file := range values(t) {
 		t.Run(name, func(t *testing.T) {
-			rules := 0
-			for i := range rendered {
-				for _, rule := range rulesOf(t, &rendered[i]) {
-					rules++
-					if slices.Contains(rule.Resources, "secrets") || slices.Contains(rule.Resources, "*") ||
-						slices.Contains(rule.APIGroups, "*") || slices.Contains(rule.Verbs, "*") {
-						t.Errorf("%s %s grants too much: %+v", rendered[i].GetKind(), rendered[i].GetName(), rule)
-					}
-				}
-			}
-			if rules == 0 {
-				t.Error("no rule was found")
+			newest := template(t, "helm", "--values", file)
+			if diff := cmp.Diff(byName(t, newest), byName(t, template(t, "helm@v3", "--values", file))); diff != "" {
+				t.Errorf("-helm 4 +helm 3:\n%s", diff)
 			}
 		})
 	}
 }
 
+// What Argo CD and people with "helm template" get must not change by itself.
+func TestTheChartKnowsNothingButItsValues(t *testing.T) {
+	actions, texts := regexp.MustCompile(`(?s)\{\{.*?\}\}`), regexp.MustCompile(`"[^"]*"|/\*(?s:.*?)\*/`)
+	unsteady := regexp.MustCompile(`\b(lookup|now|uuidv4|htpasswd|bcrypt|shuffle|rand\w+|gen\w+|getHostByName|Release\.(IsInstall|IsUpgrade|Revision))\b`)
+	if unsteady.FindString(`{{ lookup "v1" "Secret" "a" "b" }}`) == "" {
+		t.Fatal("nothing would be found")
+	}
+	err := filepath.WalkDir(chart.Path+"/templates", func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, action := range actions.FindAllString(string(content), -1) {
+			if found := unsteady.FindString(texts.ReplaceAllString(action, "")); found != "" {
+				t.Errorf("%s uses %s", path, found)
+			}
+		}
+		if strings.Contains(string(content), "helm.sh/hook") {
+			t.Errorf("%s has a hook", path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTheOperatorRunsRestricted asks the code that the API server asks at admission.
 func TestTheOperatorRunsRestricted(t *testing.T) {
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	for name, rendered := range renders(t) {
 		t.Run(name, func(t *testing.T) {
 			deployment := &appsv1.Deployment{}
-			decode(t, only(t, rendered, "Deployment"), deployment)
-			pod := deployment.Spec.Template.Spec
-			if pod.SecurityContext == nil || pod.SecurityContext.RunAsNonRoot == nil || !*pod.SecurityContext.RunAsNonRoot ||
-				pod.SecurityContext.SeccompProfile == nil || pod.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
-				t.Errorf("pod security context is %+v", pod.SecurityContext)
+			decode(t, find(t, rendered, "Deployment", ""), deployment)
+			pod := &deployment.Spec.Template
+			verdict := policy.AggregateCheckResults(evaluator.EvaluatePod(restricted, &pod.ObjectMeta, &pod.Spec))
+			if !verdict.Allowed {
+				t.Error(verdict.ForbiddenDetail())
 			}
-			for _, container := range pod.Containers {
-				context := container.SecurityContext
-				if context == nil || *context.AllowPrivilegeEscalation || !*context.ReadOnlyRootFilesystem ||
-					!slices.Equal(context.Capabilities.Drop, []corev1.Capability{"ALL"}) {
-					t.Errorf("security context of container %s is %+v", container.Name, context)
-				}
+			if context := pod.Spec.Containers[0].SecurityContext; !*context.ReadOnlyRootFilesystem {
+				t.Error("the root file system is writable")
 			}
 		})
 	}
 }
 
-func TestEveryInstallationHasTheCRDsAndTheRoles(t *testing.T) {
-	files, err := filepath.Glob(crds)
+func TestEveryInstallationHasTheCRDs(t *testing.T) {
+	files, err := filepath.Glob(chart.Root + "/config/crd/bases/wsgateway.dev_*.yaml")
 	if err != nil || len(files) < 2 {
 		t.Fatalf("found %d CRDs, %v", len(files), err)
 	}
 	for name, rendered := range renders(t) {
 		t.Run(name, func(t *testing.T) {
+			if name == "chart, nothing" {
+				for i := range rendered {
+					if rendered[i].GetKind() == "CustomResourceDefinition" {
+						t.Errorf("installs %s although crds.install is false", rendered[i].GetName())
+					}
+				}
+				return
+			}
 			for _, file := range files {
 				var want unstructured.Unstructured
 				read(t, file, &want.Object)
-				got := one(t, rendered, "CustomResourceDefinition", func(name string) bool { return name == want.GetName() })
+				got := find(t, rendered, "CustomResourceDefinition", want.GetName())
 				if diff := cmp.Diff(want.Object["spec"], got.Object["spec"]); diff != "" {
 					t.Errorf("CRD differs from config/crd/bases (-want +got):\n%s", diff)
 				}
 			}
-			for file, which := range map[string]func(name string) bool{
-				"role.yaml": func(name string) bool { return !revokes(name) }, "revoker_role.yaml": revokes,
-			} {
-				want, got := &rbacv1.ClusterRole{}, &rbacv1.ClusterRole{}
-				read(t, root+"/config/rbac/"+file, want)
-				decode(t, one(t, rendered, "ClusterRole", which), got)
-				if diff := cmp.Diff(want.Rules, got.Rules); diff != "" {
-					t.Errorf("rules differ from config/rbac/%s (-want +got):\n%s", file, diff)
-				}
-			}
 		})
 	}
-}
-
-func revokes(name string) bool { return strings.HasSuffix(name, "-revoker") }
-
-// Whoever may edit a namespace may not therefore lock people out: the permission
-// is in a role of its own, which nothing aggregates and nothing binds.
-func TestTheRightToRevokeComesWithNoOtherRole(t *testing.T) {
-	for name, rendered := range renders(t) {
-		t.Run(name, func(t *testing.T) {
-			holders := 0
-			for i := range rendered {
-				object := &rendered[i]
-				if strings.HasSuffix(object.GetKind(), "RoleBinding") {
-					role, _, err := unstructured.NestedString(object.Object, "roleRef", "name")
-					if err != nil || revokes(role) {
-						t.Errorf("%s binds %s (%v)", object.GetName(), role, err)
-					}
-				}
-				if !slices.ContainsFunc(rulesOf(t, object), mayRevoke) {
-					continue
-				}
-				holders++
-				if !revokes(object.GetName()) {
-					t.Errorf("%s %s may revoke", object.GetKind(), object.GetName())
-				}
-				for label := range object.GetLabels() {
-					if strings.Contains(label, "aggregate-to") {
-						t.Errorf("%s is aggregated: %s", object.GetName(), label)
-					}
-				}
-			}
-			if holders != 1 {
-				t.Errorf("%d roles may revoke, want 1", holders)
-			}
-		})
-	}
-}
-
-func mayRevoke(rule rbacv1.PolicyRule) bool {
-	return slices.Contains(rule.Resources, "websocketrevocations") &&
-		slices.ContainsFunc(rule.Verbs, func(verb string) bool { return verb != "get" && verb != "list" && verb != "watch" })
 }
 
 func TestTheChartRefusesWhatCannotWork(t *testing.T) {
 	helm := tool(t, "helm")
-	for name, values := range map[string]string{
-		"a value that does not exist":     "controler.replicas=2",
-		"two leaders":                     "controller.replicas=2,controller.leaderElection=false",
-		"a digest that is none":           "gateway.image.digest=latest",
-		"a log level that does not exist": "controller.logLevel=loud",
-		"a label that the chart sets":     `commonLabels.app\.kubernetes\.io/name=mine`,
-		"a label that selects the pods":   `controller.podLabels.app\.kubernetes\.io/instance=mine`,
+	for name, row := range map[string]struct{ values, want string }{
+		"a value that does not exist":     {"controler.replicas=2", "controler"},
+		"two leaders":                     {"controller.replicas=2,controller.leaderElection=false", "two leaders"},
+		"a digest that is none":           {"gateway.image.digest=latest", "digest"},
+		"a repository with its registry":  {"gateway.image.repository=ghcr.io/wsgateway/gateway", "repository"},
+		"a log level that does not exist": {"controller.logLevel=loud", "logLevel"},
+		"a label that the chart sets":     {`commonLabels.app\.kubernetes\.io/name=mine`, "propertyName"},
+		"a label that selects the pods":   {`controller.podLabels.app\.kubernetes\.io/instance=mine`, "propertyName"},
+		"a peer that is nobody":           {"networkPolicy.metricsFrom={null}", "metricsFrom"},
+		"to warn of what is denied":       {"admissionPolicy.actions={Deny,Warn}", "actions"},
+		"an argument that is no flag":     {"controller.extraArgs={serve}", "extraArgs"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, err := exec.CommandContext(t.Context(), helm, "template", "release", chart, "--set", values).CombinedOutput()
-			if err == nil {
-				t.Errorf("rendered all the same:\n%s", out)
+			command := exec.CommandContext(t.Context(), helm, "template", "release", chart.Path, "--set", row.values)
+			out, err := command.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), row.want) {
+				t.Errorf("want a refusal that names %q, got %v:\n%.2000s", row.want, err, out)
 			}
 		})
 	}
 }
 
-// tool builds a pinned tool where that has not been done.
+func values(t *testing.T) map[string]string {
+	t.Helper()
+	found, err := chart.Values()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func template(t *testing.T, helm string, args ...string) []unstructured.Unstructured {
+	t.Helper()
+	rendered, err := chart.Template(t.Context(), tool(t, helm), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rendered
+}
+
 func tool(t *testing.T, name string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), root+"/hack/tool.sh", name)
-	command.Stderr = os.Stderr
-	out, err := command.Output()
+	path, err := chart.Tool(t.Context(), name)
 	if err != nil {
-		t.Fatalf("hack/tool.sh %s: %v", name, err)
+		t.Fatal(err)
 	}
-	return strings.TrimSpace(string(out))
+	return path
 }
 
-// objects runs a program and reads the manifests that it prints.
-func objects(t *testing.T, program string, args ...string) []unstructured.Unstructured {
+// byName maps objects by what identifies them, which no two may share.
+func byName(t *testing.T, rendered []unstructured.Unstructured) map[string]map[string]any {
 	t.Helper()
-	var problems bytes.Buffer
-	command := exec.CommandContext(t.Context(), program, args...)
-	command.Stderr = &problems
-	out, err := command.Output()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, problems.String())
-	}
-	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(out), 4096)
-	var found []unstructured.Unstructured
-	for {
-		var object map[string]any
-		if err := decoder.Decode(&object); errors.Is(err, io.EOF) {
-			return found
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if len(object) > 0 {
-			found = append(found, unstructured.Unstructured{Object: object})
-		}
-	}
-}
-
-func only(t *testing.T, rendered []unstructured.Unstructured, kind string) *unstructured.Unstructured {
-	t.Helper()
-	return one(t, rendered, kind, func(string) bool { return true })
-}
-
-// one finds the object of a kind whose name fits.
-func one(t *testing.T, rendered []unstructured.Unstructured, kind string, fits func(name string) bool) *unstructured.Unstructured {
-	t.Helper()
-	var found []*unstructured.Unstructured
+	found := make(map[string]map[string]any, len(rendered))
 	for i := range rendered {
-		if rendered[i].GetKind() == kind && fits(rendered[i].GetName()) {
-			found = append(found, &rendered[i])
+		name := strings.Join([]string{rendered[i].GetKind(), rendered[i].GetNamespace(), rendered[i].GetName()}, " ")
+		if _, twice := found[name]; twice {
+			t.Fatalf("two objects are %s", name)
 		}
+		found[name] = rendered[i].Object
 	}
-	if len(found) != 1 {
-		t.Fatalf("%d objects of kind %s, want 1", len(found), kind)
-	}
-	return found[0]
+	return found
 }
 
-func rulesOf(t *testing.T, object *unstructured.Unstructured) []rbacv1.PolicyRule {
+// find is the one object of a kind and, if it is not empty, a name.
+func find(t *testing.T, rendered []unstructured.Unstructured, kind, name string) *unstructured.Unstructured {
 	t.Helper()
-	if kind := object.GetKind(); kind != "Role" && kind != "ClusterRole" {
-		return nil
+	found := slices.DeleteFunc(slices.Clone(rendered), func(object unstructured.Unstructured) bool {
+		return object.GetKind() != kind || name != "" && object.GetName() != name
+	})
+	if len(found) != 1 {
+		t.Fatalf("%d objects are %s %s, want 1", len(found), kind, name)
 	}
-	role := &rbacv1.ClusterRole{}
-	decode(t, object, role)
-	return role.Rules
+	return &found[0]
 }
 
 func decode(t *testing.T, object *unstructured.Unstructured, into any) {
@@ -259,6 +224,6 @@ func read(t *testing.T, file string, into any) {
 		t.Fatal(err)
 	}
 	if err := yaml.Unmarshal(data, into); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", file, err)
 	}
 }

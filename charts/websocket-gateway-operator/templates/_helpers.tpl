@@ -12,6 +12,10 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "wsgateway.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{- define "wsgateway.serviceAccount" -}}
 {{- default (include "wsgateway.fullname" .) .Values.serviceAccount.name -}}
 {{- end -}}
@@ -22,21 +26,45 @@ app.kubernetes.io/name: websocket-gateway-operator
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- /*
+labels takes a dict of root and, if there are more, extra. Maps are merged, never
+printed one after the other: a key twice is an error for server-side apply.
+*/ -}}
 {{- define "wsgateway.labels" -}}
-{{ include "wsgateway.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{- $own := include "wsgateway.selectorLabels" .root | fromYaml -}}
+{{- $_ := set $own "app.kubernetes.io/version" .root.Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
+{{- merge $own (deepCopy (default dict .extra)) (deepCopy .root.Values.commonLabels) | toYaml -}}
+{{- end -}}
+
+{{- /*
+metadata takes a dict of root, and optionally suffix of the name, name instead of it,
+cluster (the object has no namespace), namespace, labels and annotations.
+*/ -}}
+{{- define "wsgateway.metadata" -}}
+name: {{ default (printf "%s%s" (include "wsgateway.fullname" .root) (default "" .suffix)) .name }}
+{{- if not .cluster }}
+namespace: {{ default (include "wsgateway.namespace" .root) .namespace }}
+{{- end }}
+labels:
+  {{- include "wsgateway.labels" (dict "root" .root "extra" .labels) | nindent 2 }}
+{{- with merge dict (deepCopy (default dict .annotations)) (deepCopy .root.Values.commonAnnotations) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{- /* image takes a dict of image and chart. */ -}}
+{{- /* repository takes a dict of root and image, and tells registry and repository. */ -}}
+{{- define "wsgateway.repository" -}}
+{{- printf "%s/%s" (default .image.registry .root.Values.global.imageRegistry | trimSuffix "/") .image.repository -}}
+{{- end -}}
+
+{{- /* image takes a dict of root and image. */ -}}
 {{- define "wsgateway.image" -}}
 {{- if .image.digest -}}
-{{- printf "%s@%s" .image.repository .image.digest -}}
+{{- printf "%s@%s" (include "wsgateway.repository" .) .image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .image.repository (default .chart.AppVersion .image.tag) -}}
+{{- printf "%s:%s" (include "wsgateway.repository" .) (default .root.Chart.AppVersion .image.tag) -}}
 {{- end -}}
 {{- end -}}
