@@ -16,6 +16,7 @@ REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS   = -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 5s
 SOAK     ?= 10m
+STEADY   ?= 5m
 CHART    := charts/websocket-gateway-operator
 BOILERPLATE := hack/boilerplate.go.txt
 
@@ -25,9 +26,9 @@ BOILERPLATE := hack/boilerplate.go.txt
 ALL_MODULES  = $(shell git ls-files -co --exclude-standard -- go.mod '*/go.mod' | xargs -n1 dirname | sort)
 CODE_MODULES = $(filter-out hack/tools hack/tools/% hack/cluster/etcd hack/cluster/kubernetes,$(ALL_MODULES))
 LINT_MODULES = $(filter-out hack/cluster/%,$(CODE_MODULES))
-# What only a release needs (syft, cosign) imports a thousand modules, which nobody
-# should have to fetch for the tidying of files that no code of ours changes.
-TIDY_MODULES ?= $(filter-out hack/tools/sbom hack/tools/signing,$(ALL_MODULES))
+# What only a release needs (syft, cosign), or test-argocd, imports a thousand modules,
+# which nobody should have to fetch for the tidying of files that no code of ours changes.
+TIDY_MODULES ?= $(filter-out hack/tools/sbom hack/tools/signing test/argocd,$(ALL_MODULES))
 
 .PHONY: help
 help: ## Show this list.
@@ -168,6 +169,13 @@ e2e: ## Test the whole on a real node with real cert-manager; needs root on Linu
 test-helm: ## Install, upgrade, roll back, uninstall by Helm 3 and 4 under 500 connections; needs root on Linux.
 	@hack/need.sh ip nft containerd runc cni
 	WSGATEWAY_E2E_ONLY=TestHelm hack/e2e.sh
+
+# Not in .ci/run: building Argo CD alone takes minutes on a new machine. STEADY
+# shortens the time in which everything must stay as it is.
+.PHONY: test-argocd
+test-argocd: ## Have a real Argo CD install the chart and gateways on a real node; needs root on Linux.
+	@hack/need.sh ip nft containerd runc cni git redis-server
+	WSGATEWAY_STEADY=$(STEADY) hack/argocd.sh
 
 .PHONY: recording
 recording: ## Type the commands of docs/plugin-session.md again, on a real node; needs root on Linux.
