@@ -4,6 +4,8 @@
 package proxy_test
 
 import (
+	"bytes"
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -68,5 +70,52 @@ func TestTheLastWordOfAClientThatReadsNoMoreReachesTheUpstream(t *testing.T) {
 	g.want(outcome.ClientClosed, outcome.ByClient, 4001)
 	if code := <-told; code != 4001 {
 		t.Errorf("the upstream was told %d, want 4001", code)
+	}
+}
+
+// What is read at last may take several reads, each of which goes to where the one before
+// was: none may lose or change what is still to be sent.
+func TestLastWordsThatAreManyArriveInOrder(t *testing.T) {
+	t.Parallel()
+	const rounds, messages, size = 20, 200, 1000
+	problems := make(chan string, rounds)
+	g := relays()["Loops"].newGate(t, wstest.Raw(t, func(conn net.Conn) {
+		shake(conn)
+		go func() {
+			for {
+				if _, err := conn.Write(plain(fin|bin, make([]byte, 60_000))); err != nil {
+					return
+				}
+			}
+		}()
+		problems <- inTheirOrder(conn, size)
+	}))
+	for range rounds {
+		conn := g.raw()
+		var all []byte
+		for i := range messages {
+			all = append(all, masked(fin|bin, bytes.Repeat([]byte{byte(i)}, size))...)
+		}
+		_, _ = conn.Write(append(all, masked(fin|clos, []byte("\x0f\xa1bye"))...))
+		_ = conn.NetConn().Close() // with much unread: this is a reset
+	}
+	for range rounds {
+		if problem := <-problems; problem != "" {
+			t.Error(problem)
+		}
+		_ = g.closure()
+	}
+}
+
+// inTheirOrder reads messages to the end: each has the number of its place in each byte.
+func inTheirOrder(conn net.Conn, size int) (problem string) {
+	for i := 0; ; i++ {
+		f, err := readFrame(conn)
+		if err != nil || f.first == fin|clos {
+			return "" // however much of it arrived
+		}
+		if f.first != fin|bin || !bytes.Equal(f.payload, bytes.Repeat([]byte{byte(i)}, size)) {
+			return fmt.Sprintf("instead of message %d came %#x with %d bytes", i, f.first, len(f.payload))
+		}
 	}
 }

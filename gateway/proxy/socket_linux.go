@@ -197,6 +197,8 @@ func (p *pair) lastWords(x int) {
 		if p.lingering || party.silent || party.held {
 			return
 		}
+		// What waits to be sent may lie where is read to now.
+		p.loop.settleCork()
 		p.read(x)
 	}
 }
