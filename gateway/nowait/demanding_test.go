@@ -58,29 +58,3 @@ func TestRecordsWithoutDataAreCounted(t *testing.T) {
 		}
 	}
 }
-
-// BenchmarkNewKeys tells what a change of keys costs beside a message of one byte.
-func BenchmarkNewKeys(b *testing.B) {
-	for name, changes := range map[string]bool{"a byte": false, "new keys and a byte": true} {
-		b.Run(name, func(b *testing.B) {
-			c := newCouple(b, kind{version: tls.VersionTLS13, inside: true})
-			f := newForger(b, c)
-			records := make([][]byte, b.N)
-			for i := range records {
-				if changes {
-					records[i] = f.newKeys(b)
-				}
-				records[i] = append(records[i], f.data(b, []byte("x"))...)
-			}
-			plain := make([]byte, 0, 64<<10)
-			b.ReportAllocs()
-			b.ResetTimer()
-			for _, record := range records {
-				c.exchange.In = record
-				if _, err := c.exchange.Decrypt(c.server, plain); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
