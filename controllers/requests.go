@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -54,9 +55,11 @@ func requestsOf(object client.Object) map[string]string {
 func (r *Reconciler) listen(p *pass) {
 	p.wishes = compile.WishesOf(p.gw)
 	p.facts.Paused, p.facts.RolloutsHeld = p.wishes.Paused, p.wishes.HoldRollout
-	if next := p.wishes.Next(p.began); !next.IsZero() {
-		p.comeAgain(next.Sub(p.began))
+	for name, moment := range p.wishes.Awaited(p.began) {
+		p.comeAgain(moment.Time.Sub(p.began))
+		p.facts.Awaited = append(p.facts.Awaited, name+": "+moment.Text)
 	}
+	slices.Sort(p.facts.Awaited)
 }
 
 // holdBack writes nothing, and notes what would be written.

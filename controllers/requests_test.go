@@ -61,6 +61,9 @@ func TestCertificatesAreIssuedAnewOnceWhenSomebodyAsks(t *testing.T) {
 	b := newBench(t)
 	b.running("edge")
 	const patched = "/certificates/wsgw-edge.public/status"
+	b.annotate("edge", wsv1alpha1.AnnotationRotateAt, "2999-12-31T23:59:59Z")
+	b.warns("edge", "2999-12-31T23:59:59Z")
+	b.g.Expect(b.issuing("edge", "public")).To(BeNil(), "its time has not come")
 	wish := soon()
 	b.annotate("edge", wsv1alpha1.AnnotationRotateAt, wish)
 	b.handled("edge", wish)

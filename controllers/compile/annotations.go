@@ -43,16 +43,18 @@ func WishesOf(gw *wsv1alpha1.WebSocketGateway) Wishes {
 	}
 }
 
-// Next is the first time after now at which something that is asked for is due;
-// zero if there is none.
-func (w *Wishes) Next(now time.Time) time.Time {
-	var next time.Time
-	for _, moment := range []Moment{w.RotateAt, w.RestartAt} {
-		if moment.Text != "" && moment.Time.After(now) && (next.IsZero() || moment.Time.Before(next)) {
-			next = moment.Time
+// Awaited answers, by the name of the annotation, what is asked for and not due
+// yet.
+func (w *Wishes) Awaited(now time.Time) map[string]Moment {
+	found := map[string]Moment{}
+	for name, moment := range map[string]Moment{
+		wsv1alpha1.AnnotationRotateAt: w.RotateAt, wsv1alpha1.AnnotationRestart: w.RestartAt,
+	} {
+		if moment.Text != "" && !moment.Due(now) {
+			found[name] = moment
 		}
 	}
-	return next
+	return found
 }
 
 // momentOf answers false for a text that is no time; an empty one is none too,

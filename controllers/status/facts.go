@@ -48,6 +48,8 @@ type Facts struct {
 	// Paused is true when the operator was asked to change nothing of the gateway,
 	// RolloutsHeld when it was asked not to replace its pods.
 	Paused, RolloutsHeld bool
+	// Awaited are annotations whose time has not come, with that time.
+	Awaited []string
 	// HeldBack names, by kind and name, the objects that would have been written
 	// if nobody had asked to wait.
 	HeldBack []string

@@ -19,6 +19,9 @@ func (p *pass) requests() []string {
 			"the annotation %s is \"true\": nothing that belongs to the gateway is changed, its endpoints and revocations included. "+
 				"Its pods serve what they have; cert-manager goes on renewing.", wsv1alpha1.AnnotationPaused))
 	}
+	for _, awaited := range p.facts.Awaited {
+		found = append(found, "the time of an annotation has not come: "+awaited+".")
+	}
 	switch waiting := p.facts.Rollout; {
 	case waiting != nil && waiting.Held:
 		found = append(found, fmt.Sprintf("the annotation %s keeps the pods as they are: without it they are replaced %s.",
