@@ -116,13 +116,13 @@ func (u *Upstream) Release() {
 	}
 }
 
-// Connect chooses a backend by weight and one of its endpoints, dials it, with TLS where it has a profile, and shakes hands. A dial
-// that fails, TLS included, is repeated on other endpoints and at last on the
-// Service's address; a handshake that fails is not, since the backend has seen it.
-// ctx bounds all of it. The error is always an *outcome.Refusal:
-// UpstreamUnreachable, UpstreamCertificateInvalid, UpstreamTLSFailed,
-// UpstreamRefused, UpstreamTimeout, ClientGone when ctx was cancelled, or
-// InternalError for a Handshake that cannot be written as one request.
+// Connect chooses a backend by weight and one of its endpoints, dials it, with TLS
+// where it has a profile, and shakes hands. A dial that fails, TLS included, is
+// repeated on other endpoints and at last on the Service's address; a handshake that
+// fails is not, since the backend has seen it. ctx bounds all of it. The error is
+// always an *outcome.Refusal: UpstreamUnreachable, UpstreamCertificateInvalid,
+// UpstreamTLSFailed, UpstreamRefused, UpstreamTimeout, ClientGone when ctx was
+// cancelled, or InternalError for a Handshake that cannot be written as one request.
 func (p *Pool) Connect(ctx context.Context, c Choice, h Handshake) (*Upstream, error) {
 	plan := planOf(&c)
 	chosen, ok := p.choose(c.Backends, plan)
