@@ -104,6 +104,23 @@ func echoes(t *testing.T, conn *websocket.Conn) {
 	}
 }
 
+// reach opens a connection, again where a busy machine has let the dial to the
+// backend take too long.
+func (r *running) reach(t *testing.T, path string) *websocket.Conn {
+	t.Helper()
+	var conn *websocket.Conn
+	until(t, func() string {
+		opened, response, err := r.dialer("public").Dial(t.Context(), "wss://ws.example.com"+path)
+		if err != nil {
+			return fmt.Sprintf("no connection: %v, %+v", err, response)
+		}
+		conn = opened
+		return ""
+	})
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
 func TestBothRelaysCarryMessagesToABackendByTLS(t *testing.T) {
 	t.Parallel()
 	ca := wstest.NewCA(t)
@@ -114,7 +131,7 @@ func TestBothRelaysCarryMessagesToABackendByTLS(t *testing.T) {
 	config.Routes = append(config.Routes, frames)
 	r := startSecure(t, ca, backend, config)
 	for _, path := range []string{"/chat", "/frames"} {
-		conn := r.dialer("public").MustDial(t, "wss://ws.example.com"+path)
+		conn := r.reach(t, path)
 		echoes(t, conn)
 		if err := conn.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(4001, "bye")); err != nil {
 			t.Fatal(err)
@@ -136,11 +153,11 @@ func TestARenewedClientCertificateIsForNewConnections(t *testing.T) {
 	ca := wstest.NewCA(t)
 	backend := newStrictBackend(t, ca, ca.Issue(t, backendName))
 	r := startSecure(t, ca, backend, securely(ca))
-	old := r.dialer("public").MustDial(t, "wss://ws.example.com/chat")
+	old := r.reach(t, "/chat")
 	renewed := newClientPair(t, ca)
 	r.root.TLSSecret(t, "client-tls", renewed)
 	until(t, func() string {
-		r.dialer("public").MustDial(t, "wss://ws.example.com/chat")
+		r.reach(t, "/chat")
 		if backend.lastShown() != renewed.Leaf.SerialNumber.String() {
 			return "the old certificate is shown"
 		}
@@ -155,7 +172,7 @@ func TestARenewedClientCertificateIsForNewConnections(t *testing.T) {
 		}
 		return ""
 	})
-	echoes(t, r.dialer("public").MustDial(t, "wss://ws.example.com/chat"))
+	echoes(t, r.reach(t, "/chat"))
 	echoes(t, old)
 }
 
@@ -164,7 +181,7 @@ func TestARenewedCAOfBackendsIsForNewConnections(t *testing.T) {
 	ca, next := wstest.NewCA(t), wstest.NewCA(t)
 	backend := newStrictBackend(t, ca, ca.Issue(t, backendName))
 	r := startSecure(t, ca, backend, securely(ca))
-	old := r.dialer("public").MustDial(t, "wss://ws.example.com/chat")
+	old := r.reach(t, "/chat")
 	echoes(t, old)
 	withdrawn := securely(next)
 	r.root.Config(t, withdrawn, endpoints(backend.Address))
@@ -229,5 +246,5 @@ func TestARouteWhoseProfileLacksItsCertificateIsNotServedWithoutIt(t *testing.T)
 		}
 		return ""
 	})
-	echoes(t, r.dialer("public").MustDial(t, "wss://ws.example.com/chat"))
+	echoes(t, r.reach(t, "/chat"))
 }
