@@ -104,9 +104,9 @@ func echoes(t *testing.T, conn *websocket.Conn) {
 	}
 }
 
-// reach opens a connection, again where a busy machine has let the dial to the
+// backendReached opens a connection, again where a busy machine has let the dial to the
 // backend take too long.
-func (r *running) reach(t *testing.T, path string) *websocket.Conn {
+func (r *running) backendReached(t *testing.T, path string) *websocket.Conn {
 	t.Helper()
 	var conn *websocket.Conn
 	until(t, func() string {
@@ -131,7 +131,7 @@ func TestBothRelaysCarryMessagesToABackendByTLS(t *testing.T) {
 	config.Routes = append(config.Routes, frames)
 	r := startSecure(t, ca, backend, config)
 	for _, path := range []string{"/chat", "/frames"} {
-		conn := r.reach(t, path)
+		conn := r.backendReached(t, path)
 		echoes(t, conn)
 		if err := conn.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(4001, "bye")); err != nil {
 			t.Fatal(err)
@@ -153,11 +153,11 @@ func TestARenewedClientCertificateIsForNewConnections(t *testing.T) {
 	ca := wstest.NewCA(t)
 	backend := newStrictBackend(t, ca, ca.Issue(t, backendName))
 	r := startSecure(t, ca, backend, securely(ca))
-	old := r.reach(t, "/chat")
+	old := r.backendReached(t, "/chat")
 	renewed := newClientPair(t, ca)
 	r.root.TLSSecret(t, "client-tls", renewed)
 	until(t, func() string {
-		r.reach(t, "/chat")
+		r.backendReached(t, "/chat")
 		if backend.lastShown() != renewed.Leaf.SerialNumber.String() {
 			return "the old certificate is shown"
 		}
@@ -172,7 +172,7 @@ func TestARenewedClientCertificateIsForNewConnections(t *testing.T) {
 		}
 		return ""
 	})
-	echoes(t, r.reach(t, "/chat"))
+	echoes(t, r.backendReached(t, "/chat"))
 	echoes(t, old)
 }
 
@@ -181,7 +181,7 @@ func TestARenewedCAOfBackendsIsForNewConnections(t *testing.T) {
 	ca, next := wstest.NewCA(t), wstest.NewCA(t)
 	backend := newStrictBackend(t, ca, ca.Issue(t, backendName))
 	r := startSecure(t, ca, backend, securely(ca))
-	old := r.reach(t, "/chat")
+	old := r.backendReached(t, "/chat")
 	echoes(t, old)
 	withdrawn := securely(next)
 	r.root.Config(t, withdrawn, endpoints(backend.Address))
@@ -246,5 +246,5 @@ func TestARouteWhoseProfileLacksItsCertificateIsNotServedWithoutIt(t *testing.T)
 		}
 		return ""
 	})
-	echoes(t, r.reach(t, "/chat"))
+	echoes(t, r.backendReached(t, "/chat"))
 }

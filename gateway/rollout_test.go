@@ -47,7 +47,7 @@ func TestARollingUpdateOfABackendClosesNothingBeforeItsPodsDo(t *testing.T) {
 	r := start(t, root, ca, nil)
 	var there []*websocket.Conn
 	for _, path := range []string{"/chat", "/frames"} {
-		there = append(there, r.reach(t, path))
+		there = append(there, r.backendReached(t, path))
 	}
 
 	before := old.Accepted()
@@ -64,7 +64,7 @@ func TestARollingUpdateOfABackendClosesNothingBeforeItsPodsDo(t *testing.T) {
 		return ""
 	})
 	for _, path := range []string{"/chat", "/frames"} {
-		echoes(t, r.reach(t, path))
+		echoes(t, r.backendReached(t, path))
 	}
 	if late := old.Accepted() - before; late != 0 || len(next.Requests()) < 2 {
 		t.Errorf("%d connections went to the old endpoint, %d to the new one", late, len(next.Requests()))
