@@ -187,7 +187,8 @@ func (p *pair) sendAll() {
 		l.cork, l.direct = l.cork[:0], nil
 		sent := len(toClient)
 		p.flush(fromClient, toClient)
-		l.exchange.Out = append(l.exchange.Out[:0], l.exchange.Out[sent:]...)
+		// Less is there where an end of the client, read meanwhile, has had it sent.
+		l.exchange.Out = append(l.exchange.Out[:0], l.exchange.Out[min(sent, len(l.exchange.Out)):]...)
 	}
 }
 
