@@ -4,8 +4,8 @@
 #
 # hack/images/rehearsal.sh LAYOUTS does with the images what a release does, as
 # docs/images.md tells it: push, sign, attest, verify. Registry and key are thrown
-# away afterwards, and nothing leaves this machine. It also sees that a stranger's
-# key, and an image whose list was not signed yet, are refused.
+# away afterwards, and nothing is published. It also sees that a stranger's key, and
+# an image whose list was not signed yet, are refused.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
@@ -54,7 +54,7 @@ fi
 export COSIGN_PASSWORD=rehearsal
 quietly "$cosign" generate-key-pair --output-key-prefix "$work/release"
 quietly "$cosign" generate-key-pair --output-key-prefix "$work/stranger"
-# A key of one's own needs no service on the Internet, neither to sign nor to verify.
+# A key of one's own needs no service, neither to sign nor to verify.
 quietly "$cosign" signing-config create --out "$work/signing.json"
 
 for name in manager gateway echo; do
