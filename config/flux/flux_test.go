@@ -49,6 +49,9 @@ func TestTheLifeOfAGateway(t *testing.T) {
 		{"its spec cannot be served", "invalid-spec-holds-the-last-good-one", nil, status.FailedStatus},
 		{"a spec that could not be served is being replaced", "invalid-spec-holds-the-last-good-one", changed, status.InProgressStatus},
 		{"the spec is repaired", "repaired-spec-leaves-stalled", nil, status.InProgressStatus},
+		{"it is paused", "paused", nil, status.CurrentStatus},
+		{"it is paused and a change is held back", "paused-for-longer-than-five-minutes", nil, status.InProgressStatus},
+		{"its certificates were rotated", "rotated", nil, status.CurrentStatus},
 		{"it is deleted", "everything-is-served", deleted, status.TerminatingStatus},
 	} {
 		gateway := read(t, filepath.Join(statuses, stage.fixture, "gateway.yaml"))

@@ -73,8 +73,14 @@ func (w *world) wasProgressing(t *testing.T, gateway string, since time.Time) {
 // with a commit and Healthy.
 func (w *world) settle(t *testing.T, commit string) {
 	t.Helper()
-	w.refresh(t, "normal")
+	asked := time.Time{}
 	until(t, 6*time.Minute, func() error {
+		// Argo CD takes the annotation away when it has looked, and with it one that
+		// came in the meantime: so it is asked again.
+		if time.Since(asked) > 5*time.Second {
+			w.refresh(t, "normal")
+			asked = time.Now()
+		}
 		var faults []error
 		for _, name := range append([]string{root}, applications()...) {
 			faults = append(faults, w.watch.settled(name, commit))

@@ -18,8 +18,7 @@ import (
 // application is the part of an Application that the test reads.
 type application struct {
 	Metadata struct {
-		Name              string `json:"name"`
-		CreationTimestamp string `json:"creationTimestamp"`
+		Name string `json:"name"`
 	} `json:"metadata"`
 	Status struct {
 		Sync struct {
