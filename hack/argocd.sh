@@ -40,4 +40,4 @@ CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o "$bin/" ./cmd/manager ./cmd
 go -C hack/cluster run . load-image "ghcr.io/wsgateway/manager:$version=$bin/manager" \
 	"ghcr.io/wsgateway/gateway:$version=$bin/gateway" "ghcr.io/wsgateway/echo:0.1.0=$bin/echo"
 eval "$(go -C hack/cluster run . env)"
-go -C test/argocd test -tags e2e -count=1 -v -timeout=45m -run '^TestArgoCD$' .
+go -C test/argocd test -tags e2e -count=1 -v -timeout=45m .

@@ -33,17 +33,27 @@ func (w *world) actions(t *testing.T) {
 	w.act(t, "resume")
 	w.shows(t, "Healthy")
 
-	for action, annotation := range map[string]string{"restart": "wsgateway.dev/restart", "rotate-certificate": "wsgateway.dev/rotate-at"} {
-		w.act(t, action)
+	pods := w.pods(t)
+	w.act(t, "restart")
+	w.stamped(t, "wsgateway.dev/restart", started)
+	until(t, 3*time.Minute, func() error {
+		if now := w.pods(t); len(now) != 1 || slices.Contains(pods, now[0]) {
+			return fmt.Errorf("the pods were %q and are %q", pods, now)
+		}
+		return nil
+	})
+	w.shows(t, "Healthy")
+
+	serial := w.serial(t, acted)
+	w.act(t, "rotate-certificate")
+	at := w.stamped(t, "wsgateway.dev/rotate-at", started)
+	until(t, 2*time.Minute, func() error {
 		o, err := w.kube.get(t.Context(), teamSpace, "websocketgateways.wsgateway.dev", acted)
-		if err != nil {
-			t.Fatal(err)
+		if now := w.serial(t, acted); err == nil && (o.Status.LastRotation != at || now == serial || now == "") {
+			err = fmt.Errorf("the gateway serves %q, before the rotation %q, and has handled %q of %q", now, serial, o.Status.LastRotation, at)
 		}
-		at, err := time.Parse(time.RFC3339, o.Metadata.Annotations[annotation])
-		if err != nil || at.Before(started.Add(-2*time.Second)) {
-			t.Errorf("%s sets %s to %q, %v", action, annotation, o.Metadata.Annotations[annotation], err)
-		}
-	}
+		return err
+	})
 	w.settle(t, commit)
 	for _, s := range w.watch.since(gateways, started) {
 		if s.app.Status.Sync.Status != "Synced" {
@@ -58,6 +68,30 @@ func (w *world) actions(t *testing.T) {
 	}
 	w.repo.remove(t, file)
 	w.settle(t, w.repo.commit(t, "without it"))
+}
+
+// pods are the names of the gateway's pods.
+func (w *world) pods(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, o := range w.kube.list(t, teamSpace, "pods", "-l", "wsgateway.dev/gateway="+acted) {
+		names = append(names, o.Metadata.Name)
+	}
+	return names
+}
+
+// stamped checks that an annotation has a time since a moment, and returns it.
+func (w *world) stamped(t *testing.T, annotation string, since time.Time) string {
+	t.Helper()
+	o, err := w.kube.get(t.Context(), teamSpace, "websocketgateways.wsgateway.dev", acted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := o.Metadata.Annotations[annotation]
+	if at, err := time.Parse(time.RFC3339, value); err != nil || at.Before(since.Truncate(time.Second)) {
+		t.Errorf("%s is %q, %v", annotation, value, err)
+	}
+	return value
 }
 
 const query = "namespace=" + teamSpace + "&resourceName=" + acted + "&version=v1alpha1&group=wsgateway.dev&kind=" + kindGateway

@@ -53,16 +53,12 @@ func (k kubectl) apply(t *testing.T, manifest string) {
 	}
 }
 
-// object is any object of the API; fields that no test reads stay in content.
+// object has what the test reads of objects of any kind.
 type object struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Metadata   struct {
-		Name              string            `json:"name"`
-		Namespace         string            `json:"namespace"`
-		CreationTimestamp string            `json:"creationTimestamp"`
-		Annotations       map[string]string `json:"annotations"`
-		Labels            map[string]string `json:"labels"`
+	Kind     string `json:"kind"`
+	Metadata struct {
+		Name        string            `json:"name"`
+		Annotations map[string]string `json:"annotations"`
 	} `json:"metadata"`
 	Spec struct {
 		Replicas int `json:"replicas"`
@@ -71,11 +67,9 @@ type object struct {
 		} `json:"limits"`
 	} `json:"spec"`
 	Status struct {
-		ReadyReplicas      int    `json:"readyReplicas"`
-		Revision           int    `json:"revision"`
-		LastHandledRotate  string `json:"lastHandledRotateAt"`
-		ObservedGeneration int    `json:"observedGeneration"`
-		Conditions         []struct {
+		ReadyReplicas int    `json:"readyReplicas"`
+		LastRotation  string `json:"lastHandledRotateAt"`
+		Conditions    []struct {
 			Type    string `json:"type"`
 			Status  string `json:"status"`
 			Message string `json:"message"`
