@@ -98,8 +98,10 @@ test-api: ## Test the packages that start a real API server (built once, then ca
 	@hack/test.sh api
 
 .PHONY: test-chart
-test-chart: chart ## Test the chart and the kustomizations: what they render, and which rights they give.
+test-chart: chart ## Test chart and kustomizations: renders, roles, and each object on a real API server.
 	@go test ./test/chart
+	assets=$$(cd hack/cluster && go run . assets | tail -n 1)
+	KUBEBUILDER_ASSETS=$$assets go test ./test/install
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (5s).
