@@ -37,7 +37,7 @@ func allowed() map[string]string {
 		// What the status tells about.
 		"apps/replicasets": reads, "discovery.k8s.io/endpointslices": reads,
 		"cert-manager.io/certificaterequests": reads, "cert-manager.io/issuers": reads, "cert-manager.io/clusterissuers": reads,
-		"acme.cert-manager.io/orders": reads, "acme.cert-manager.io/challenges": reads,
+		"acme.cert-manager.io/orders": "list", "acme.cert-manager.io/challenges": "list",
 		"/events": "create patch", "events.k8s.io/events": "create patch",
 		// Who may attach routes from where.
 		"/namespaces": reads, "gateway.networking.k8s.io/referencegrants": reads,
