@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmetav1 "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -77,6 +79,9 @@ func TestThePoliciesHoldTheOperatorsAccount(t *testing.T) {
 		"the node's network is refused": {
 			"Deployment", ours, template(`"hostNetwork":true`), "namespace of the node",
 		},
+		"a port of the node is refused": {
+			"Deployment", ours, container(`"ports":[{"containerPort":22,"hostPort":22}]`), "port of the node",
+		},
 		"another account is refused": {
 			"Deployment", ours, template(`"serviceAccountName":"default"`), "own account",
 		},
@@ -125,6 +130,12 @@ func TestThePoliciesHoldTheOperatorsAccount(t *testing.T) {
 			return by.Delete(t.Context(), reference("Deployment", ours), client.DryRunAll)
 		})
 	})
+	t.Run("having a foreign Certificate issued anew is refused", func(t *testing.T) {
+		judge(t, s, "no WebSocketGateway owns", func(by client.Client) error { return reissue(t, by, theirs) })
+	})
+	t.Run("having a Certificate of a gateway issued anew is not", func(t *testing.T) {
+		judge(t, s, "", func(by client.Client) error { return reissue(t, by, "wsgw-edge.public") })
+	})
 	t.Run("making an object that no gateway owns is refused", func(t *testing.T) {
 		judge(t, s, "owned by the gateway", func(by client.Client) error {
 			return by.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "chat", Name: "loose"}}, client.DryRunAll)
@@ -163,6 +174,14 @@ func judge(t *testing.T, s *stage, want string, act func(by client.Client) error
 	case want != "" && !strings.Contains(err.Error(), "ValidatingAdmissionPolicy") || !oneOf(err, want):
 		t.Errorf("refused by %v, want a policy that says %q", err, want)
 	}
+}
+
+// reissue does what has cert-manager issue a Certificate although its time has not come.
+func reissue(t *testing.T, by client.Client, name string) error {
+	t.Helper()
+	certificate := &cmv1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: "chat", Name: name}}
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"status":{"conditions":[{"type":"Issuing","status":"True"}]}}`))
+	return by.Status().Patch(t.Context(), certificate, patch, client.DryRunAll)
 }
 
 func oneOf(err error, parts string) bool {
@@ -254,6 +273,9 @@ func foreign() []client.Object {
 	meta := metav1.ObjectMeta{Namespace: "chat", Name: "shop", Labels: labels}
 	return []client.Object{
 		&corev1.ConfigMap{ObjectMeta: meta},
+		&cmv1.Certificate{ObjectMeta: meta, Spec: cmv1.CertificateSpec{
+			SecretName: "shop", DNSNames: []string{"shop.example.com"}, IssuerRef: cmmetav1.IssuerReference{Name: "ca"},
+		}},
 		pod("shop", labels),
 		&appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
