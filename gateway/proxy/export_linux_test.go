@@ -21,6 +21,20 @@ func HasDescriptor(conn net.Conn) bool {
 	return err == nil
 }
 
+// Pause has each loop wait until resume is called: what comes meanwhile it finds at once.
+func Pause(l *Loops) (resume func()) {
+	held := make(chan struct{})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, one := range l.loops {
+		waits := make(chan struct{})
+		if one.post(func() { close(waits); <-held }) {
+			<-waits
+		}
+	}
+	return func() { close(held) }
+}
+
 // Demand is something that a client wants of TLS: bytes that it has to write, records
 // without data that it has to read.
 type Demand struct{ Bytes, Barren int }

@@ -107,6 +107,35 @@ func TestLastWordsThatAreManyArriveInOrder(t *testing.T) {
 	}
 }
 
+// An upstream's message that is on its way to a client that has gone is what the end of
+// the client is found by: reading that end must leave alone what was being sent.
+func TestAClientThatHasGoneWhileAMessageComesIsLost(t *testing.T) {
+	t.Parallel()
+	const rounds = 10
+	upstreams, told := make(chan net.Conn, rounds), make(chan int, rounds)
+	g := relays()["Loops"].newGate(t, wstest.Raw(t, func(conn net.Conn) {
+		shake(conn)
+		upstreams <- conn
+		told <- readClose(conn)
+	}))
+	for range rounds {
+		conn, upstream := g.raw(), <-upstreams
+		_, _ = upstream.Write(plain(fin|bin, []byte("the loop has it")))
+		if _, err := readFrame(conn); err != nil {
+			t.Fatal(err)
+		}
+		resume := proxy.Pause(g.relay.(*proxy.Loops))
+		_, _ = upstream.Write(plain(fin|bin, make([]byte, 10_000)))
+		_ = conn.CloseWrite() // of TLS: no Close frame
+		cut(conn.NetConn())
+		resume()
+		g.want(outcome.ClientLost, outcome.ByClient, outcome.CodeAbnormal)
+		if code := <-told; code != outcome.CodeGoingAway {
+			t.Errorf("the upstream was told %d", code)
+		}
+	}
+}
+
 // inTheirOrder reads messages to the end: each has the number of its place in each byte.
 func inTheirOrder(conn net.Conn, size int) (problem string) {
 	for i := 0; ; i++ {

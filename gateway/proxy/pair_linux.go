@@ -170,25 +170,26 @@ func (p *pair) retimed() bool {
 	return p.closure != nil || p.timer.At().IsZero() || p.waits() || p.sooner(p.loop.now)
 }
 
-// sendAll sends what the passage has written in this turn. An error of one side
-// makes it write more to the other.
+// sendAll sends what the passage has written in this turn. That one can be written to
+// no more makes it write more to the other, which may be found to be so, too, then.
 func (p *pair) sendAll() {
 	l := p.loop
-	for range 3 {
+	for range len(p.sockets) + 1 {
 		toClient, toUpstream := l.exchange.Out, l.direct
 		if len(l.cork) > 0 {
 			l.settleCork()
 			toUpstream = l.cork
 		}
-		if len(toClient) == 0 && len(toUpstream) == 0 {
+		if len(toClient) > 0 || len(toUpstream) > 0 {
+			p.flush(fromUpstream, toUpstream)
+			p.flush(fromClient, toClient)
+		}
+		// Before what follows from an error, which fills them again.
+		l.cork, l.direct, l.exchange.Out = l.cork[:0], nil, toClient[:0]
+		upstream, client := p.giveUp(fromUpstream), p.giveUp(fromClient)
+		if !upstream && !client {
 			return
 		}
-		p.flush(fromUpstream, toUpstream)
-		l.cork, l.direct = l.cork[:0], nil
-		sent := len(toClient)
-		p.flush(fromClient, toClient)
-		// Less is there where an end of the client, read meanwhile, has had it sent.
-		l.exchange.Out = append(l.exchange.Out[:0], l.exchange.Out[min(sent, len(l.exchange.Out)):]...)
 	}
 }
 

@@ -33,8 +33,8 @@ type socket struct {
 	// the peer has ended its direction.
 	listened int
 	ended    bool
-	// unwritable is true once an error has ended what can be written.
-	unwritable bool
+	// failed is why nothing can be written any more; sendAll tells the passage.
+	failed error
 }
 
 func (s *socket) close() {
@@ -106,9 +106,8 @@ func (p *pair) decrypt() {
 	}
 	if err != nil && !p.parties[fromClient].silent {
 		// The alert, if there is one: to whom is gone nothing is sent.
-		alert := l.exchange.Out
-		l.exchange.Out = alert[:0]
-		p.flush(fromClient, alert)
+		p.flush(fromClient, l.exchange.Out)
+		l.exchange.Out = l.exchange.Out[:0]
 		p.passage.ended(l, fromClient, err, l.now)
 	}
 }
@@ -156,10 +155,11 @@ func (p *pair) listen(x int) {
 }
 
 // flush sends what is pending and then more, and keeps what the socket does not
-// take.
+// take. It tells nobody of an error: what follows from one reads and writes more, which
+// must not happen to whoever is about to send.
 func (p *pair) flush(x int, more []byte) {
 	s := &p.sockets[x]
-	if p.parties[x].gone {
+	if p.parties[x].gone || s.failed != nil {
 		s.pending = nil
 		return
 	}
@@ -172,15 +172,27 @@ func (p *pair) flush(x int, more []byte) {
 	}
 	n, err := syscall.Write(s.fd, more)
 	if err != nil && !again(err) {
-		s.pending = nil
-		p.lastWords(x)
-		p.unwritable(p.loop, x, os.NewSyscallError("write", err), p.loop.now)
+		s.pending, s.failed = nil, os.NewSyscallError("write", err)
 		return
 	}
 	s.keep(more, max(n, 0), p.loop.now)
 	if len(s.pending) > mostPending {
-		p.unwritable(p.loop, x, errStuck, p.loop.now)
+		s.failed = errStuck
 	}
+}
+
+// giveUp ends the connection if nothing can be written to one any more, and tells
+// whether that is new.
+func (p *pair) giveUp(x int) bool {
+	s := &p.sockets[x]
+	if s.failed == nil || p.parties[x].gone {
+		return false
+	}
+	if !errors.Is(s.failed, errStuck) {
+		p.lastWords(x)
+	}
+	p.unwritable(p.loop, x, s.failed, p.loop.now)
+	return true
 }
 
 // lastWords reads what one has sent that can be written to no more. Who closes a
@@ -188,13 +200,8 @@ func (p *pair) flush(x int, more []byte) {
 // that ends what goes out, but the Close frame is still there and is the reason.
 func (p *pair) lastWords(x int) {
 	const most = 4 // times as much as is ever read at once
-	s, party := &p.sockets[x], &p.parties[x]
-	if s.unwritable {
-		return // reading may have led here again
-	}
-	s.unwritable = true
 	for range most {
-		if p.lingering || party.silent || party.held {
+		if party := &p.parties[x]; p.lingering || party.silent || party.held {
 			return
 		}
 		// What waits to be sent may lie where is read to now.
