@@ -62,6 +62,8 @@ type pass struct {
 	conditions []metav1.Condition
 	// templated is true when the Deployment has the pod template that was rendered.
 	templated bool
+	// stopped is true when the Deployment could not be written at all.
+	stopped bool
 	// silent passes write no status: it would be less true than the one before.
 	silent bool
 	// unsettled is true while pods have not seen all that they shall see.

@@ -20,9 +20,18 @@ import (
 // mayRoll tells whether the pods of a gateway may be replaced because the release
 // makes them otherwise.
 func (r *Reconciler) mayRoll(ctx context.Context, gw *wsv1alpha1.WebSocketGateway) (bool, error) {
-	err := r.pacer.Seed(func() ([]types.NamespacedName, error) { return r.underWay(ctx) })
+	var begun []types.NamespacedName
+	err := r.pacer.Seed(func() (found []types.NamespacedName, err error) {
+		begun, err = r.underWay(ctx)
+		return begun, err
+	})
 	if err != nil {
 		return false, fmt.Errorf("find rollouts that are under way: %w", err)
+	}
+	// One may have had its pass before it was counted, and be held, or have no
+	// gateway at all: it would keep its turn until somebody changes it.
+	for _, gateway := range begun {
+		r.wake(ctx, gateway)
 	}
 	return r.pacer.May(client.ObjectKeyFromObject(gw)), nil
 }
@@ -67,7 +76,7 @@ func unfinished(deployment *appsv1.Deployment) bool {
 
 // noteRollout puts into the facts what waits of the pods.
 func (r *Reconciler) noteRollout(p *pass, result *apply.Result) {
-	p.templated, p.facts.Rollout = result.Template, result.Rollout
+	p.templated, p.stopped, p.facts.Rollout = result.Template, result.Stopped, result.Rollout
 	if p.facts.Rollout == nil {
 		return
 	}
@@ -78,11 +87,13 @@ func (r *Reconciler) noteRollout(p *pass, result *apply.Result) {
 }
 
 // settle gives the turn of the gateway to the next one, once all pods are those
-// that the release makes and the old ones have ended, or if nobody is to touch it.
+// that the release makes and the old ones have ended, if nobody is to touch it, or
+// if it cannot even begin.
 func (r *Reconciler) settle(ctx context.Context, p *pass) {
 	aside := p.wishes.Paused || p.wishes.HoldRollout || p.facts.Blocked()
-	running := p.facts.Running
-	if aside || p.templated && p.facts.Rollout == nil && running != nil && !running.Rolling() {
+	quiet := p.facts.Running != nil && !p.facts.Running.Rolling()
+	done := p.templated && p.facts.Rollout == nil
+	if aside || quiet && (done || p.stopped) {
 		r.giveTurn(ctx, client.ObjectKeyFromObject(p.gw))
 	}
 }

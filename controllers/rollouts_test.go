@@ -93,15 +93,21 @@ func (b *bench) replacePods(gateway string) (end func()) {
 	b.g.Expect(controllerutil.SetControllerReference(&deployment, set, b.scheme)).To(Succeed())
 	b.g.Expect(b.admin.Create(b.ctx, set)).To(Succeed())
 	b.runPod(set, 0)
-	b.g.Eventually(func() error {
-		b.owned(gateway, &deployment)
-		deployment.Status.ObservedGeneration = deployment.Generation
-		return b.admin.Status().Update(b.ctx, &deployment)
-	}).Should(Succeed())
+	b.observeDeployment(gateway)
 	return func() {
 		old := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: deployment.Name + "-1-0"}}
 		b.g.Expect(b.admin.Delete(b.ctx, old, client.GracePeriodSeconds(0))).To(Succeed())
 	}
+}
+
+// observeDeployment plays the Deployment controller, which has seen the last change.
+func (b *bench) observeDeployment(gateway string) {
+	b.t.Helper()
+	b.g.Eventually(func() error {
+		deployment := b.deployment(gateway)
+		deployment.Status.ObservedGeneration = deployment.Generation
+		return b.admin.Status().Update(b.ctx, deployment)
+	}).Should(Succeed())
 }
 
 func (b *bench) warns(gateway, about string) {
@@ -193,4 +199,45 @@ func TestWhatAnotherOperatorHasBegunCounts(t *testing.T) {
 	b.restart()
 	b.quiet()
 	b.g.Expect(b.rolledTo("one", "two")).To(HaveLen(1))
+}
+
+// Nothing would ever tell of a gateway that is not there, and the turn would be lost.
+func TestADeploymentWithoutAGatewayKeepsNoTurn(t *testing.T) {
+	b := newBenchIn(t, shared)
+	b.fleet(1, "one")
+	ghost := b.deployment("one").DeepCopy()
+	labels := map[string]string{render.GatewayLabel: "ghost"}
+	ghost.ObjectMeta = metav1.ObjectMeta{Namespace: b.namespace, Name: compile.ObjectName("ghost"), Labels: labels}
+	ghost.Spec.Selector = &metav1.LabelSelector{MatchLabels: labels}
+	ghost.Spec.Template.Labels = labels
+	for i := range ghost.Spec.Template.Spec.Containers {
+		ghost.Spec.Template.Spec.Containers[i].Image = newImage
+	}
+	b.create(ghost)
+	b.start()
+	b.g.Eventually(func() string { return b.imageOf("one") }).Should(Equal(newImage))
+}
+
+func TestAGatewayThatCannotBeginGivesItsTurnAway(t *testing.T) {
+	b := newBenchIn(t, shared)
+	b.fleet(1, "one", "three", "two")
+	b.annotate("two", wsv1alpha1.AnnotationHoldRollout, "true")
+	b.annotate("three", wsv1alpha1.AnnotationHoldRollout, "true")
+	b.start()
+	b.g.Eventually(func() string { return b.imageOf("one") }).Should(Equal(newImage))
+	b.warns("two", "keeps the pods as they are")
+	b.annotate("two", wsv1alpha1.AnnotationHoldRollout, "")
+	b.warns("two", "others come first")
+	b.observeDeployment("two")
+	b.g.Eventually(func() error {
+		var account corev1.ServiceAccount
+		b.owned("two", &account)
+		account.OwnerReferences = nil
+		return b.admin.Update(b.ctx, &account)
+	}).Should(Succeed())
+	b.becomes("two", wsv1alpha1.ConditionAccepted, metav1.ConditionFalse, wsv1alpha1.ReasonNameConflict)
+	b.annotate("three", wsv1alpha1.AnnotationHoldRollout, "")
+	b.warns("three", "others come first")
+	b.replacePods("one")()
+	b.g.Eventually(func() string { return b.imageOf("three") }).Should(Equal(newImage))
 }

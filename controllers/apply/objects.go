@@ -58,6 +58,9 @@ type Result struct {
 	// Template is true when the Deployment in the caches has the pod template that
 	// was rendered.
 	Template bool
+	// Stopped is true when the Deployment was not written because it, or something
+	// before it, belongs to somebody else or is refused.
+	Stopped bool
 	// After says when to come again although nothing may change meanwhile; zero
 	// means never.
 	After time.Duration
@@ -113,6 +116,7 @@ func (a *Applier) Objects(
 			return result, fmt.Errorf("%s %s: %w", want.kind.Kind, want.key, err)
 		}
 		if !goOn && want.kind != render.CertificateKind() {
+			result.Stopped = !slices.ContainsFunc(objects[:i], func(o render.Object) bool { return o.Kind == render.DeploymentKind() })
 			return result, nil
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -43,6 +44,10 @@ type tlsError struct {
 
 func (f *tlsError) Error() string { return f.text }
 
+// malformed begins what crypto/tls says of a certificate that it cannot read. What
+// follows may quote a name in it.
+const malformed = "TLS failed: tls: failed to parse certificate"
+
 func faultOf(err error, serverName string) *tlsError {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return &tlsError{outcome.UpstreamCertificateInvalid, distrust(err, serverName)}
@@ -53,6 +58,8 @@ func faultOf(err error, serverName string) *tlsError {
 	switch {
 	case alerted:
 		fault.text = alert
+	case strings.HasPrefix(fault.text, malformed):
+		fault.text = "its certificate cannot be read: look at it with openssl"
 	case noRecord:
 		fault.text = "it does not speak TLS: remove tls from its reference, or name another port"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):

@@ -4,11 +4,13 @@
 package proxy_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
 	"net"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +83,11 @@ func TestWhyTLSWithABackendFails(t *testing.T) {
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 		return config
 	}
+	unreadable := serving(t, ca.IssueWith(t, wstest.NewKey(t), func(c *x509.Certificate) {
+		c.URIs = []*url.URL{{Scheme: "https", Host: "private.example.com"}}
+	}))
+	chain := unreadable.Certificates[0].Certificate
+	chain[0] = bytes.Replace(chain[0], []byte("https://"), []byte("://ps://"), 1)
 	strict := trusting(ca)
 	strict.CipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}
 	for name, test := range map[string]struct {
@@ -93,6 +100,7 @@ func TestWhyTLSWithABackendFails(t *testing.T) {
 		"another name":            {wstest.SecureEcho(t, serving(t, ca.Issue(t, "private.example.com"))), trusting(ca), outcome.UpstreamCertificateInvalid, "is not for " + backendName},
 		"expired":                 {wstest.SecureEcho(t, of(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Second) })), trusting(ca), outcome.UpstreamCertificateInvalid, "has expired"},
 		"meant for clients":       {wstest.SecureEcho(t, of(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })), trusting(ca), outcome.UpstreamCertificateInvalid, "not meant for servers"},
+		"cannot be read":          {wstest.SecureEcho(t, unreadable), trusting(ca), outcome.UpstreamTLSFailed, "certificate cannot be read"},
 		"no TLS at all": {wstest.Raw(t, func(c net.Conn) {
 			_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
 			_, _ = io.Copy(io.Discard, c)
