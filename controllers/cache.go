@@ -50,7 +50,9 @@ func CacheOptions(namespaces []string) (cache.Options, error) {
 		DefaultTransform:     trim,
 		ByObject: map[client.Object]cache.ByObject{
 			&wsv1alpha1.WebSocketGateway{}:    everything,
+			&wsv1alpha1.WebSocketRoute{}:      everything,
 			&wsv1alpha1.WebSocketRevocation{}: everything,
+			&corev1.Namespace{}:               everything,
 			&corev1.Service{}:                 everything,
 			&corev1.ConfigMap{}:               everything,
 			&discoveryv1.EndpointSlice{}:      everything,

@@ -43,6 +43,8 @@ type bench struct {
 	// zero for what every test has.
 	image    string
 	rollouts int
+	// more namespaces that the operator watches.
+	more []string
 	// metrics are those of the operator that runs now.
 	metrics *metrics.Set
 	stop    func()
@@ -82,7 +84,8 @@ func (b *bench) start() {
 	b.t.Helper()
 	as := rest.CopyConfig(b.operator)
 	as.Wrap(b.requests.count)
-	caches, err := controllers.CacheOptions([]string{b.namespace})
+	namespaces := append([]string{b.namespace}, b.more...)
+	caches, err := controllers.CacheOptions(namespaces)
 	b.g.Expect(err).NotTo(HaveOccurred())
 	mgr, err := ctrl.NewManager(as, ctrl.Options{
 		Scheme: b.scheme, Cache: caches,
@@ -99,9 +102,9 @@ func (b *bench) start() {
 			OperatorPodLabels: map[string]string{"app.kubernetes.io/name": "websocket-gateway-operator"},
 			MetricsFrom:       []*networkingv1ac.NetworkPolicyPeerApplyConfiguration{},
 		},
-		Namespaces: []string{b.namespace}, Reporter: b.pods, Metrics: b.metrics,
+		Namespaces: namespaces, ReadNamespaces: true, Reporter: b.pods, Metrics: b.metrics,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-		LookForCertManager:    100 * time.Millisecond,
+		LookForKinds:          100 * time.Millisecond,
 		MaxConcurrentRollouts: b.rollouts,
 	})).To(Succeed())
 

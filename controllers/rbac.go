@@ -18,9 +18,12 @@ package controllers
 // +kubebuilder:rbac:groups=wsgateway.dev,resources=websocketgateways,verbs=get;list;watch
 // +kubebuilder:rbac:groups=wsgateway.dev,resources=websocketgateways/status,verbs=patch
 // +kubebuilder:rbac:groups=wsgateway.dev,resources=websocketgateways/finalizers,verbs=update
+// +kubebuilder:rbac:groups=wsgateway.dev,resources=websocketroutes,verbs=get;list;watch
+// +kubebuilder:rbac:groups=wsgateway.dev,resources=websocketroutes/status,verbs=patch
 // +kubebuilder:rbac:groups=wsgateway.dev,resources=websocketrevocations,verbs=get;list;watch
 // +kubebuilder:rbac:groups=wsgateway.dev,resources=websocketrevocations/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=configmaps;services;serviceaccounts,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=get;list;watch
@@ -31,6 +34,7 @@ package controllers
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificates/status,verbs=patch
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificaterequests;clusterissuers;issuers,verbs=get;list;watch
 // +kubebuilder:rbac:groups=acme.cert-manager.io,resources=challenges;orders,verbs=list
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=referencegrants,verbs=get;list;watch
 // +kubebuilder:rbac:groups="";events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create

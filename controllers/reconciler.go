@@ -49,6 +49,9 @@ type Reconciler struct {
 	// pacer says whose pods may be replaced, and wake begins a pass.
 	pacer *rollout.Pacer
 	wake  func(context.Context, types.NamespacedName)
+	// attached and wakeRoute are the same for WebSocketRoutes.
+	attached  *routeBoard
+	wakeRoute func(context.Context, types.NamespacedName)
 }
 
 // pass is what one reconcile has found out so far.
@@ -70,6 +73,10 @@ type pass struct {
 	unsettled bool
 	// revoked is the wanted revocations.json; its File is nil until it is known.
 	revoked compile.RevocationResult
+	// attached is what has come of the gateway's WebSocketRoutes, made the digest of
+	// the wanted config.json; empty if the spec cannot be served.
+	attached []compile.AttachedRoute
+	made     string
 	// after is when to come again although nothing may change meanwhile.
 	after time.Duration
 }
@@ -115,6 +122,7 @@ func (r *Reconciler) forget(ctx context.Context, gateway client.ObjectKey) {
 	r.toucher.Forget(gateway)
 	r.memory.forget(gateway)
 	r.board.forget(gateway)
+	r.attached.forget(gateway)
 	r.metrics.Forget(gateway)
 }
 
@@ -134,6 +142,10 @@ func (r *Reconciler) converge(ctx context.Context, p *pass) error {
 	}
 	p.facts.Problems = slices.Clone(compiled.Problems)
 	p.facts.AttachedRoutes = compiled.AttachedRoutes
+	p.attached = compiled.Attached
+	if !compiled.Blocked() {
+		p.made = contract.Digest(compiled.File)
+	}
 
 	files, err := r.makeSo(ctx, p, refs, compiled)
 	if err != nil {
@@ -164,6 +176,7 @@ func (r *Reconciler) tell(ctx context.Context, p *pass, files map[string]string)
 		return nil, fmt.Errorf("observe: %w", err)
 	}
 	r.tellRevocations(ctx, p, files, &seen)
+	r.tellRoutes(ctx, p, files, &seen)
 	lacking := behind(seen)
 	if p.wishes.Paused {
 		lacking = nil
@@ -176,13 +189,14 @@ func (r *Reconciler) tell(ctx context.Context, p *pass, files map[string]string)
 }
 
 // compile compiles, and does it again with what is in force if a ConfigMap is
-// malformed or gone, or a Certificate that somebody else maintains is gone: what its last good content stays in force for, compile knows,
-// and nothing but the contract in the cluster remembers it.
+// malformed or gone, a Certificate that somebody else maintains is gone, or several
+// namespaces want a hostname: what stays in force then, compile knows, and nothing
+// but the contract in the cluster remembers it.
 func (r *Reconciler) compile(
 	ctx context.Context, gw *wsv1alpha1.WebSocketGateway, refs compile.Refs,
 ) (compile.Result, error) {
 	compiled := compile.Config(gw, refs, nil)
-	if !slices.ContainsFunc(compiled.Problems, lacksContent) {
+	if !slices.ContainsFunc(compiled.Problems, lacksContent) && !compiled.Contested() {
 		return compiled, nil
 	}
 	files, err := r.applier.Contract(ctx, gw)

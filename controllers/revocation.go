@@ -7,13 +7,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -37,32 +35,8 @@ type Revocations struct {
 	// metrics count what is pending.
 	metrics *metrics.Set
 
-	mu    sync.Mutex
-	wrote map[client.ObjectKey]written
-	// incomplete is since when a generation has waited for passes over gateways.
-	incomplete map[client.ObjectKey]waiting
-}
-
-type waiting struct {
-	generation int64
-	since      time.Time
-}
-
-// The passes over the gateways may take so long before the status says that they
-// have not come to a revocation: a new one, and one of which the status told
-// already, as after a start of the operator. Both end, since one gateway whose
-// passes fail must not hide what has come of the revocation at the others.
-const (
-	passesPause  = time.Second
-	restartPause = time.Minute
-)
-
-// written is our own last write of a status, which a late cache does not have.
-type written struct {
-	at              time.Time
-	uid             string
-	resourceVersion string
-	status          wsv1alpha1.WebSocketRevocationStatus
+	patience patience
+	own      ownWrites[wsv1alpha1.WebSocketRevocationStatus]
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -75,13 +49,16 @@ func (r *Revocations) Reconcile(ctx context.Context, request reconcile.Request) 
 	if object.DeletionTimestamp != nil {
 		return reconcile.Result{}, nil
 	}
-	last := r.recall(&object)
+	last, wrote, stale := r.own.recall(&object)
+	if stale {
+		object.Status = *wrote.DeepCopy()
+	}
 	now := r.now()
 	facts, complete, err := r.facts(ctx, &object, now)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if wait := r.patience(&object, complete, now); wait > 0 && now.Before(facts.End) {
+	if wait := r.patience.wait(&object, object.Status.ObservedGeneration, complete, now); wait > 0 && now.Before(facts.End) {
 		return reconcile.Result{RequeueAfter: min(wait, facts.End.Sub(now))}, nil
 	}
 	r.metrics.Revoking(request.NamespacedName, pending(&facts, now)...)
@@ -94,30 +71,6 @@ func (r *Revocations) Reconcile(ctx context.Context, request reconcile.Request) 
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
 	return reconcile.Result{RequeueAfter: after}, r.write(ctx, &object, &computed, now)
-}
-
-// patience answers how long to write nothing while a gateway has not been looked
-// at. If the status is of this generation, the operator has just started, and what
-// the status says is better than what could be said now.
-func (r *Revocations) patience(object *wsv1alpha1.WebSocketRevocation, complete bool, now time.Time) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	key := client.ObjectKeyFromObject(object)
-	if complete {
-		delete(r.incomplete, key)
-		return 0
-	}
-	pause := passesPause
-	if object.Status.ObservedGeneration == object.Generation {
-		pause = restartPause
-	}
-	if r.incomplete == nil {
-		r.incomplete = map[client.ObjectKey]waiting{}
-	}
-	if r.incomplete[key].generation != object.Generation {
-		r.incomplete[key] = waiting{generation: object.Generation, since: now}
-	}
-	return r.incomplete[key].since.Add(pause).Sub(now)
 }
 
 // facts collects what is known. It is not complete while an existing gateway has
@@ -161,38 +114,13 @@ func (r *Revocations) write(
 	case err != nil:
 		return fmt.Errorf("write status: %w", err)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.wrote == nil {
-		r.wrote = map[client.ObjectKey]written{}
-	}
-	r.wrote[client.ObjectKeyFromObject(object)] = written{
-		at: now, uid: string(changed.UID), resourceVersion: changed.ResourceVersion, status: *changed.Status.DeepCopy(),
-	}
+	r.own.remember(changed, *changed.Status.DeepCopy(), now)
 	return nil
 }
 
-// recall puts our own last status into an object that the cache has from before
-// that write, and answers when that was.
-func (r *Revocations) recall(object *wsv1alpha1.WebSocketRevocation) time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	known, ok := r.wrote[client.ObjectKeyFromObject(object)]
-	if !ok || known.uid != string(object.UID) {
-		return time.Time{}
-	}
-	order, err := resourceversion.CompareResourceVersion(object.ResourceVersion, known.resourceVersion)
-	if err == nil && order < 0 {
-		object.Status = *known.status.DeepCopy()
-	}
-	return known.at
-}
-
 func (r *Revocations) forget(key client.ObjectKey) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.wrote, key)
-	delete(r.incomplete, key)
+	r.own.forget(key)
+	r.patience.forget(key)
 	r.metrics.Revoking(key)
 }
 

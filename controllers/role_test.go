@@ -24,10 +24,12 @@ func TestTheRoleIsWhatWasThoughtAbout(t *testing.T) {
 		"cert-manager.io/certificaterequests": read, "cert-manager.io/issuers": read, "cert-manager.io/clusterissuers": read,
 		"acme.cert-manager.io/orders": "list", "acme.cert-manager.io/challenges": "list",
 		"discovery.k8s.io/endpointslices": read, "apps/replicasets": read,
+		"gateway.networking.k8s.io/referencegrants": read, "namespaces": read,
 		"pods":                            "get list patch watch",
 		"wsgateway.dev/websocketgateways": read, "wsgateway.dev/websocketgateways/status": "patch",
 		"wsgateway.dev/websocketgateways/finalizers": "update",
-		"wsgateway.dev/websocketrevocations":         read, "wsgateway.dev/websocketrevocations/status": "patch",
+		"wsgateway.dev/websocketroutes":              read, "wsgateway.dev/websocketroutes/status": "patch",
+		"wsgateway.dev/websocketrevocations": read, "wsgateway.dev/websocketrevocations/status": "patch",
 		"events": "create patch", "events.k8s.io/events": "create patch",
 		"authentication.k8s.io/tokenreviews": "create", "authorization.k8s.io/subjectaccessreviews": "create",
 	}

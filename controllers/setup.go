@@ -6,8 +6,10 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -15,6 +17,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -52,15 +55,25 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock.
 	Now func() time.Time
-	// LookForCertManager is how often a cluster without cert-manager is looked
-	// at again. Zero means every 10 seconds.
-	LookForCertManager time.Duration
+	// LookForKinds is how often a cluster without cert-manager, or without
+	// ReferenceGrants, is looked at again. Zero means every 10 seconds.
+	LookForKinds time.Duration
+	// ReadNamespaces is true where the operator may read the labels of namespaces,
+	// which needs a permission in the whole cluster. Else selectors of listeners
+	// know of a namespace no label but its name.
+	ReadNamespaces bool
 	// Workers is the number of gateways that are handled at the same time. Zero
 	// means 8.
 	Workers int
 	// MaxConcurrentRollouts is how many gateways get other pods at a time because
 	// this release makes them otherwise. Zero means DefaultConcurrentRollouts.
 	MaxConcurrentRollouts int
+}
+
+// watches tells whether a namespace is watched. The caches answer questions about
+// others with an error.
+func (o *Options) watches(namespace string) bool {
+	return len(o.Namespaces) == 0 || slices.Contains(o.Namespaces, namespace)
 }
 
 // DefaultConcurrentRollouts is a number with which a release that is no good is
@@ -84,7 +97,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := index(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	kinds, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	served, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("ask for kinds: %w", err)
 	}
@@ -93,43 +106,34 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		return err
 	}
 	options.Metrics = cmp.Or(options.Metrics, metrics.New())
-	wake, wakeRevocation := make(wakeups), make(wakeups)
-	posted := &board{}
-	certs := &certManager{
-		discovery: kinds, every: cmp.Or(options.LookForCertManager, defaultLook), log: options.Logger,
-	}
+	wake, wakeRevocation, wakeRoute := make(wakeups), make(wakeups), make(wakeups)
+	posted, attached := &board{}, &routeBoard{}
+	certs, grants := certManager(), referenceGrants()
 	poller := observe.NewPoller(options.Reporter, options.Now, options.Logger, wake.wake)
 	referred := &referredCertificates{reader: issuers}
-	reconciler := newReconciler(mgr, options, &sources{issuers, referred, certs, poller})
+	reconciler := newReconciler(mgr, options, &sources{issuers, referred, certs, grants, poller})
 	reconciler.board, reconciler.wakeRevocation, reconciler.wake = posted, wakeRevocation.wake, wake.wake
-	built, err := build(mgr, reconciler, wake, cmp.Or(options.Workers, defaultWorkers))
+	reconciler.attached, reconciler.wakeRoute = attached, wakeRoute.wake
+	built, err := build(mgr, reconciler, wake, &options)
 	if err != nil {
 		return fmt.Errorf("build controller: %w", err)
 	}
 	referred.begin = func() error { return watchReferred(mgr, issuers, built) }
-	if err := buildRevocations(mgr, newRevocations(mgr, options, posted), wakeRevocation); err != nil {
-		return fmt.Errorf("build controller of revocations: %w", err)
+	if err := errors.Join(buildRevocations(mgr, newRevocations(mgr, options, posted), wakeRevocation),
+		buildRoutes(mgr, newRoutes(mgr, &options, attached), wakeRoute)); err != nil {
+		return fmt.Errorf("build controllers of statuses: %w", err)
 	}
-	certs.appeared = func(ctx context.Context) error {
-		if err := watchCertManager(mgr, issuers, built); err != nil {
+	certs.appeared = func(context.Context, schema.GroupVersion) error { return watchCertManager(mgr, issuers, built) }
+	grants.appeared = func(_ context.Context, version schema.GroupVersion) error {
+		return watchGrants(mgr, issuers, built, version)
+	}
+	for _, kinds := range []*optional{certs, grants} {
+		kinds.discovery, kinds.every, kinds.log = served, cmp.Or(options.LookForKinds, defaultLook), options.Logger
+		if err := expect(ctx, mgr, kinds, wake); err != nil {
 			return err
 		}
-		certs.present.Store(true)
-		return wakeAll(ctx, mgr.GetClient(), wake)
 	}
-	// Known before the first pass, so that no status says for a moment that
-	// cert-manager is missing.
-	found, err := certs.installed()
-	if err != nil {
-		return fmt.Errorf("look for cert-manager: %w", err)
-	}
-	if found {
-		if err := watchCertManager(mgr, issuers, built); err != nil {
-			return err
-		}
-		certs.present.Store(true)
-	}
-	return add(mgr, issuers, poller, certs)
+	return add(mgr, issuers, poller, certs, grants)
 }
 
 func add(mgr ctrl.Manager, runnables ...manager.Runnable) error {
@@ -141,15 +145,43 @@ func add(mgr ctrl.Manager, runnables ...manager.Runnable) error {
 	return nil
 }
 
+// expect watches optional kinds, at once if they are there: no status shall say for
+// a moment that they are missing.
+func expect(ctx context.Context, mgr ctrl.Manager, kinds *optional, wake wakeups) error {
+	version, err := kinds.installed()
+	if err != nil {
+		return fmt.Errorf("look for %s: %w", kinds.name, err)
+	}
+	watch := kinds.appeared
+	if version != nil {
+		if err := watch(ctx, *version); err != nil {
+			return err
+		}
+		kinds.version.Store(version)
+	}
+	kinds.appeared = func(ctx context.Context, version schema.GroupVersion) error {
+		if err := watch(ctx, version); err != nil {
+			return err
+		}
+		kinds.version.Store(&version)
+		return wakeAll(ctx, mgr.GetClient(), wake)
+	}
+	return nil
+}
+
 // sources are what a Reconciler reads besides the manager's caches.
 type sources struct {
-	issuers  client.Reader
-	referred *referredCertificates
-	certs    *certManager
-	poller   *observe.Poller
+	issuers       client.Reader
+	referred      *referredCertificates
+	certs, grants *optional
+	poller        *observe.Poller
 }
 
 func newReconciler(mgr ctrl.Manager, options Options, from *sources) *Reconciler {
+	var namespaces client.Reader
+	if options.ReadNamespaces {
+		namespaces = mgr.GetClient()
+	}
 	return &Reconciler{
 		client:  mgr.GetClient(),
 		events:  mgr.GetEventRecorder(apply.FieldOwner),
@@ -159,6 +191,8 @@ func newReconciler(mgr ctrl.Manager, options Options, from *sources) *Reconciler
 		resolver: &resolve.Resolver{
 			Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Issuers: from.issuers,
 			Certificates: from.referred.Reader, CertManager: from.certs.Present,
+			Grants: from.issuers, GrantKind: func() (schema.GroupVersionKind, bool) { return from.grants.Kind(compile.KindGrant) },
+			Namespaces: namespaces, Watches: options.watches,
 		},
 		applier: &apply.Applier{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), CertManager: from.certs.Present, Now: options.Now,
@@ -183,15 +217,23 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 	if err := indexer.IndexField(ctx, &wsv1alpha1.WebSocketRevocation{}, gatewayIndex, gatewaysOf); err != nil {
 		return fmt.Errorf("index revocations by gateway: %w", err)
 	}
+	for name, values := range map[string]client.IndexerFunc{
+		resolve.ParentIndex: resolve.ParentsOf, serviceIndex: servicesOf, grantIndex: grantsOf,
+	} {
+		if err := indexer.IndexField(ctx, &wsv1alpha1.WebSocketRoute{}, name, values); err != nil {
+			return fmt.Errorf("index routes by %s: %w", name, err)
+		}
+	}
 	if err := indexer.IndexField(ctx, &discoveryv1.EndpointSlice{}, resolve.ServiceIndex, resolve.ServiceOf); err != nil {
 		return fmt.Errorf("index EndpointSlices by Service: %w", err)
 	}
 	return nil
 }
 
-// issuerCache holds the metadata of issuers, and the Certificates of everybody. It
-// is a cache of its own because they do not carry our label, and their kinds may
-// not be there when the manager's caches are made. It stays empty until somebody reads or watches.
+// issuerCache holds the metadata of issuers, the Certificates of everybody, and
+// ReferenceGrants. It is a cache of its own because they do not carry our label,
+// and their kinds may not be there when the manager's caches are made. It stays
+// empty until somebody reads or watches.
 func issuerCache(mgr ctrl.Manager, namespaces []string) (cache.Cache, error) {
 	issuers, err := cache.New(mgr.GetConfig(), cache.Options{
 		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
@@ -203,10 +245,10 @@ func issuerCache(mgr ctrl.Manager, namespaces []string) (cache.Cache, error) {
 	return issuers, nil
 }
 
-func build(mgr ctrl.Manager, r reconcile.Reconciler, wake wakeups, workers int) (controller.Controller, error) {
+func build(mgr ctrl.Manager, r reconcile.Reconciler, wake wakeups, options *Options) (controller.Controller, error) {
 	reader := mgr.GetCache()
 	follow := handler.EnqueueRequestsFromMapFunc
-	return ctrl.NewControllerManagedBy(mgr).
+	making := ctrl.NewControllerManagedBy(mgr).
 		For(&wsv1alpha1.WebSocketGateway{}, builder.WithPredicates(asked())).
 		Owns(&corev1.ServiceAccount{}).
 		Owns(&networkingv1.NetworkPolicy{}).
@@ -219,13 +261,19 @@ func build(mgr ctrl.Manager, r reconcile.Reconciler, wake wakeups, workers int) 
 		WatchesMetadata(&corev1.ConfigMap{}, follow(referring(reader, compile.KindConfigMap))).
 		Watches(&corev1.Service{}, follow(referring(reader, compile.KindService))).
 		Watches(&discoveryv1.EndpointSlice{}, follow(referring(reader, compile.KindService))).
+		Watches(&corev1.Service{}, follow(routed(reader, serviceIndex, serviceKeyOf))).
+		Watches(&discoveryv1.EndpointSlice{}, follow(routed(reader, serviceIndex, serviceKeyOf))).
+		Watches(&wsv1alpha1.WebSocketRoute{}, follow(parents), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&wsv1alpha1.WebSocketRevocation{}, follow(revoked), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(wake.source()).
 		WithEventFilter(predicate.ResourceVersionChangedPredicate{}).
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: workers,
+			MaxConcurrentReconciles: cmp.Or(options.Workers, defaultWorkers),
 			EnableWarmup:            new(true),
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
-		}).
-		Build(r)
+		})
+	if options.ReadNamespaces {
+		making = making.WatchesMetadata(&corev1.Namespace{}, follow(selecting(reader)), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+	}
+	return making.Build(r)
 }

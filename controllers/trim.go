@@ -98,11 +98,14 @@ func trimEndpointSlice(slice *discoveryv1.EndpointSlice) {
 	}
 }
 
-// trimMetadata serves ConfigMaps, ReplicaSets and issuers. Of annotations only
-// the revision of a ReplicaSet is read, of labels only ours.
+// trimMetadata serves ConfigMaps, ReplicaSets, issuers and namespaces. Of
+// annotations only the revision of a ReplicaSet is read, of labels only ours, and
+// those of namespaces.
 func trimMetadata(object *metav1.PartialObjectMetadata) {
 	object.Annotations = only(object.Annotations, "deployment.kubernetes.io/revision")
-	object.Labels = only(object.Labels, render.GatewayLabel)
+	if object.Namespace != "" {
+		object.Labels = only(object.Labels, render.GatewayLabel)
+	}
 }
 
 func only(values map[string]string, key string) map[string]string {

@@ -30,6 +30,12 @@ func pemOf(content string) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte(content)})
 }
 
+// inside puts an object into a namespace.
+func inside(object *metav1.PartialObjectMetadata) *metav1.PartialObjectMetadata {
+	object.Namespace = "ns"
+	return object
+}
+
 // The caches hold a whole cluster's Services and ConfigMaps. What is read of
 // them must survive, and nothing else may.
 func TestWhatTheCachesKeep(t *testing.T) {
@@ -104,10 +110,14 @@ func TestWhatTheCachesKeep(t *testing.T) {
 			},
 		},
 		"of metadata the revision and our label": {
-			in: &metav1.PartialObjectMetadata{ObjectMeta: noisy(map[string]string{revision: "2", "noise": "1"}, ours)},
-			want: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+			in: inside(&metav1.PartialObjectMetadata{ObjectMeta: noisy(map[string]string{revision: "2", "noise": "1"}, ours)}),
+			want: inside(&metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
 				Name: "x", Annotations: map[string]string{revision: "2"}, Labels: map[string]string{render.GatewayLabel: "edge"},
-			}},
+			}}),
+		},
+		"of a namespace its labels": {
+			in:   &metav1.PartialObjectMetadata{ObjectMeta: noisy(noise, noise)},
+			want: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "x", Labels: noise}},
 		},
 	}
 	options, err := controllers.CacheOptions(nil)

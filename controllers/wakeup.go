@@ -19,7 +19,6 @@ import (
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
-	"github.com/wsgateway/websocket-gateway-operator/controllers/resolve"
 )
 
 // referenceIndex finds the gateways that refer to an object.
@@ -60,7 +59,11 @@ func referencesOf(object client.Object) []string {
 		values = append(values, referenceValue(compile.KindConfigMap, name))
 	}
 	for _, name := range compile.Services(gw) {
-		values = append(values, referenceValue(compile.KindService, name))
+		namespace, service := compile.ServiceKey(gw.Namespace, name)
+		values = append(values, referenceValue(compile.KindService, namespace+"/"+service))
+	}
+	for _, namespace := range compile.GrantNamespaces(gw, nil) {
+		values = append(values, referenceValue(compile.KindGrant, namespace))
 	}
 	for _, name := range compile.Certificates(gw) {
 		values = append(values, referenceValue(compile.KindCertificate, name))
@@ -76,15 +79,18 @@ func referencesOf(object client.Object) []string {
 func referenceValue(kind, name string) string { return kind + "/" + name }
 
 // referring answers the gateways to reconcile when an object of the kind
-// changes. Of a ClusterIssuer these are in any namespace.
+// changes. Of a ClusterIssuer, Service or ReferenceGrant these are in any namespace.
 func referring(reader client.Reader, kind string) func(context.Context, client.Object) []reconcile.Request {
 	return func(ctx context.Context, object client.Object) []reconcile.Request {
-		name := object.GetName()
-		if services := resolve.ServiceOf(object); kind == compile.KindService && len(services) > 0 {
-			name = services[0]
+		name, within := object.GetName(), object.GetNamespace()
+		switch kind {
+		case compile.KindService:
+			name, within = serviceKeyOf(object), ""
+		case compile.KindGrant:
+			name, within = object.GetNamespace(), ""
 		}
 		var found wsv1alpha1.WebSocketGatewayList
-		if err := reader.List(ctx, &found, client.InNamespace(object.GetNamespace()),
+		if err := reader.List(ctx, &found, client.InNamespace(within),
 			client.MatchingFields{referenceIndex: referenceValue(kind, name)},
 			client.UnsafeDisableDeepCopy); err != nil {
 			// Only a cache that has stopped answers with an error.

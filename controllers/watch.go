@@ -10,6 +10,8 @@ import (
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -93,6 +95,21 @@ func watchReferred(mgr ctrl.Manager, everybodys cache.Cache, to controller.Contr
 	} {
 		if err := to.Watch(watch); err != nil {
 			return fmt.Errorf("watch the Certificates of others: %w", err)
+		}
+	}
+	return nil
+}
+
+// watchGrants watches ReferenceGrants, under the same conditions.
+func watchGrants(mgr ctrl.Manager, others cache.Cache, to controller.Controller, version schema.GroupVersion) error {
+	watched := &unstructured.Unstructured{}
+	watched.SetGroupVersionKind(version.WithKind(compile.KindGrant))
+	for _, follow := range []handler.MapFunc{
+		referring(mgr.GetCache(), compile.KindGrant), routed(mgr.GetCache(), grantIndex, client.Object.GetNamespace),
+	} {
+		if err := to.Watch(source.Kind[client.Object](others, watched,
+			handler.EnqueueRequestsFromMapFunc(follow), predicate.GenerationChangedPredicate{})); err != nil {
+			return fmt.Errorf("watch ReferenceGrants: %w", err)
 		}
 	}
 	return nil

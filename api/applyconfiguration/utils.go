@@ -19,6 +19,8 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=wsgateway.dev, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("AllowedRoutes"):
+		return &apiv1alpha1.AllowedRoutesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("APIKeyMethod"):
 		return &apiv1alpha1.APIKeyMethodApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Audit"):
@@ -107,6 +109,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LocalKeyReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalReference"):
 		return &apiv1alpha1.LocalReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NamespaceExpression"):
+		return &apiv1alpha1.NamespaceExpressionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NamespaceSelector"):
+		return &apiv1alpha1.NamespaceSelectorApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OnExpiry"):
 		return &apiv1alpha1.OnExpiryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Origins"):
@@ -115,6 +121,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.OTLPApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OTLPServer"):
 		return &apiv1alpha1.OTLPServerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ParentReference"):
+		return &apiv1alpha1.ParentReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PathMatch"):
 		return &apiv1alpha1.PathMatchApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PodCounts"):
@@ -133,6 +141,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RevokedTokenIDApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Route"):
 		return &apiv1alpha1.RouteApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RouteNamespaces"):
+		return &apiv1alpha1.RouteNamespacesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RouteParentStatus"):
+		return &apiv1alpha1.RouteParentStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServedCertificate"):
 		return &apiv1alpha1.ServedCertificateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Service"):
@@ -153,6 +165,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.WebSocketRevocationSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebSocketRevocationStatus"):
 		return &apiv1alpha1.WebSocketRevocationStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebSocketRoute"):
+		return &apiv1alpha1.WebSocketRouteApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebSocketRouteRule"):
+		return &apiv1alpha1.WebSocketRouteRuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebSocketRouteSpec"):
+		return &apiv1alpha1.WebSocketRouteSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebSocketRouteStatus"):
+		return &apiv1alpha1.WebSocketRouteStatusApplyConfiguration{}
 
 	}
 	return nil

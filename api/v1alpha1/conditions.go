@@ -54,6 +54,10 @@ const (
 	ConditionExpired = "Expired"
 )
 
+// A WebSocketRoute has Accepted, ResolvedRefs, Programmed, Ready, Reconciling and
+// Stalled, and the first three once more for each parent. Programmed is True when
+// every ready pod of the gateway has the route in force.
+
 // Reasons of the conditions. They are API: they do not change once released.
 const (
 	// ReasonAccepted: the spec could be compiled.
@@ -67,8 +71,21 @@ const (
 	// ReasonTooManyRevocations: older revocations of the gateway have left no room
 	// for this one, which is not in force there. Delete expired ones, or merge.
 	ReasonTooManyRevocations = "TooManyRevocations"
-	// ReasonGatewayNotFound: a revocation names a gateway that does not exist.
+	// ReasonGatewayNotFound: a revocation or a WebSocketRoute names a gateway that
+	// does not exist.
 	ReasonGatewayNotFound = "GatewayNotFound"
+	// ReasonListenerNotFound: a WebSocketRoute names a listener that its gateway does
+	// not have.
+	ReasonListenerNotFound = "ListenerNotFound"
+	// ReasonNotAllowedByListeners: no listener that a WebSocketRoute attaches to
+	// allows its namespace, or one that leads to its hostname too does not.
+	ReasonNotAllowedByListeners = "NotAllowedByListeners"
+	// ReasonHostnameConflict: another namespace holds a hostname of a WebSocketRoute
+	// at the gateway.
+	ReasonHostnameConflict = "HostnameConflict"
+	// ReasonTooManyRoutes: other WebSocketRoutes have left no room for this one at the
+	// gateway, or its namespace has used up its share.
+	ReasonTooManyRoutes = "TooManyRoutes"
 	// ReasonWaitingForDeletion: objects of a deleted gateway of the same name
 	// are still being removed.
 	ReasonWaitingForDeletion = "WaitingForDeletion"
@@ -100,6 +117,12 @@ const (
 	// ReasonAuthPolicyNotFound: a route names a policy that does not exist, or
 	// none.
 	ReasonAuthPolicyNotFound = "AuthPolicyNotFound"
+	// ReasonAuthPolicyNotAllowed: a WebSocketRoute names a policy that a listener which
+	// leads to it does not offer.
+	ReasonAuthPolicyNotAllowed = "AuthPolicyNotAllowed"
+	// ReasonRefNotPermitted: a Service is in another namespace, and no ReferenceGrant
+	// there allows its use.
+	ReasonRefNotPermitted = "RefNotPermitted"
 	// ReasonServiceNotFound: a backend Service does not exist.
 	ReasonServiceNotFound = "ServiceNotFound"
 	// ReasonPortNotFound: a backend Service does not have the port.

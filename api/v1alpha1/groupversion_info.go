@@ -27,13 +27,14 @@ var SchemeGroupVersion = schema.GroupVersion{Group: "wsgateway.dev", Version: "v
 // Kind names, as they appear in manifests.
 const (
 	KindWebSocketGateway    = "WebSocketGateway"
+	KindWebSocketRoute      = "WebSocketRoute"
 	KindWebSocketRevocation = "WebSocketRevocation"
 )
 
 // AddToScheme registers the kinds of this package.
 func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(SchemeGroupVersion, &WebSocketGateway{}, &WebSocketGatewayList{},
-		&WebSocketRevocation{}, &WebSocketRevocationList{})
+		&WebSocketRoute{}, &WebSocketRouteList{}, &WebSocketRevocation{}, &WebSocketRevocationList{})
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil
 }

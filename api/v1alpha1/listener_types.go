@@ -42,6 +42,11 @@ type Listener struct {
 	// A change applies to new connections.
 	// +optional
 	ClientAddress *ClientAddress `json:"clientAddress,omitempty"`
+
+	// allowedRoutes says which WebSocketRoutes may attach to the listener, and what
+	// they may choose from. Absent: none may.
+	// +optional
+	AllowedRoutes *AllowedRoutes `json:"allowedRoutes,omitempty"`
 }
 
 // ClientAddress says who tells the addresses of clients.

@@ -130,7 +130,7 @@ type PathMatch struct {
 	Value string `json:"value"`
 }
 
-// BackendReference names a port of a Service in the gateway's namespace.
+// BackendReference names a port of a Service.
 type BackendReference struct {
 	// name of the Service.
 	// +required
@@ -138,6 +138,14 @@ type BackendReference struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
+
+	// namespace of the Service. Default: that of the gateway or WebSocketRoute. A
+	// Service elsewhere is used only if a ReferenceGrant in its namespace allows it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Namespace string `json:"namespace,omitempty"`
 
 	// port of the Service.
 	// +required

@@ -126,11 +126,11 @@ func (s *settings) controllerOptions(logger *slog.Logger, set *metrics.Set) cont
 			OperatorPodLabels: map[string]string{operatorNameLabel: operatorNameValue},
 			MetricsFrom:       s.metricsFrom,
 		},
-		Namespaces: s.namespaces,
-		Reporter:   observe.NewHTTPReporter(),
-		Metrics:    set,
-		Logger:     logger,
-		Now:        time.Now,
+		Namespaces: s.namespaces, ReadNamespaces: len(s.namespaces) == 0,
+		Reporter: observe.NewHTTPReporter(),
+		Metrics:  set,
+		Logger:   logger,
+		Now:      time.Now,
 
 		MaxConcurrentRollouts: s.rollouts,
 	}

@@ -235,12 +235,26 @@ func findGateway(ctx context.Context, s streams, files []string) (*compiled, err
 	if gw == nil {
 		return nil, asError(problems)
 	}
+	if err := decodeRoutes(ctx, set); err != nil {
+		return nil, err
+	}
 	result, problems, missing := set.Config(set.Gateways[0], gw)
 	if result.Blocked() {
 		return nil, asError(problems)
 	}
 	found := &compiled{set: set, gateway: gw, config: result.File, missing: missing}
 	return found, found.revoke(ctx)
+}
+
+func decodeRoutes(ctx context.Context, set *manifest.Set) error {
+	if len(set.Routes) == 0 {
+		return nil
+	}
+	schema, err := manifest.NewRouteSchema()
+	if err != nil {
+		return err
+	}
+	return asError(set.DecodeRoutes(ctx, schema))
 }
 
 func (c *compiled) revoke(ctx context.Context) error {

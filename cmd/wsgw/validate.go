@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/exit"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/manifest"
 )
@@ -19,9 +20,10 @@ func newValidate(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate -f FILE...",
 		Short: "Check manifests as an API server and the operator would",
-		Long: `validate checks each WebSocketGateway and WebSocketRevocation in the files with the
-schema and rules of the CRDs and compiles gateways as the operator does. ConfigMaps, Secrets, Services and
-issuers in the files are what its references are checked against; other kinds are
+		Long: `validate checks each WebSocketGateway, WebSocketRoute and WebSocketRevocation in the
+files with the schema and rules of the CRDs and compiles gateways, with the routes that
+name them, as the operator does. ConfigMaps, Secrets, Services, issuers, Namespaces and
+ReferenceGrants in the files are what references are checked against; other kinds are
 ignored. Nothing is sent anywhere.
 
 Each problem is printed as FILE:DOCUMENT: FIELD: what to do, and makes the exit
@@ -59,8 +61,21 @@ func validate(ctx context.Context, s streams, files []string, strict bool) error
 	}
 	problems = append(problems, v.set.Problems...)
 	v.print(problems)
+	routes, err := v.decodeRoutes(ctx)
+	if err != nil {
+		return err
+	}
+	var gateways []*wsv1alpha1.WebSocketGateway
 	for _, document := range v.set.Gateways {
-		v.gateway(ctx, document)
+		if gw := v.gateway(ctx, document); gw != nil {
+			gateways = append(gateways, gw)
+		}
+	}
+	for i, route := range routes {
+		if route != nil {
+			problems, unchecked := v.set.CheckRoute(v.set.Routes[i], route, gateways)
+			v.conclude(v.set.Routes[i], problems, unchecked)
+		}
 	}
 	if err := v.revocations(ctx); err != nil {
 		return err
@@ -68,8 +83,8 @@ func validate(ctx context.Context, s streams, files []string, strict bool) error
 	switch {
 	case v.failed:
 		return exit.ErrProblems
-	case len(v.set.Gateways)+len(v.set.Revocations) == 0:
-		return errors.New("there is no WebSocketGateway or WebSocketRevocation in the files: name a file that holds one")
+	case len(v.set.Gateways)+len(v.set.Routes)+len(v.set.Revocations) == 0:
+		return errors.New("there is no WebSocketGateway, WebSocketRoute or WebSocketRevocation in the files: name a file that holds one")
 	}
 	return nil
 }
@@ -90,13 +105,33 @@ func (v *validation) print(problems []manifest.Problem) {
 	}
 }
 
-func (v *validation) gateway(ctx context.Context, document manifest.Document) {
+// decodeRoutes answers the route of each document, nil for one with problems. A
+// gateway is compiled with them.
+func (v *validation) decodeRoutes(ctx context.Context) ([]*wsv1alpha1.WebSocketRoute, error) {
+	if len(v.set.Routes) == 0 {
+		return nil, nil
+	}
+	schema, err := manifest.NewRouteSchema()
+	if err != nil {
+		return nil, err
+	}
+	routes := make([]*wsv1alpha1.WebSocketRoute, 0, len(v.set.Routes))
+	for _, document := range v.set.Routes {
+		route, problems := v.set.DecodeRoute(ctx, schema, document)
+		v.print(problems)
+		routes = append(routes, route)
+	}
+	return routes, nil
+}
+
+func (v *validation) gateway(ctx context.Context, document manifest.Document) *wsv1alpha1.WebSocketGateway {
 	gw, problems := v.schema.Decode(ctx, document)
 	var unchecked []manifest.Problem
 	if gw != nil {
 		problems, unchecked = v.set.Compile(document, gw, time.Now())
 	}
 	v.conclude(document, problems, unchecked)
+	return gw
 }
 
 func (v *validation) revocations(ctx context.Context) error {

@@ -15,6 +15,11 @@ func Gateway() ([]byte, error) {
 	return bases.ReadFile("bases/wsgateway.dev_websocketgateways.yaml")
 }
 
+// Route is the definition of WebSocketRoute in YAML.
+func Route() ([]byte, error) {
+	return bases.ReadFile("bases/wsgateway.dev_websocketroutes.yaml")
+}
+
 // Revocation is the definition of WebSocketRevocation in YAML.
 func Revocation() ([]byte, error) {
 	return bases.ReadFile("bases/wsgateway.dev_websocketrevocations.yaml")

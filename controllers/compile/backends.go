@@ -14,6 +14,24 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
 
+// ServiceName is the name of a Service in Refs and in the contract: its own in
+// the namespace of the gateway, else NAMESPACE/NAME. An empty namespace is the
+// gateway's.
+func ServiceName(gateway, namespace, name string) string {
+	if namespace == "" || namespace == gateway {
+		return name
+	}
+	return namespace + "/" + name
+}
+
+// ServiceKey is the namespace and name of the Service that ServiceName has named.
+func ServiceKey(gateway, name string) (namespace, service string) {
+	if namespace, service, foreign := strings.Cut(name, "/"); foreign {
+		return namespace, service
+	}
+	return gateway, name
+}
+
 // BackendName is the key of a backend in contract.Endpoints.
 func BackendName(service string, port int32) string {
 	return fmt.Sprintf("%s:%d", service, port)
@@ -32,7 +50,7 @@ func (c *compiler) backends(spec *wsv1alpha1.Route) ([]contract.Backend, contrac
 		if ref.Weight != nil {
 			weight = *ref.Weight
 		}
-		backend, problem := c.backend(backendField(spec.Name, i), ref)
+		backend, problem := c.backend(fmt.Sprintf("%s.backendRefs[%d]", c.from.field(spec.Name), i), ref)
 		if problem != "" {
 			fault = cmp.Or(fault, problem)
 			lost += weight
@@ -56,23 +74,31 @@ func (c *compiler) backends(spec *wsv1alpha1.Route) ([]contract.Backend, contrac
 }
 
 // backend is one of them, still without its weight; field holds the reference.
+// Whether a Service exists is not told to whom it is not granted.
 func (c *compiler) backend(field string, ref *wsv1alpha1.BackendReference) (contract.Backend, contract.Fault) {
-	if fault := c.checkService(field, ref.Name, ref.Port); fault != "" {
+	namespace := cmp.Or(ref.Namespace, c.from.namespace)
+	if !c.permitted(field, namespace, ref.Name) {
+		return contract.Backend{}, contract.FaultBackendNotFound
+	}
+	name := ServiceName(c.gw.Namespace, namespace, ref.Name)
+	if fault := c.checkService(field, name, ref.Port); fault != "" {
 		return contract.Backend{}, fault
 	}
-	return c.secured(field, ref)
+	return c.secured(field, name, ref)
 }
 
-// checkService looks whether a Service can be dialled; field holds the reference.
+// checkService looks whether a Service can be dialled; field holds the reference,
+// name is that of ServiceName.
 func (c *compiler) checkService(field, name string, port int32) contract.Fault {
 	service, found := c.refs.Services[name]
+	namespace, name := ServiceKey(c.gw.Namespace, name)
 	switch {
 	case !found && c.refs.Unchecked:
-		c.unchecked(Reference{Field: field + ".name", Kind: KindService, Name: name, Port: port})
+		c.unchecked(Reference{Field: field + ".name", Kind: KindService, Namespace: namespace, Name: name, Port: port})
 		return ""
 	case !found:
 		c.unresolved(field+".name", wsv1alpha1.ReasonServiceNotFound,
-			"Service %q does not exist in namespace %q: create it, or correct the name", name, c.gw.Namespace)
+			"Service %q does not exist in namespace %q: create it, or correct the name", name, namespace)
 		return contract.FaultBackendNotFound
 	case service.ExternalName:
 		c.unresolved(field+".name", wsv1alpha1.ReasonServiceUnsupported,
@@ -114,28 +140,45 @@ func portsOf(service Service) string {
 func Endpoints(gw *wsv1alpha1.WebSocketGateway, refs Refs) contract.Endpoints {
 	endpoints := contract.Endpoints{Version: contract.Version}
 	for _, ref := range ServiceReferences(gw) {
-		service, found := refs.Services[ref.Name]
-		port, hasPort := portOf(service, ref.Port)
-		if !found || !hasPort || service.ExternalName {
+		if !refs.grants(wsv1alpha1.KindWebSocketGateway, gw.Namespace, cmp.Or(ref.Namespace, gw.Namespace), ref.Name) {
 			continue
 		}
-		if endpoints.Backends == nil {
-			endpoints.Backends = map[string]contract.BackendEndpoints{}
-		}
-		endpoints.Backends[BackendName(ref.Name, ref.Port)] = contract.BackendEndpoints{
-			Addresses: sorted(service.Endpoints[port.Name]),
-			Service:   fallback(service.ClusterIP, port.Port),
+		name := ServiceName(gw.Namespace, ref.Namespace, ref.Name)
+		if found, ok := backendEndpoints(refs, name, ref.Port); ok {
+			set(&endpoints, BackendName(name, ref.Port), found)
 		}
 	}
+	attachedEndpoints(gw, refs, &endpoints)
 	return endpoints
+}
+
+func set(endpoints *contract.Endpoints, name string, found contract.BackendEndpoints) {
+	if endpoints.Backends == nil {
+		endpoints.Backends = map[string]contract.BackendEndpoints{}
+	}
+	endpoints.Backends[name] = found
+}
+
+// backendEndpoints is where a port of a Service is; false if it cannot be dialled.
+func backendEndpoints(refs Refs, name string, number int32) (contract.BackendEndpoints, bool) {
+	service, found := refs.Services[name]
+	port, hasPort := portOf(service, number)
+	if !found || !hasPort || service.ExternalName {
+		return contract.BackendEndpoints{}, false
+	}
+	return contract.BackendEndpoints{
+		Addresses: sorted(service.Endpoints[port.Name]), Service: fallback(service.ClusterIP, port.Port),
+	}, true
 }
 
 // ServiceReference is one place of a spec that names a port of a Service.
 type ServiceReference struct {
 	// Field that holds the reference.
 	Field string
-	Name  string
-	Port  int32
+	// Namespace is empty for that of the gateway.
+	Namespace string
+	Name      string
+	Port      int32
 }
 
 // ServiceReferences lists every place that names a port of a Service: backends of
@@ -145,7 +188,9 @@ func ServiceReferences(gw *wsv1alpha1.WebSocketGateway) []ServiceReference {
 	for i := range gw.Spec.Routes {
 		route := &gw.Spec.Routes[i]
 		for j, ref := range route.BackendRefs {
-			list = append(list, ServiceReference{Field: backendField(route.Name, j), Name: ref.Name, Port: ref.Port})
+			list = append(list, ServiceReference{
+				Field: backendField(route.Name, j), Namespace: ref.Namespace, Name: ref.Name, Port: ref.Port,
+			})
 		}
 	}
 	return list

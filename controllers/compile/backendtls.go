@@ -77,10 +77,10 @@ func (c *compiler) lastBackendBundle(profile string, wanted *contract.CABundle) 
 }
 
 // secured is a backend with the profile that its reference names, if any. field
-// holds the reference.
-func (c *compiler) secured(field string, ref *wsv1alpha1.BackendReference) (contract.Backend, contract.Fault) {
-	backend := contract.Backend{Name: BackendName(ref.Name, ref.Port)}
-	if fault := c.checkProtocol(field, ref); fault != "" {
+// holds the reference, service is what ServiceName calls the Service.
+func (c *compiler) secured(field, service string, ref *wsv1alpha1.BackendReference) (contract.Backend, contract.Fault) {
+	backend := contract.Backend{Name: BackendName(service, ref.Port)}
+	if fault := c.checkProtocol(field, service, ref); fault != "" {
 		return backend, fault
 	}
 	if ref.TLS == "" {
@@ -96,15 +96,21 @@ func (c *compiler) secured(field string, ref *wsv1alpha1.BackendReference) (cont
 		return backend, contract.FaultBackendTLSUnavailable // and its CAs are reported
 	}
 	backend.TLS = ref.TLS
-	backend.ServerName = cmp.Or(c.gw.Spec.BackendTLS[i].ServerName, ref.Name+"."+c.gw.Namespace+".svc")
+	backend.ServerName = cmp.Or(c.gw.Spec.BackendTLS[i].ServerName, serviceHost(c.gw.Namespace, service))
 	return backend, ""
+}
+
+// serviceHost is the name that a Service has in the cluster.
+func serviceHost(gateway, service string) string {
+	namespace, name := ServiceKey(gateway, service)
+	return name + "." + namespace + ".svc"
 }
 
 // checkProtocol holds a reference to what the port says of itself. Frames in the
 // clear for a server that expects TLS would only fail; the other way round, one
 // that was meant to be private would not be.
-func (c *compiler) checkProtocol(field string, ref *wsv1alpha1.BackendReference) contract.Fault {
-	port, _ := portOf(c.refs.Services[ref.Name], ref.Port)
+func (c *compiler) checkProtocol(field, service string, ref *wsv1alpha1.BackendReference) contract.Fault {
+	port, _ := portOf(c.refs.Services[service], ref.Port)
 	switch {
 	case port.AppProtocol == protocolSecure && ref.TLS == "":
 		c.unresolved(field+".tls", wsv1alpha1.ReasonBackendProtocolMismatch,

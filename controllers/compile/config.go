@@ -23,12 +23,14 @@ type Result struct {
 	File []byte
 	// Problems that the user must repair, sorted by Field.
 	Problems []status.Problem
-	// AttachedRoutes counts the routes that lead to each listener, by name. It
-	// has an entry for every listener.
+	// AttachedRoutes counts the routes that lead to each listener, by name, and each
+	// rule of a WebSocketRoute as one. It has an entry for every listener.
 	AttachedRoutes map[string]int32
 	// CertificateSecrets are, by listener, the Secrets of Certificates that somebody
 	// else maintains, as far as they are known.
 	CertificateSecrets map[string]string
+	// Attached is what has come of each of Refs.Routes, oldest first.
+	Attached []AttachedRoute
 	// Unchecked are the references that were taken for granted, sorted by
 	// Field; only with Refs.Unchecked.
 	Unchecked []Reference
@@ -42,9 +44,10 @@ func (r *Result) Blocked() bool {
 
 // Config makes the configuration of a gateway. previous is what is in force now,
 // nil if there is nothing: when the content of a ConfigMap is malformed, the
-// content that previous has for the same method stays.
+// content that previous has for the same method stays, and hostnames that several
+// namespaces want stay with the one that previous has them with.
 func Config(gw *wsv1alpha1.WebSocketGateway, refs Refs, previous *contract.Config) Result {
-	c := &compiler{gw: gw, refs: refs, previous: previous}
+	c := &compiler{gw: gw, refs: refs, previous: previous, from: inline(gw)}
 	c.checkName()
 	c.checkPorts()
 	c.checkHostnames()
@@ -65,6 +68,8 @@ func Config(gw *wsv1alpha1.WebSocketGateway, refs Refs, previous *contract.Confi
 		KeepAdmitted: gw.Spec.Lifecycle != nil && gw.Spec.Lifecycle.OnPolicyChange == wsv1alpha1.PolicyChangeKeep,
 	}
 	c.checkAddressing()
+	c.checkOffers()
+	c.attach()
 	c.countRoutes()
 	c.checkUnasked()
 	c.encode()
@@ -78,6 +83,8 @@ type compiler struct {
 	gw       *wsv1alpha1.WebSocketGateway
 	refs     Refs
 	previous *contract.Config
+	// from is where the routes were written that are looked at.
+	from source
 
 	// environment of the rules, nil until it is needed.
 	environment *policy.Environment

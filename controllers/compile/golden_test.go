@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,11 @@ type fixture struct {
 	CertManagerMissing bool             `json:"certManagerMissing"`
 	Unchecked          bool             `json:"unchecked"`
 	Previous           *contract.Config `json:"previous"`
+
+	Routes        []wsv1alpha1.WebSocketRoute  `json:"routes"`
+	Namespaces    map[string]map[string]string `json:"namespaces"`
+	Grants        []compile.Grant              `json:"grants"`
+	GrantsMissing bool                         `json:"grantsMissing"`
 }
 
 func (f fixture) refs() compile.Refs {
@@ -45,6 +51,7 @@ func (f fixture) refs() compile.Refs {
 		Certificates:       map[string]compile.Certificate{},
 		CertManagerMissing: f.CertManagerMissing,
 		Unchecked:          f.Unchecked,
+		Routes:             f.Routes, Namespaces: f.Namespaces, Grants: f.Grants, GrantsMissing: f.GrantsMissing,
 	}
 	for name, data := range f.ConfigMaps {
 		refs.ConfigMaps[name] = compile.ConfigMap{Data: data}
@@ -128,6 +135,18 @@ func compare(t *testing.T, file, got string) {
 	}
 }
 
+// describeAttached adds what the owner of a WebSocketRoute is told.
+func describeAttached(text *strings.Builder, one *compile.AttachedRoute) {
+	fmt.Fprintf(text, "WebSocketRoute %s/%s served %v\n", one.Namespace, one.Name, one.Content != "")
+	problems := slices.Clone(one.Problems)
+	for _, parent := range one.Parents {
+		problems = append(problems, parent.Problems...)
+	}
+	for _, problem := range problems {
+		fmt.Fprintf(text, "  %s %s\n    %s\n    %s\n", problem.Condition, problem.Reason, problem.Field, problem.Message)
+	}
+}
+
 // describe is problems.txt: what the user is told, and what status counts.
 func describe(result compile.Result) string {
 	var text strings.Builder
@@ -141,6 +160,9 @@ func describe(result compile.Result) string {
 	}
 	for _, reference := range result.Unchecked {
 		fmt.Fprintf(&text, "unchecked\n  %s\n  %s %q\n", reference.Field, reference.Kind, reference.Name)
+	}
+	for _, one := range result.Attached {
+		describeAttached(&text, &one)
 	}
 	attached, _ := json.Marshal(result.AttachedRoutes)
 	fmt.Fprintf(&text, "attached routes %s\n", attached)

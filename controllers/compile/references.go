@@ -29,12 +29,14 @@ const (
 )
 
 // Reference is one place of a spec that names another object. All but a
-// ClusterIssuer are in the gateway's namespace.
+// ClusterIssuer and some Services are in the gateway's namespace.
 type Reference struct {
 	// Field that holds the name.
 	Field string
 	// Group of the object; empty for the kinds of the core group.
 	Group, Kind, Name string
+	// Namespace of the object; empty for that of whoever refers to it.
+	Namespace string
 	// Keys that the object must hold; empty where any will do.
 	Keys []string
 	// Port of a Service; 0 for other kinds.
@@ -58,7 +60,7 @@ func References(gw *wsv1alpha1.WebSocketGateway, issued bool) []Reference {
 	}
 	list = slices.Concat(list, backendTLSReferences(gw), collectorReferences(gw), auditReferences(gw), signingReferences(gw.Spec.Audit))
 	for _, service := range ServiceReferences(gw) {
-		list = append(list, Reference{Field: service.Field + ".name", Kind: KindService, Name: service.Name, Port: service.Port})
+		list = append(list, Reference{Field: service.Field + ".name", Kind: KindService, Namespace: service.Namespace, Name: service.Name, Port: service.Port})
 	}
 	slices.SortFunc(list, compareReferences)
 	return list
@@ -145,7 +147,8 @@ func ConfigMaps(gw *wsv1alpha1.WebSocketGateway) []string {
 	return namesOf(gw, KindConfigMap)
 }
 
-// Services names every Service that a gateway refers to, sorted and once each.
+// Services names every Service that a gateway itself refers to, as ServiceName
+// does, sorted and once each.
 func Services(gw *wsv1alpha1.WebSocketGateway) []string {
 	return namesOf(gw, KindService)
 }
@@ -167,7 +170,7 @@ func namesOf(gw *wsv1alpha1.WebSocketGateway, kind string) []string {
 	var names []string
 	for _, reference := range References(gw, true) {
 		if reference.Kind == kind && reference.Group == "" {
-			names = append(names, reference.Name)
+			names = append(names, ServiceName(gw.Namespace, reference.Namespace, reference.Name))
 		}
 	}
 	return sorted(names)
@@ -194,7 +197,7 @@ func backendField(route string, index int) string {
 }
 
 func compareReferences(a, b Reference) int {
-	return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
 // unchecked notes a reference that nobody could follow.

@@ -3,7 +3,11 @@
 
 package compile
 
-import corev1 "k8s.io/api/core/v1"
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+)
 
 // Refs is what the references of a gateway lead to, as resolve found it. There
 // is nothing of Secrets in it: the operator cannot read them.
@@ -11,8 +15,8 @@ type Refs struct {
 	// ConfigMaps by name. A ConfigMap that is referred to and does not exist is
 	// not in the map.
 	ConfigMaps map[string]ConfigMap
-	// Services by name. A Service that is referred to and does not exist is not
-	// in the map.
+	// Services by the name that ServiceName gives them. A Service that is referred
+	// to and does not exist is not in the map.
 	Services map[string]Service
 	// Issuers by reference. An issuer that does not exist is not in the map;
 	// one of a foreign group is assumed to exist.
@@ -23,6 +27,16 @@ type Refs struct {
 	// CertManagerMissing is true when the cluster does not have cert-manager's
 	// kinds.
 	CertManagerMissing bool
+	// Routes are the WebSocketRoutes that name the gateway as a parent.
+	Routes []wsv1alpha1.WebSocketRoute
+	// Namespaces are the labels of the namespaces of Routes. One that does not
+	// exist is not in the map.
+	Namespaces map[string]map[string]string
+	// Grants are the ReferenceGrants of the namespaces whose Services are asked for
+	// from elsewhere. GrantsMissing is true when the cluster does not have their
+	// kind.
+	Grants        []Grant
+	GrantsMissing bool
 	// Unchecked makes objects that are not in these maps count as present: for
 	// offline use, where absence proves nothing. Compile then reports them as
 	// unchecked instead.

@@ -19,34 +19,41 @@ func (c *compiler) routes() []contract.Route {
 	var list []contract.Route
 	for i := range c.gw.Spec.Routes {
 		spec := &c.gw.Spec.Routes[i]
-		hostnames := claimed[spec.Name]
-		route := contract.Route{
-			Name:         spec.Name,
-			Hostnames:    hostnames,
-			Path:         path(spec.Path),
-			Subprotocols: sorted(spec.Subprotocols),
-		}
-		// Written down, although it is the default: to the contract, absent means
-		// whole messages, as it did to pods that know no other way.
-		if spec.Relay != wsv1alpha1.RelayMessages {
-			route.Relay = contract.RelayFrames
-		}
-		if spec.Extensions == wsv1alpha1.ExtensionsPassThrough {
-			route.Extensions = contract.ExtensionsPassThrough
-		}
-		route.LoadBalancing = loadBalancing(spec.LoadBalancing)
-		route.Policy, route.Fault = c.routePolicy(spec)
-		backends, fault := c.backends(spec)
-		if route.Fault == "" {
-			route.Backends, route.Fault = backends, fault
-		}
-		if len(hostnames) > 0 {
+		route := c.route(spec, claimed[spec.Name])
+		if len(route.Hostnames) > 0 {
 			list = append(list, route)
 		}
 	}
-	slices.SortFunc(list, func(a, b contract.Route) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(list, compareRoutes)
 	return list
 }
+
+// route is one route, wherever it was written.
+func (c *compiler) route(spec *wsv1alpha1.Route, hostnames []string) contract.Route {
+	route := contract.Route{
+		Name:         spec.Name,
+		Hostnames:    hostnames,
+		Path:         path(spec.Path),
+		Subprotocols: sorted(spec.Subprotocols),
+	}
+	// Written down, although it is the default: to the contract, absent means
+	// whole messages, as it did to pods that know no other way.
+	if spec.Relay != wsv1alpha1.RelayMessages {
+		route.Relay = contract.RelayFrames
+	}
+	if spec.Extensions == wsv1alpha1.ExtensionsPassThrough {
+		route.Extensions = contract.ExtensionsPassThrough
+	}
+	route.LoadBalancing = loadBalancing(spec.LoadBalancing)
+	route.Policy, route.Fault = c.routePolicy(spec)
+	backends, fault := c.backends(spec)
+	if route.Fault == "" {
+		route.Backends, route.Fault = backends, fault
+	}
+	return route
+}
+
+func compareRoutes(a, b contract.Route) int { return cmp.Compare(a.Name, b.Name) }
 
 // path drops what makes no difference: prefixes are compared element by element,
 // so /chat/ is /chat.
@@ -61,7 +68,10 @@ func path(spec *wsv1alpha1.PathMatch) contract.Path {
 }
 
 func (c *compiler) routePolicy(spec *wsv1alpha1.Route) (string, contract.Fault) {
-	field := routeField(spec.Name) + ".authPolicy"
+	field := c.from.field(spec.Name) + ".authPolicy"
+	if c.from.attached() {
+		return c.offeredPolicy(field, spec)
+	}
 	if spec.AuthPolicy == "" {
 		c.unresolved(field, wsv1alpha1.ReasonAuthPolicyNotFound,
 			"route %q names no policy and answers 503: set authPolicy to a name of spec.authPolicies; to admit everybody, to one whose only method is anonymous",

@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
@@ -24,8 +25,8 @@ import (
 
 // Resolver follows references. It is safe for concurrent use.
 type Resolver struct {
-	// Cached reads Services and EndpointSlices. It must have the index
-	// ServiceIndex on EndpointSlices.
+	// Cached reads Services, EndpointSlices and WebSocketRoutes. It must have the
+	// indexes ServiceIndex on EndpointSlices and ParentIndex on WebSocketRoutes.
 	Cached client.Reader
 	// Live reads the content of the ConfigMaps that are referred to. Caching
 	// every ConfigMap of the cluster for the sake of a few would cost more.
@@ -37,6 +38,14 @@ type Resolver struct {
 	Certificates func() (client.Reader, error)
 	// CertManager tells whether the cluster has cert-manager's kinds.
 	CertManager func() bool
+	// Grants reads ReferenceGrants of the kind that GrantKind answers; false while
+	// the cluster has none.
+	Grants    client.Reader
+	GrantKind func() (schema.GroupVersionKind, bool)
+	// Namespaces reads the metadata of namespaces; nil where that is not allowed.
+	Namespaces client.Reader
+	// Watches tells whether a namespace can be read at all.
+	Watches func(namespace string) bool
 }
 
 // Refs answers what the references of the gateway lead to. An error means that
@@ -54,9 +63,14 @@ func (r *Resolver) Refs(ctx context.Context, gw *wsv1alpha1.WebSocketGateway) (c
 			return refs, fmt.Errorf("get ConfigMap %s/%s: %w", gw.Namespace, name, err)
 		}
 	}
-	for _, name := range compile.Services(gw) {
-		if err := r.service(ctx, client.ObjectKey{Namespace: gw.Namespace, Name: name}, &refs); err != nil {
-			return refs, fmt.Errorf("get Service %s/%s: %w", gw.Namespace, name, err)
+	if err := r.routes(ctx, gw, &refs); err != nil {
+		return refs, err
+	}
+	// Of Services that are not granted nothing is known: not even that they exist.
+	for _, name := range compile.UsableServices(gw, &refs) {
+		namespace, service := compile.ServiceKey(gw.Namespace, name)
+		if err := r.service(ctx, client.ObjectKey{Namespace: namespace, Name: service}, name, &refs); err != nil {
+			return refs, fmt.Errorf("get Service %s/%s: %w", namespace, service, err)
 		}
 	}
 	for _, issuer := range compile.Issuers(gw) {

@@ -14,6 +14,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -111,17 +112,20 @@ func objects() []client.Object {
 func newResolver(t *testing.T, funcs interceptor.Funcs, certManager bool) *resolve.Resolver {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, wsv1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
 	}
 	reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects()...).
 		WithIndex(&discoveryv1.EndpointSlice{}, resolve.ServiceIndex, resolve.ServiceOf).
+		WithIndex(&wsv1alpha1.WebSocketRoute{}, resolve.ParentIndex, resolve.ParentsOf).
 		WithInterceptorFuncs(funcs).Build()
 	return &resolve.Resolver{
 		Cached: reader, Live: reader, Issuers: reader, CertManager: func() bool { return certManager },
 		Certificates: func() (client.Reader, error) { return reader, nil },
+		Grants:       reader, GrantKind: func() (schema.GroupVersionKind, bool) { return schema.GroupVersionKind{}, false },
+		Watches: func(string) bool { return true },
 	}
 }
 
@@ -148,6 +152,7 @@ func TestRefs(t *testing.T) {
 			{Group: "example.com", Kind: "CloudIssuer", Name: "cloud"}:        true,
 		},
 		Certificates: map[string]compile.Certificate{"shared": {SecretName: "shared-tls", DNSNames: []string{"f.example.com"}}},
+		Routes:       []wsv1alpha1.WebSocketRoute{}, GrantsMissing: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Refs() (-want +got):\n%s", diff)

@@ -28,7 +28,8 @@ func ServiceOf(slice client.Object) []string {
 	return nil
 }
 
-func (r *Resolver) service(ctx context.Context, key client.ObjectKey, refs *compile.Refs) error {
+// service looks up a Service that refs has under a name.
+func (r *Resolver) service(ctx context.Context, key client.ObjectKey, name string, refs *compile.Refs) error {
 	var found corev1.Service
 	if err := r.Cached.Get(ctx, key, &found); err != nil {
 		return client.IgnoreNotFound(err)
@@ -50,7 +51,7 @@ func (r *Resolver) service(ctx context.Context, key client.ObjectKey, refs *comp
 		}
 		service.Endpoints = endpoints
 	}
-	refs.Services[key.Name] = service
+	refs.Services[name] = service
 	return nil
 }
 

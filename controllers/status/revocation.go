@@ -60,7 +60,9 @@ func (at *RevocationAtGateway) absence() string {
 func Revocation(
 	r *wsv1alpha1.WebSocketRevocation, facts *RevocationFacts, now time.Time,
 ) (wsv1alpha1.WebSocketRevocationStatus, time.Duration) {
-	p := &revocationPass{r: r, facts: facts, now: now, timer: facts.End.Sub(now)}
+	p := &revocationPass{r: r, facts: facts, subject: subject{
+		generation: r.Generation, conditions: r.Status.Conditions, now: now, timer: facts.End.Sub(now),
+	}}
 	if p.timer <= 0 {
 		return p.expired(), 0
 	}
@@ -89,18 +91,10 @@ func Revocation(
 
 // revocationPass is one computation.
 type revocationPass struct {
+	subject
+
 	r     *wsv1alpha1.WebSocketRevocation
 	facts *RevocationFacts
-	now   time.Time
-	timer time.Duration
-}
-
-func (p *revocationPass) yes(reason, message string) finding {
-	return finding{metav1.ConditionTrue, reason, message, p.r.Generation}
-}
-
-func (p *revocationPass) no(reason, message string) finding {
-	return finding{metav1.ConditionFalse, reason, message, p.r.Generation}
 }
 
 // expired is the status of a revocation that has ended. What it did stays in it.
@@ -201,43 +195,5 @@ func (p *revocationPass) work(accepted, ready finding) metav1.Condition {
 	if !accepted.ok() {
 		return p.condition(wsv1alpha1.ConditionStalled, finding{metav1.ConditionTrue, accepted.reason, accepted.message, p.r.Generation})
 	}
-	began := p.now
-	reconciling, stalled := p.before(wsv1alpha1.ConditionReconciling), p.before(wsv1alpha1.ConditionStalled)
-	switch {
-	case reconciling != nil && reconciling.ObservedGeneration == p.r.Generation:
-		began = reconciling.LastTransitionTime.Time
-	case stalled != nil && stalled.ObservedGeneration == p.r.Generation && stalled.Reason == wsv1alpha1.ReasonProgressDeadlineExceeded:
-		began = p.now.Add(-progressDeadline)
-	}
-	left := began.Add(progressDeadline).Sub(p.now)
-	if left <= 0 {
-		return p.condition(wsv1alpha1.ConditionStalled, p.yes(wsv1alpha1.ReasonProgressDeadlineExceeded,
-			"No progress for "+progressDeadline.String()+". "+ready.message))
-	}
-	p.timer = min(p.timer, left)
-	found := p.condition(wsv1alpha1.ConditionReconciling, p.yes(wsv1alpha1.ReasonProgressing, ready.message))
-	found.LastTransitionTime = metav1.NewTime(began.UTC().Truncate(time.Second))
-	return found
-}
-
-// condition keeps the time of the last transition where the status is the same as
-// before.
-func (p *revocationPass) condition(name string, f finding) metav1.Condition {
-	changed := metav1.NewTime(p.now.UTC().Truncate(time.Second))
-	if old := p.before(name); old != nil && old.Status == f.status {
-		changed = old.LastTransitionTime
-	}
-	return metav1.Condition{
-		Type: name, Status: f.status, ObservedGeneration: f.generation, LastTransitionTime: changed,
-		Reason: f.reason, Message: shorten(f.message),
-	}
-}
-
-func (p *revocationPass) before(name string) *metav1.Condition {
-	for i := range p.r.Status.Conditions {
-		if p.r.Status.Conditions[i].Type == name {
-			return &p.r.Status.Conditions[i]
-		}
-	}
-	return nil
+	return p.progress(ready)
 }

@@ -41,6 +41,20 @@ func (c *Config) validate() error {
 	return errors.Join(append(problems, c.Limits.validate(), c.Audit.validate(), c.Tracing.validate())...)
 }
 
+// CheckRoute answers why readers would refuse c with a further route; nil if they
+// would not. It does not look for another route of the same name.
+func (c *Config) CheckRoute(r *Route) error {
+	policies := make(map[string]bool, len(c.Policies))
+	for i := range c.Policies {
+		policies[c.Policies[i].Name] = true
+	}
+	profiles := make(map[string]bool, len(c.BackendTLS))
+	for i := range c.BackendTLS {
+		profiles[c.BackendTLS[i].Name] = true
+	}
+	return r.validate(policies, profiles)
+}
+
 func unique(seen map[string]bool, kind, name string) error {
 	if name == "" {
 		return fmt.Errorf("%s without a name", kind)

@@ -38,7 +38,7 @@ type route struct {
 }
 
 func newRoutes(b *catalogue.Book) *routes {
-	named := catalogue.Label{Name: "route", Values: "name of the route"}
+	named := catalogue.Label{Name: "route", Values: "name of the route; of a WebSocketRoute `NAMESPACE/ROUTE/RULE`"}
 	return &routes{
 		active: b.GaugeDesc(catalogue.Metric{
 			Name: "connections_active", Labels: []catalogue.Label{named}, Help: "Connections that are open now",

@@ -46,7 +46,7 @@ spec:
         privateKey: {algorithm: RSA, size: 2048}
   - {name: own, port: 443, hostnames: [own.example.com], tls: {certificate: {secretRef: {name: own-tls}}, clientCertificates: {mode: Require, caRefs: [{kind: ConfigMap, name: partners, key: k}]}}}
   - {name: shared, port: 443, hostnames: [shared.example.com], tls: {certificate: {certificateRef: {name: shared}}}}
-  - {name: far, port: 8443, hostnames: [far.example.com], tls: {certificate: {secretRef: {name: own-tls}}}, clientAddress: {proxyProtocol: true, trustedCIDRs: [10.0.0.0/8], header: X-Forwarded-For}}
+  - {name: far, port: 8443, hostnames: [far.example.com], tls: {certificate: {secretRef: {name: own-tls}}}, clientAddress: {proxyProtocol: true, trustedCIDRs: [10.0.0.0/8], header: X-Forwarded-For}, allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}]}}, authPolicies: [users]}}
   authPolicies:
   - name: users
     anyOf:
@@ -67,7 +67,7 @@ spec:
     anyOf: [{external: {grpc: {backendRef: {name: authz, port: 9000}}, timeout: 1s, revalidateEvery: 1m}}]
     origins: {allow: ["https://app.example.com"]}
   routes:
-  - {name: chat, hostnames: [ws.example.com], path: {type: Exact, value: /chat}, authPolicy: users, subprotocols: [v1], relay: Frames, extensions: PassThrough, backendRefs: [{name: echo, port: 80, weight: 2, tls: inside}], loadBalancing: {policy: ConsistentHash, consistentHash: {type: Header, header: X-Room, maxLoadPercent: 150}}}
+  - {name: chat, hostnames: [ws.example.com], path: {type: Exact, value: /chat}, authPolicy: users, subprotocols: [v1], relay: Frames, extensions: PassThrough, backendRefs: [{name: echo, namespace: team, port: 80, weight: 2, tls: inside}], loadBalancing: {policy: ConsistentHash, consistentHash: {type: Header, header: X-Room, maxLoadPercent: 150}}}
   backendTLS:
   - {name: inside, caRefs: [{kind: ConfigMap, name: inside-ca, key: k}], serverName: echo.example.com, clientCertificate: {secretRef: {name: echo-client}}}
   limits: {maxConnections: 10, maxConnectionsPerIdentity: 3, maxConnectionsPerAddress: 4, handshakesPerSecond: 50, handshakesPerSecondPerAddress: 5, maxMessageBytes: 10, maxFrameBytes: 9, maxFragments: 8, messageTypes: Text, messagesPerSecond: 7, controlFramesPerSecond: 6, bytesPerSecond: 5000, frameTimeout: 4s, backendPongTimeout: 50s, writeTimeout: 2s, maxConnectionAge: 9h, handshakeTimeout: 5s, requestHeaderBytes: 2048, idleTimeout: 1m, pingInterval: 9s, pongTimeout: 3s}
@@ -138,22 +138,27 @@ func TestAChangeTouchesPodsOnlyIfItsClassSaysSo(t *testing.T) {
 	}
 }
 
-// A revocation ends in a file of the contract and in nothing else, so that every
-// field of it is hot; the table says so of each.
-func TestEveryFieldOfARevocationIsHot(t *testing.T) {
+// Routes and revocations end in files of the contract and in nothing else, so that
+// every field of them is hot; the tables say so of each.
+func TestEveryFieldOfTheOtherKindsIsHot(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/api.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var told, fields []string
-	row := regexp.MustCompile("(?m)^\\| `WebSocketRevocation\\.(spec\\.[^`]+)` \\| hot \\|$")
-	for _, match := range row.FindAllStringSubmatch(string(page), -1) {
-		told = append(told, match[1])
-	}
-	fieldsOf(reflect.TypeFor[wsv1alpha1.WebSocketRevocationSpec](), "spec", func(path string) { fields = append(fields, path) })
-	if diff := cmp.Diff(fields, told); diff != "" {
-		t.Errorf("docs/api.md has other fields (-types +table):\n%s", diff)
+	for kind, spec := range map[string]reflect.Type{
+		wsv1alpha1.KindWebSocketRoute:      reflect.TypeFor[wsv1alpha1.WebSocketRouteSpec](),
+		wsv1alpha1.KindWebSocketRevocation: reflect.TypeFor[wsv1alpha1.WebSocketRevocationSpec](),
+	} {
+		var told, fields []string
+		row := regexp.MustCompile("(?m)^\\| `" + kind + "\\.(spec\\.[^`]+)` \\| hot \\|$")
+		for _, match := range row.FindAllStringSubmatch(string(page), -1) {
+			told = append(told, match[1])
+		}
+		fieldsOf(spec, "spec", func(path string) { fields = append(fields, path) })
+		if diff := cmp.Diff(fields, told); diff != "" {
+			t.Errorf("docs/api.md has other fields of %s (-types +table):\n%s", kind, diff)
+		}
 	}
 }
 

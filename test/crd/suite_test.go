@@ -24,8 +24,9 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/config/crd"
 )
 
-// gateways and revocations are the server's doors for our kinds; set by TestMain.
-var gateways, revocations dynamic.ResourceInterface
+// gateways, routes and revocations are the server's doors for our kinds; set by
+// TestMain.
+var gateways, routes, revocations dynamic.ResourceInterface
 
 func TestMain(m *testing.M) {
 	code, err := withServer(m.Run)
@@ -53,6 +54,7 @@ func withServer(run func() int) (int, error) {
 		return 1, fmt.Errorf("make a client: %w", err)
 	}
 	gateways = client.Resource(wsv1alpha1.SchemeGroupVersion.WithResource("websocketgateways")).Namespace("default")
+	routes = client.Resource(wsv1alpha1.SchemeGroupVersion.WithResource("websocketroutes")).Namespace("default")
 	revocations = client.Resource(wsv1alpha1.SchemeGroupVersion.WithResource("websocketrevocations")).Namespace("default")
 	code := run()
 	if err := server.Stop(); err != nil {
@@ -70,7 +72,10 @@ func admit(t *testing.T, manifest []byte) error {
 		t.Fatal(err)
 	}
 	door := gateways
-	if object.GetKind() == wsv1alpha1.KindWebSocketRevocation {
+	switch object.GetKind() {
+	case wsv1alpha1.KindWebSocketRoute:
+		door = routes
+	case wsv1alpha1.KindWebSocketRevocation:
 		door = revocations
 	}
 	_, err := door.Create(t.Context(), object, metav1.CreateOptions{
@@ -124,7 +129,7 @@ func messages(t *testing.T) []string {
 func definitions(t *testing.T) []apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
 	var list []apiextensionsv1.CustomResourceDefinition
-	for _, source := range []func() ([]byte, error){crd.Gateway, crd.Revocation} {
+	for _, source := range []func() ([]byte, error){crd.Gateway, crd.Route, crd.Revocation} {
 		data, err := source()
 		if err != nil {
 			t.Fatal(err)

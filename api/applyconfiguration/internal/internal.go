@@ -38,6 +38,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretRef
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LocalReference
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AllowedRoutes
+  map:
+    fields:
+    - name: authPolicies
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: namespaces
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RouteNamespaces
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AnnotationValue
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AnonymousMethod
@@ -200,6 +212,9 @@ var schemaYAML = typed.YAMLObject(`types:
   map:
     fields:
     - name: name
+      type:
+        scalar: string
+    - name: namespace
       type:
         scalar: string
     - name: port
@@ -594,6 +609,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uri
       type:
         scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LabelValue
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Lifecycle
   map:
     fields:
@@ -672,6 +689,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Listener
   map:
     fields:
+    - name: allowedRoutes
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AllowedRoutes
     - name: clientAddress
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientAddress
@@ -753,6 +773,37 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.MissingOrigin
   scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.NamespaceExpression
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: operator
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorOperator
+    - name: values
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LabelValue
+          elementRelationship: atomic
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.NamespaceSelector
+  map:
+    fields:
+    - name: matchExpressions
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.NamespaceExpression
+          elementRelationship: atomic
+    - name: matchLabels
+      type:
+        map:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LabelValue
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.NamespacesFrom
+  scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.OTLP
   map:
     fields:
@@ -797,6 +848,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: missing
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.MissingOrigin
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ParentReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: sectionName
+      type:
+        scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PathMatch
   map:
     fields:
@@ -931,6 +994,29 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RouteNamespaces
+  map:
+    fields:
+    - name: from
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.NamespacesFrom
+    - name: selector
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.NamespaceSelector
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RouteParentStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: parentRef
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ParentReference
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RuleAction
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ServedCertificate
@@ -1210,6 +1296,102 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: pods
       type:
         scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRoute
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRouteSpec
+    - name: status
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRouteStatus
+      default:
+        observedGeneration: -1
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRouteRule
+  map:
+    fields:
+    - name: authPolicy
+      type:
+        scalar: string
+    - name: backendRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BackendReference
+          elementRelationship: atomic
+    - name: extensions
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Extensions
+    - name: loadBalancing
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LoadBalancing
+    - name: name
+      type:
+        scalar: string
+    - name: path
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PathMatch
+    - name: relay
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Relay
+    - name: subprotocols
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRouteSpec
+  map:
+    fields:
+    - name: hostnames
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Hostname
+          elementRelationship: associative
+    - name: parentRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ParentReference
+          elementRelationship: atomic
+    - name: rules
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRouteRule
+          elementRelationship: associative
+          keys:
+          - name
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRouteStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: parents
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RouteParentStatus
+          elementRelationship: atomic
 - name: io.k8s.api.core.v1.ResourceClaim
   map:
     fields:
@@ -1287,6 +1469,8 @@ var schemaYAML = typed.YAMLObject(`types:
         elementType:
           namedType: __untyped_deduced_
         elementRelationship: separable
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorOperator
+  scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry
   map:
     fields:

@@ -88,10 +88,10 @@ func (c *Collector) objects(ctx context.Context, a *Archive, gw *wsv1alpha1.WebS
 	c.list(ctx, a, wsv1alpha1.SchemeGroupVersion.WithKind("WebSocketRevocation"), all, space)
 	c.list(ctx, a, schema.GroupVersionKind{Version: "v1", Kind: "Event"}, concerns(gw), space)
 	for _, name := range references(gw) {
-		c.one(ctx, a, schema.GroupVersionKind{Version: "v1", Kind: name.kind}, gw.Namespace, name.name)
+		c.one(ctx, a, schema.GroupVersionKind{Version: "v1", Kind: name.kind}, name.namespace, name.name)
 		if name.kind == "Service" {
 			c.list(ctx, a, schema.GroupVersionKind{Group: "discovery.k8s.io", Version: "v1", Kind: "EndpointSlice"}, all,
-				space, client.MatchingLabels{"kubernetes.io/service-name": name.name})
+				client.InNamespace(name.namespace), client.MatchingLabels{"kubernetes.io/service-name": name.name})
 		}
 	}
 	for _, name := range compile.Certificates(gw) {
@@ -138,13 +138,13 @@ func concerns(gw *wsv1alpha1.WebSocketGateway) func(*unstructured.Unstructured) 
 	}
 }
 
-type reference struct{ kind, name string }
+type reference struct{ kind, namespace, name string }
 
 // references are the Services and ConfigMaps that the spec names, once each.
 func references(gw *wsv1alpha1.WebSocketGateway) []reference {
 	var found []reference
 	for _, ref := range compile.References(gw, false) {
-		one := reference{ref.Kind, ref.Name}
+		one := reference{ref.Kind, cmp.Or(ref.Namespace, gw.Namespace), ref.Name}
 		if (ref.Kind == compile.KindService || ref.Kind == compile.KindConfigMap) && !slices.Contains(found, one) {
 			found = append(found, one)
 		}

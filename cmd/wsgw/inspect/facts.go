@@ -36,12 +36,15 @@ type Facts struct {
 	Pods         []corev1.Pod
 	// States are what running pods answered, by name. Nil when none was asked.
 	States map[string]ask.Answer[*control.State]
-	// Slices are the endpoints of the backends, by the name of the Service; a
-	// Service that does not exist is not in it.
+	// Slices are the endpoints of the backends, by the name that compile.ServiceName
+	// gives the Service; a Service that does not exist is not in it.
 	Slices map[string][]discoveryv1.EndpointSlice
 	// ServicesKnown is false when Services could not be read.
 	ServicesKnown bool
-	Revocations   []wsv1alpha1.WebSocketRevocation
+	// Attached are the WebSocketRoutes that name the gateway, as far as they may be
+	// read.
+	Attached    []wsv1alpha1.WebSocketRoute
+	Revocations []wsv1alpha1.WebSocketRevocation
 	// Notes say what could not be looked at.
 	Notes []string
 }
@@ -69,6 +72,7 @@ func Gather(ctx context.Context, c *cluster.Cluster, pods *ask.Pods, gw *wsv1alp
 			f.Revocations = append(f.Revocations, revocations.Items[i])
 		}
 	}
+	f.attached(ctx, c.Objects)
 	f.backends(ctx, c.Objects)
 	if options.AskPods {
 		f.ask(ctx, pods)
@@ -120,14 +124,14 @@ func (f *Facts) backends(ctx context.Context, reader client.Reader) {
 	f.Slices, f.ServicesKnown = map[string][]discoveryv1.EndpointSlice{}, true
 	for _, name := range backendNames(f.Gateway) {
 		service := &corev1.Service{}
-		err := reader.Get(ctx, client.ObjectKey{Namespace: f.Gateway.Namespace, Name: name}, service)
+		namespace, own := compile.ServiceKey(f.Gateway.Namespace, name)
+		err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: own}, service)
 		if apierrors.IsNotFound(err) {
 			continue
 		}
 		var list discoveryv1.EndpointSliceList
 		if err == nil {
-			err = reader.List(ctx, &list, client.InNamespace(f.Gateway.Namespace),
-				client.MatchingLabels{discoveryv1.LabelServiceName: name})
+			err = reader.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: own})
 		}
 		if err != nil {
 			f.ServicesKnown = false
@@ -143,9 +147,9 @@ func backendNames(gw *wsv1alpha1.WebSocketGateway) []string {
 	seen := map[string]bool{}
 	for i := range gw.Spec.Routes {
 		for _, ref := range gw.Spec.Routes[i].BackendRefs {
-			if !seen[ref.Name] {
-				seen[ref.Name] = true
-				found = append(found, ref.Name)
+			if name := compile.ServiceName(gw.Namespace, ref.Namespace, ref.Name); !seen[name] {
+				seen[name] = true
+				found = append(found, name)
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/control"
 )
@@ -144,11 +145,12 @@ func (f *Facts) answers() []*control.State {
 }
 
 func (f *Facts) backend(ref *wsv1alpha1.BackendReference) Backend {
-	b := Backend{Service: ref.Name, Port: ref.Port, Weight: 1, Known: f.ServicesKnown}
+	name := compile.ServiceName(f.Gateway.Namespace, ref.Namespace, ref.Name)
+	b := Backend{Service: name, Port: ref.Port, Weight: 1, Known: f.ServicesKnown}
 	if ref.Weight != nil {
 		b.Weight = *ref.Weight
 	}
-	parts, found := f.Slices[ref.Name]
+	parts, found := f.Slices[name]
 	b.Found = found
 	for i := range parts {
 		for j := range parts[i].Endpoints {

@@ -47,6 +47,7 @@ func remediesOfSpec() map[string]string {
 		wsv1alpha1.ReasonConfigMapKeyNotFound:           correctConfig,
 		wsv1alpha1.ReasonConfigMapInvalid:               correctConfig,
 		wsv1alpha1.ReasonAuthPolicyNotFound:             "name a policy of spec.authPolicies in the route's authPolicy; its routes answer 503 until then",
+		wsv1alpha1.ReasonRefNotPermitted:                "create a ReferenceGrant in the namespace of the Service: kubectl get referencegrants -A",
 		wsv1alpha1.ReasonServiceNotFound:                seeService,
 		wsv1alpha1.ReasonPortNotFound:                   seeService,
 		wsv1alpha1.ReasonServiceUnsupported:             "use a Service with endpoints: names outside of the cluster are not dialled",

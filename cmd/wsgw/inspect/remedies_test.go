@@ -44,10 +44,11 @@ func TestEachReasonHasARemedy(t *testing.T) {
 }
 
 // isFine leaves out what True conditions say, what only repeats another
-// condition, and what only revocations have.
+// condition, and what only other kinds have.
 func isFine(reason string) bool {
 	switch reason {
 	case "Accepted", "ResolvedRefs", "CertificatesReady", "Programmed", "Ready", "Pending", "TooManyRevocations", "GatewayNotFound",
+		"ListenerNotFound", "NotAllowedByListeners", "HostnameConflict", "TooManyRoutes", "AuthPolicyNotAllowed",
 		"ProgressDeadlineExceeded":
 		return true
 	default:

@@ -32,6 +32,7 @@ type Report struct {
 	Pods        []Pod        `json:"pods,omitempty"`
 	DesiredPods int32        `json:"desiredPods"`
 	Routes      []Route      `json:"routes,omitempty"`
+	Attached    []Attached   `json:"attached,omitempty"`
 	Revocations []Revocation `json:"revocations,omitempty"`
 
 	// Problems are what somebody should do something about, Warnings what one
@@ -163,6 +164,8 @@ type Route struct {
 
 // Backend is a Service of a route.
 type Backend struct {
+	// Service is its name, or NAMESPACE/NAME where it is in another namespace than
+	// the gateway.
 	Service string `json:"service"`
 	Port    int32  `json:"port"`
 	Weight  int32  `json:"weight"`
@@ -224,6 +227,9 @@ func New(f *Facts) *Report {
 	}
 	for i := range gw.Spec.Routes {
 		r.Routes = append(r.Routes, f.route(&gw.Spec.Routes[i]))
+	}
+	for i := range f.Attached {
+		r.Attached = append(r.Attached, f.attachedRoute(&f.Attached[i]))
 	}
 	for i := range f.Revocations {
 		r.Revocations = append(r.Revocations, revocation(&f.Revocations[i]))

@@ -30,6 +30,9 @@ func (r *Report) Text(now time.Time, wide bool) string {
 	for i := range r.Routes {
 		d.route(root, &r.Routes[i])
 	}
+	for i := range r.Attached {
+		d.attached(root, &r.Attached[i])
+	}
 	for _, one := range r.Revocations {
 		root.Add("Revocation "+one.Name, "Ready="+one.Ready, one.Reason, "until "+text.When(one.Until.Time, now),
 			text.Count(one.Closed, "connection")+" closed").Mark(one.Ready != "True")

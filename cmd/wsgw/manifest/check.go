@@ -55,8 +55,10 @@ func (s *Set) Refs(gw *wsv1alpha1.WebSocketGateway) compile.Refs {
 			refs.ConfigMaps[name] = found
 		}
 	}
-	for _, name := range compile.Services(gw) {
-		if found, ok := s.services[key{gw.Namespace, name}]; ok {
+	s.attach(gw, &refs)
+	for _, name := range compile.UsableServices(gw, &refs) {
+		namespace, service := compile.ServiceKey(gw.Namespace, name)
+		if found, ok := s.services[key{namespace, service}]; ok {
 			refs.Services[name] = found
 		}
 	}

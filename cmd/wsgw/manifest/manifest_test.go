@@ -28,6 +28,10 @@ func TestManifestsAreJudgedAsByAnAPIServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	routes, err := manifest.NewRouteSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, verdict := range []string{"accepted", "rejected"} {
 		files, err := filepath.Glob(filepath.Join(serverCases, verdict, "*.yaml"))
 		if err != nil || len(files) < 15 {
@@ -41,7 +45,10 @@ func TestManifestsAreJudgedAsByAnAPIServer(t *testing.T) {
 					t.Fatalf("%d documents, %v", len(documents), problems)
 				}
 				schema := gateways
-				if documents[0].Object.GetKind() == wsv1alpha1.KindWebSocketRevocation {
+				switch documents[0].Object.GetKind() {
+				case wsv1alpha1.KindWebSocketRoute:
+					schema = routes
+				case wsv1alpha1.KindWebSocketRevocation:
 					schema = revocations
 				}
 				problems = schema.Check(t.Context(), documents[0].Object)

@@ -44,6 +44,15 @@ func NewSchema() (*Schema, error) {
 	return CompileSchema(data)
 }
 
+// NewRouteSchema does the same for WebSocketRoutes.
+func NewRouteSchema() (*Schema, error) {
+	data, err := crd.Route()
+	if err != nil {
+		return nil, fmt.Errorf("read the CRD: %w", err)
+	}
+	return CompileSchema(data)
+}
+
 // NewRevocationSchema does the same for WebSocketRevocations.
 func NewRevocationSchema() (*Schema, error) {
 	data, err := crd.Revocation()

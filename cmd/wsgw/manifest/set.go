@@ -20,6 +20,8 @@ import (
 type Set struct {
 	// Gateways are the documents of that kind, not checked yet.
 	Gateways []Document
+	// Routes are the documents of kind WebSocketRoute, not checked yet.
+	Routes []Document
 	// Revocations are the documents of that kind, not checked yet.
 	Revocations []Document
 	// Ignored are documents of other kinds.
@@ -31,7 +33,12 @@ type Set struct {
 	secrets    map[key]map[string][]byte
 	services   map[key]compile.Service
 	issuers    map[key]map[compile.Issuer]bool
-	seen       map[string]string
+	// namespaces are their labels, by name.
+	namespaces map[string]map[string]string
+	grants     []compile.Grant
+	// routes are those of Routes that DecodeRoutes has found in order.
+	routes []wsv1alpha1.WebSocketRoute
+	seen   map[string]string
 }
 
 // key names an object of a kind; namespace is empty for a ClusterIssuer.
@@ -44,6 +51,7 @@ func Sort(documents []Document) *Set {
 		secrets:    map[key]map[string][]byte{},
 		services:   map[key]compile.Service{},
 		issuers:    map[key]map[compile.Issuer]bool{},
+		namespaces: map[string]map[string]string{},
 		seen:       map[string]string{},
 	}
 	for _, document := range documents {
@@ -68,6 +76,10 @@ func (s *Set) add(d Document) {
 		err = s.addSecret(at, d)
 	case compile.KindService:
 		err = s.addService(at, d)
+	case "Namespace":
+		s.addNamespace(d)
+	case compile.KindGrant + "." + compile.GrantGroup:
+		err = s.addGrant(d)
 	case "Issuer.cert-manager.io", "ClusterIssuer.cert-manager.io":
 		s.addIssuer(d)
 	default:
@@ -93,11 +105,13 @@ func (s *Set) addOther(d Document) {
 	switch kind {
 	case wsv1alpha1.SchemeGroupVersion.WithKind(wsv1alpha1.KindWebSocketGateway):
 		s.Gateways = append(s.Gateways, d)
+	case wsv1alpha1.SchemeGroupVersion.WithKind(wsv1alpha1.KindWebSocketRoute):
+		s.Routes = append(s.Routes, d)
 	case wsv1alpha1.SchemeGroupVersion.WithKind(wsv1alpha1.KindWebSocketRevocation):
 		s.Revocations = append(s.Revocations, d)
 	default:
-		s.report(d, "kind", "this release has no %s of %s: use kind %s or %s of %s", kind.Kind, kind.GroupVersion(),
-			wsv1alpha1.KindWebSocketGateway, wsv1alpha1.KindWebSocketRevocation, wsv1alpha1.SchemeGroupVersion)
+		s.report(d, "kind", "this release has no %s of %s: use kind %s, %s or %s of %s", kind.Kind, kind.GroupVersion(),
+			wsv1alpha1.KindWebSocketGateway, wsv1alpha1.KindWebSocketRoute, wsv1alpha1.KindWebSocketRevocation, wsv1alpha1.SchemeGroupVersion)
 	}
 }
 

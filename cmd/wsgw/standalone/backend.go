@@ -4,6 +4,7 @@
 package standalone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,10 +103,10 @@ func resolveBackends(ctx context.Context, backends []Backend) ([]Backend, error)
 
 // services makes the Services that backends stand for, of what the routes and
 // policies ask for, and names the backends that nobody asks for.
-func services(gw *wsv1alpha1.WebSocketGateway, backends []Backend) (map[string]compile.Service, []string) {
+func services(gw *wsv1alpha1.WebSocketGateway, refs *compile.Refs, backends []Backend) (map[string]compile.Service, []string) {
 	made := map[string]compile.Service{}
 	used := make([]bool, len(backends))
-	for _, ref := range compile.ServiceReferences(gw) {
+	for _, ref := range compile.UsableReferences(gw, refs) {
 		var addresses []string
 		for j, backend := range backends {
 			if backend.serves(gw.Namespace, ref) {
@@ -113,7 +114,8 @@ func services(gw *wsv1alpha1.WebSocketGateway, backends []Backend) (map[string]c
 			}
 		}
 		if len(addresses) > 0 {
-			made[ref.Name] = withPort(made[ref.Name], ref.Port, addresses)
+			name := compile.ServiceName(gw.Namespace, ref.Namespace, ref.Name)
+			made[name] = withPort(made[name], ref.Port, addresses)
 		}
 	}
 	var unused []string
@@ -125,8 +127,10 @@ func services(gw *wsv1alpha1.WebSocketGateway, backends []Backend) (map[string]c
 	return made, unused
 }
 
-func (b Backend) serves(namespace string, ref compile.ServiceReference) bool {
-	return b.Service == ref.Name && (b.Port == 0 || b.Port == ref.Port) && (b.Namespace == "" || b.Namespace == namespace)
+// serves tells whether the backend is a Service; gateway is the namespace of the
+// gateway.
+func (b Backend) serves(gateway string, ref compile.ServiceReference) bool {
+	return b.Service == ref.Name && (b.Port == 0 || b.Port == ref.Port) && cmp.Or(b.Namespace, gateway) == cmp.Or(ref.Namespace, gateway)
 }
 
 func withPort(service compile.Service, port int32, addresses []string) compile.Service {

@@ -11,9 +11,12 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/manifest"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
@@ -38,6 +41,7 @@ type plan struct {
 type planner struct {
 	schema   *manifest.Schema
 	revoking *manifest.Schema
+	routing  *manifest.Schema
 	backends []Backend
 	now      func() time.Time
 	// gateway, if not empty, is the one that is running: an edit must not turn
@@ -77,6 +81,9 @@ func (p *planner) plan(ctx context.Context, contents []manifest.Content) (*plan,
 	if p.gateway != (contract.GatewayRef{}) && p.gateway != ref {
 		return nil, fmt.Errorf("%s: metadata.name: the gateway that runs is %s/%s, not %s/%s: restart wsgw to run another",
 			document.Position(), p.gateway.Namespace, p.gateway.Name, ref.Namespace, ref.Name)
+	}
+	if problems := set.DecodeRoutes(ctx, p.routing); len(problems) > 0 {
+		return nil, refusedError(problems)
 	}
 	revocations, problems := set.RevocationsOf(ctx, p.revoking, gw)
 	if len(problems) > 0 {
@@ -120,14 +127,9 @@ func (p *planner) compile(set *manifest.Set, document manifest.Document, gw *wsv
 		gateway: gw, config: result.Config, unused: unused,
 		secrets: secrets(set, gw),
 	}
-	for _, problem := range result.Problems {
-		message := problem.Message
-		if problem.Reason == wsv1alpha1.ReasonServiceNotFound || problem.Reason == wsv1alpha1.ReasonPortNotFound {
-			message = "no --backend says where this Service is: add --backend SERVICE:PORT=HOST:PORT"
-		}
-		made.problems = append(made.problems, manifest.Problem{
-			Position: document.Position(), Field: problem.Field, Message: message,
-		})
+	made.problems = problemsOf(document, result.Problems)
+	for _, route := range set.Routes {
+		made.problems = append(made.problems, problemsOf(route, set.AttachedProblems(route, &result))...)
 	}
 	if result.Blocked() {
 		return nil, refusedError(made.problems)
@@ -141,6 +143,20 @@ func (p *planner) compile(set *manifest.Set, document manifest.Document, gw *wsv
 		return nil, errors.New("no listener has a certificate that can be served: add the Secret that secretRef names to the files, with tls.crt and tls.key for the hostnames, or use issuerRef")
 	}
 	return made, made.encode(result.File, compile.Endpoints(gw, refs))
+}
+
+// problemsOf puts the problems of one document into words that fit a machine
+// without Services.
+func problemsOf(document manifest.Document, found []status.Problem) []manifest.Problem {
+	var list []manifest.Problem
+	for _, problem := range found {
+		message := problem.Message
+		if problem.Reason == wsv1alpha1.ReasonServiceNotFound || problem.Reason == wsv1alpha1.ReasonPortNotFound {
+			message = "no --backend says where this Service is: add --backend SERVICE:PORT=HOST:PORT"
+		}
+		list = append(list, manifest.Problem{Position: document.Position(), Field: problem.Field, Message: message})
+	}
+	return list
 }
 
 func (p *plan) encode(config []byte, endpoints contract.Endpoints) error {
@@ -169,7 +185,14 @@ func (p *planner) refs(set *manifest.Set, gw *wsv1alpha1.WebSocketGateway) (comp
 	}
 	documents := refs.Services
 	var unused []string
-	refs.Services, unused = services(gw, p.backends)
+	for i := range refs.Routes {
+		namespace := refs.Routes[i].Namespace
+		if _, known := refs.Namespaces[namespace]; !known {
+			// Every namespace has this label.
+			refs.Namespaces[namespace] = map[string]string{corev1.LabelMetadataName: namespace}
+		}
+	}
+	refs.Services, unused = services(gw, &refs, p.backends)
 	for name, service := range documents {
 		if _, given := refs.Services[name]; !given && service.ExternalName {
 			refs.Services[name] = service

@@ -123,11 +123,15 @@ func (r *runner) begin(ctx context.Context) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	routing, err := manifest.NewRouteSchema()
+	if err != nil {
+		return nil, err
+	}
 	backends, err := resolveBackends(ctx, r.options.Backends)
 	if err != nil {
 		return nil, err
 	}
-	r.planner = planner{schema: schema, revoking: revoking, backends: backends, now: r.options.Now}
+	r.planner = planner{schema: schema, revoking: revoking, routing: routing, backends: backends, now: r.options.Now}
 	if r.contents, err = manifest.ReadFiles(r.options.Files, r.options.Stdin); err != nil {
 		return nil, err
 	}

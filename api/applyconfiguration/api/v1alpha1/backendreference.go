@@ -8,10 +8,13 @@ package v1alpha1
 // BackendReferenceApplyConfiguration represents a declarative configuration of the BackendReference type for use
 // with apply.
 //
-// BackendReference names a port of a Service in the gateway's namespace.
+// BackendReference names a port of a Service.
 type BackendReferenceApplyConfiguration struct {
 	// name of the Service.
 	Name *string `json:"name,omitempty"`
+	// namespace of the Service. Default: that of the gateway or WebSocketRoute. A
+	// Service elsewhere is used only if a ReferenceGrant in its namespace allows it.
+	Namespace *string `json:"namespace,omitempty"`
 	// port of the Service.
 	Port *int32 `json:"port,omitempty"`
 	// weight of this backend among the route's backends. Default 1; 0 sends no
@@ -35,6 +38,14 @@ func BackendReference() *BackendReferenceApplyConfiguration {
 // If called multiple times, the Name field is set to the value of the last call.
 func (b *BackendReferenceApplyConfiguration) WithName(value string) *BackendReferenceApplyConfiguration {
 	b.Name = &value
+	return b
+}
+
+// WithNamespace sets the Namespace field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Namespace field is set to the value of the last call.
+func (b *BackendReferenceApplyConfiguration) WithNamespace(value string) *BackendReferenceApplyConfiguration {
+	b.Namespace = &value
 	return b
 }
 

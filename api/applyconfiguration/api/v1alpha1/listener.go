@@ -31,6 +31,9 @@ type ListenerApplyConfiguration struct {
 	// connection. Listeners with the same port must have the same clientAddress.
 	// A change applies to new connections.
 	ClientAddress *ClientAddressApplyConfiguration `json:"clientAddress,omitempty"`
+	// allowedRoutes says which WebSocketRoutes may attach to the listener, and what
+	// they may choose from. Absent: none may.
+	AllowedRoutes *AllowedRoutesApplyConfiguration `json:"allowedRoutes,omitempty"`
 }
 
 // ListenerApplyConfiguration constructs a declarative configuration of the Listener type for use with
@@ -78,5 +81,13 @@ func (b *ListenerApplyConfiguration) WithTLS(value *ListenerTLSApplyConfiguratio
 // If called multiple times, the ClientAddress field is set to the value of the last call.
 func (b *ListenerApplyConfiguration) WithClientAddress(value *ClientAddressApplyConfiguration) *ListenerApplyConfiguration {
 	b.ClientAddress = value
+	return b
+}
+
+// WithAllowedRoutes sets the AllowedRoutes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AllowedRoutes field is set to the value of the last call.
+func (b *ListenerApplyConfiguration) WithAllowedRoutes(value *AllowedRoutesApplyConfiguration) *ListenerApplyConfiguration {
+	b.AllowedRoutes = value
 	return b
 }
