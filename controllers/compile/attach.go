@@ -148,13 +148,11 @@ func AttachedName(namespace, route, rule string) string {
 	return strings.Join([]string{namespace, route, rule}, "/")
 }
 
-// AttachedFrom is the reverse of AttachedName; false for a route of the gateway.
-func AttachedFrom(name string) (namespace, route, rule string, ok bool) {
+// AttachedFrom is the namespace that a route of the contract is attached from; false
+// for a route of the gateway.
+func AttachedFrom(name string) (namespace string, ok bool) {
 	parts := strings.Split(name, "/")
-	if len(parts) != 3 {
-		return "", "", "", false
-	}
-	return parts[0], parts[1], parts[2], true
+	return parts[0], len(parts) == 3
 }
 
 // asRoute makes a rule what it would be among a gateway's own routes.

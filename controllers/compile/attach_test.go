@@ -103,7 +103,7 @@ func reasonsOf(t *testing.T, result *compile.Result, namespace, name string) []s
 // routesOf are the routes of a namespace in a configuration.
 func routesOf(config *contract.Config, namespace string) []contract.Route {
 	return slices.DeleteFunc(slices.Clone(config.Routes), func(r contract.Route) bool {
-		owner, _, _, ok := compile.AttachedFrom(r.Name)
+		owner, ok := compile.AttachedFrom(r.Name)
 		return !ok || owner != namespace
 	})
 }

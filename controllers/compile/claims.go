@@ -34,7 +34,7 @@ func (c *compiler) holders(list []*candidate) map[string]string {
 		}
 	}
 	for i := range c.previous.Routes {
-		namespace, _, _, attached := AttachedFrom(c.previous.Routes[i].Name)
+		namespace, attached := AttachedFrom(c.previous.Routes[i].Name)
 		if !attached {
 			continue
 		}

@@ -64,43 +64,52 @@ func TestStatusOfARoute(t *testing.T) {
 		"not looked at yet":        {status.RouteAtParent{Exists: true}, []string{"Pending", "Pending", "Pending", "Pending"}, "InProgress"},
 		"of a namespace that may not": {
 			status.RouteAtParent{Exists: true, Known: true, Problems: []status.Problem{problem("Accepted", "NotAllowedByListeners")}},
-			[]string{"NotAllowedByListeners", "Pending", "Pending", "NotAllowedByListeners"}, "InProgress",
+			[]string{"NotAllowedByListeners", "Pending", "Pending", "NotAllowedByListeners"},
+			"InProgress",
 		},
 		"whose name somebody else holds": {
 			status.RouteAtParent{Exists: true, Known: true, Problems: []status.Problem{problem("Accepted", "HostnameConflict")}},
-			[]string{"HostnameConflict", "Pending", "Pending", "HostnameConflict"}, "Failed",
+			[]string{"HostnameConflict", "Pending", "Pending", "HostnameConflict"},
+			"Failed",
 		},
 		"one of whose names somebody else holds": {
 			with(func(at *status.RouteAtParent) {
 				at.Problems = []status.Problem{problem("Accepted", "HostnameConflict")}
 			}),
-			[]string{"HostnameConflict", "ResolvedRefs", "Programmed", "HostnameConflict"}, "Failed",
+			[]string{"HostnameConflict", "ResolvedRefs", "Programmed", "HostnameConflict"},
+			"Failed",
 		},
 		"whose Service is missing": {
 			with(func(at *status.RouteAtParent) {
 				at.Problems = []status.Problem{problem("ResolvedRefs", "ServiceNotFound")}
 			}),
-			[]string{"Accepted", "ServiceNotFound", "Programmed", "ServiceNotFound"}, "InProgress",
+			[]string{"Accepted", "ServiceNotFound", "Programmed", "ServiceNotFound"},
+			"InProgress",
 		},
 		"on its way": {
 			with(func(at *status.RouteAtParent) { at.Serving = 1 }),
-			[]string{"Accepted", "ResolvedRefs", "StaleConfig", "StaleConfig"}, "InProgress",
+			[]string{"Accepted", "ResolvedRefs", "StaleConfig", "StaleConfig"},
+			"InProgress",
 		},
 		"not yet written": {
 			with(func(at *status.RouteAtParent) { at.Written, at.Serving = false, 0 }),
-			[]string{"Accepted", "ResolvedRefs", "StaleConfig", "StaleConfig"}, "InProgress",
+			[]string{"Accepted", "ResolvedRefs", "StaleConfig", "StaleConfig"},
+			"InProgress",
 		},
 		"of a gateway that is not in order": {
 			with(func(at *status.RouteAtParent) { at.Written, at.Serving, at.Held = false, 0, true }),
-			[]string{"Accepted", "ResolvedRefs", "Pending", "Pending"}, "InProgress",
+			[]string{"Accepted", "ResolvedRefs", "Pending", "Pending"},
+			"InProgress",
 		},
 		"of a gateway that was in order when it was written": {
 			with(func(at *status.RouteAtParent) { at.Held = true }),
-			[]string{"Accepted", "ResolvedRefs", "Programmed", "Ready"}, "Current",
+			[]string{"Accepted", "ResolvedRefs", "Programmed", "Ready"},
+			"Current",
 		},
 		"of a gateway without pods": {
 			with(func(at *status.RouteAtParent) { at.Pods, at.Serving = 0, 0 }),
-			[]string{"Accepted", "ResolvedRefs", "NoReadyPods", "NoReadyPods"}, "InProgress",
+			[]string{"Accepted", "ResolvedRefs", "NoReadyPods", "NoReadyPods"},
+			"InProgress",
 		},
 	}
 	for name, test := range tests {

@@ -34,7 +34,9 @@ func TestAttachedRoutesAreShownWithTheirConnections(t *testing.T) {
 		Attached: []wsv1alpha1.WebSocketRoute{route("team-a", "True", "Ready"), route("team-b", "False", "HostnameConflict")},
 		Pods:     []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "p"}}},
 		States: map[string]ask.Answer[*control.State]{"p": {Value: &control.State{Routes: []control.Route{
-			{Name: "chat", Connections: 100}, {Name: "team-a/chat/v1", Connections: 3}, {Name: "team-a/chat/v2", Connections: 4},
+			{Name: "chat", Connections: 100},
+			{Name: "team-a/chat/v1", Connections: 3},
+			{Name: "team-a/chat/v2", Connections: 4},
 			{Name: "team-a/chatter/v1", Connections: 50},
 		}}}},
 	}
