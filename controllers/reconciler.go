@@ -256,7 +256,7 @@ func (r *Reconciler) objects(
 	ctx context.Context, p *pass, refs compile.Refs, compiled compile.Result,
 ) ([]render.Object, error) {
 	gw := p.gw
-	endpoints, err := contract.Encode(compile.Endpoints(gw, refs))
+	endpoints, err := contract.Encode(compile.Endpoints(gw, refs, &compiled.Config))
 	if err != nil {
 		return nil, fmt.Errorf("endpoints: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -124,7 +125,7 @@ func allows(gw *wsv1alpha1.WebSocketGateway, refs *Refs, listener *wsv1alpha1.Li
 			return true
 		}
 		chosen, err := selectorOf(spec.Selector)
-		return err == nil && known && chosen.Matches(labels.Set(found))
+		return err == nil && known && (!refs.NamesOnly || namesOnly(chosen)) && chosen.Matches(labels.Set(found))
 	case wsv1alpha1.NamespacesFromSame, "":
 		return namespace == gw.Namespace
 	}
@@ -150,6 +151,13 @@ func selectorOf(spec *wsv1alpha1.NamespaceSelector) (labels.Selector, error) {
 		selector.MatchExpressions = append(selector.MatchExpressions, expression)
 	}
 	return metav1.LabelSelectorAsSelector(selector)
+}
+
+// namesOnly tells whether a selector asks for nothing but names of namespaces. Where
+// nothing else can be read, "not this label" would let in those that have it.
+func namesOnly(selector labels.Selector) bool {
+	asked, _ := selector.Requirements()
+	return !slices.ContainsFunc(asked, func(r labels.Requirement) bool { return r.Key() != corev1.LabelMetadataName })
 }
 
 // SelectsNamespaces tells whether the labels of namespaces decide which routes may
@@ -237,14 +245,22 @@ func (c *compiler) checkOffers() {
 		}
 		field := listenerField(listener.Name) + ".allowedRoutes"
 		if offer.Namespaces != nil {
-			if _, err := selectorOf(offer.Namespaces.Selector); err != nil {
-				c.unresolved(field+".namespaces.selector", wsv1alpha1.ReasonInvalid,
-					"the selector cannot be used, and lets no namespace in (%v): correct it", err)
-			}
+			c.checkSelector(field+".namespaces.selector", offer.Namespaces.Selector)
 		}
 		for j, name := range offer.AuthPolicies {
 			c.checkOffer(fmt.Sprintf("%s.authPolicies[%d]", field, j), listener, name)
 		}
+	}
+}
+
+func (c *compiler) checkSelector(field string, spec *wsv1alpha1.NamespaceSelector) {
+	selector, err := selectorOf(spec)
+	switch {
+	case err != nil:
+		c.unresolved(field, wsv1alpha1.ReasonInvalid, "the selector cannot be used, and lets no namespace in (%v): correct it", err)
+	case c.refs.NamesOnly && !namesOnly(selector):
+		c.unresolved(field, wsv1alpha1.ReasonInvalid,
+			"the operator, which watches only some namespaces, cannot read their labels, so the selector lets no namespace in: select by %s, or let the operator watch all", corev1.LabelMetadataName)
 	}
 }
 

@@ -69,7 +69,8 @@ func TestEndpointsHaveAShareOfTheFile(t *testing.T) {
 		crowd.Endpoints["ws"] = append(crowd.Endpoints["ws"], fmt.Sprintf("10.1.%d.%d:8080", i/250, i%250))
 	}
 	refs.Services["team-a/chat"] = crowd
-	endpoints := compile.Endpoints(gw, refs)
+	result := compile.Config(gw, refs, nil)
+	endpoints := compile.Endpoints(gw, refs, &result.Config)
 	encoded, err := contract.Encode(endpoints)
 	if err != nil || len(encoded) > 64<<10 {
 		t.Errorf("endpoints.json has %d bytes (%v)", len(encoded), err)
@@ -79,6 +80,78 @@ func TestEndpointsHaveAShareOfTheFile(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"192.0.2.1:8080"}, endpoints.Backends["team-b/chat:8080"].Addresses); diff != "" {
 		t.Errorf("team-b (-want +got):\n%s", diff)
+	}
+}
+
+// A namespace can write routes without end, whose backends are ports of one Service.
+// Those that find no room have none in endpoints.json either.
+func TestRoutesWithoutRoomHaveNoEndpoints(t *testing.T) {
+	t.Parallel()
+	gw := sharedGateway(t)
+	var routes []wsv1alpha1.WebSocketRoute
+	var ports []compile.ServicePort
+	for i := range 200 {
+		route := attached("team-a", fmt.Sprintf("r%d", i), 9, []string{"a.example.com"}, fmt.Sprintf("/%d", i))
+		route.Spec.Rules[0].BackendRefs = nil
+		for j := range 8 {
+			port := int32(1000 + 8*i + j)
+			ports = append(ports, compile.ServicePort{Name: fmt.Sprint(port), Port: port})
+			route.Spec.Rules[0].BackendRefs = append(route.Spec.Rules[0].BackendRefs, wsv1alpha1.BackendReference{Name: "chat", Port: port})
+		}
+		routes = append(routes, route)
+	}
+	refs := refsOf(append(routes, attached("team-b", "b", 1, []string{"b.example.com"}, "/"))...)
+	refs.Services["team-a/chat"] = compile.Service{ClusterIP: "10.0.0.1", Ports: ports}
+	result := compile.Config(gw, refs, nil)
+	endpoints := compile.Endpoints(gw, refs, &result.Config)
+	named := map[string]bool{"own:80": true}
+	for _, route := range result.Config.Routes {
+		for _, backend := range route.Backends {
+			named[backend.Name] = true
+		}
+	}
+	for name := range endpoints.Backends {
+		if !named[name] {
+			t.Fatalf("backend %s, one of %d, belongs to no route that is served", name, len(endpoints.Backends))
+		}
+	}
+	if len(routesOf(&result.Config, "team-a")) < 60 || len(endpoints.Backends["team-b/chat:8080"].Addresses) != 1 {
+		t.Errorf("those that have room have no endpoints: %d backends", len(endpoints.Backends))
+	}
+}
+
+// Where labels cannot be read, a namespace is not let in for want of one.
+func TestLabelsThatCannotBeReadLetNobodyIn(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		selector string
+		want     bool
+	}{
+		"the name can be read":                {"{matchLabels: {kubernetes.io/metadata.name: team-a}}", true},
+		"not the lack of a label":             {"{matchExpressions: [{key: untrusted, operator: DoesNotExist}]}", false},
+		"nor the lack of a value":             {"{matchExpressions: [{key: stage, operator: NotIn, values: [test]}]}", false},
+		"nor another label beside the name":   {"{matchLabels: {kubernetes.io/metadata.name: team-a}, matchExpressions: [{key: untrusted, operator: DoesNotExist}]}", false},
+		"the name may be excluded by its own": {"{matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [team-b]}]}", true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gw := sharedGateway(t)
+			allowed := &wsv1alpha1.RouteNamespaces{From: wsv1alpha1.NamespacesFromSelector}
+			if err := yaml.UnmarshalStrict([]byte(test.selector), &allowed.Selector); err != nil {
+				t.Fatal(err)
+			}
+			gw.Spec.Listeners[0].AllowedRoutes.Namespaces = allowed
+			refs := refsOf(attached("team-a", "a", 1, []string{"chat.example.com"}, "/"))
+			refs.NamesOnly, refs.Namespaces = true, map[string]map[string]string{"team-a": {"kubernetes.io/metadata.name": "team-a"}}
+			result := compile.Config(gw, refs, nil)
+			if got := len(routesOf(&result.Config, "team-a")) == 1; got != test.want {
+				t.Errorf("let in: %v, want %v", got, test.want)
+			}
+			if told := len(result.Problems) == 0; told != test.want {
+				t.Errorf("the gateway is told %+v", result.Problems)
+			}
+		})
 	}
 }
 

@@ -152,6 +152,26 @@ func TestAHostnameBelongsToOneNamespace(t *testing.T) {
 	}
 }
 
+// Who holds a hostname now is asked for only where it matters: whenever what is made
+// without that answer differs from what is made with it.
+func TestWhatIsContestedIsSeenWithoutWhatIsInForce(t *testing.T) {
+	t.Parallel()
+	gw := sharedGateway(t)
+	for _, names := range [][2]string{{"*.example.com", "chat.example.com"}, {"chat.example.com", "*.example.com"}, {"chat.example.com", "chat.example.com"}} {
+		before := compile.Config(gw, refsOf(attached("team-a", "a", 1, names[:1], "/")), nil)
+		routes := refsOf(attached("team-a", "a", 1, names[:1], "/"), attached("team-b", "b", 9, names[1:], "/"))
+		alone, with := compile.Config(gw, routes, nil), compile.Config(gw, routes, &before.Config)
+		if diff := cmp.Diff(alone.Config.Routes, with.Config.Routes); diff != "" && !alone.Contested() {
+			t.Errorf("team-a holds %s, and an older route with %s is not seen to contest it (-alone +with what is in force):\n%s", names[0], names[1], diff)
+		}
+	}
+	quiet := compile.Config(gw, refsOf(attached("team-a", "a", 1, []string{"a.example.com"}, "/"),
+		attached("team-b", "b", 9, []string{"*.a.example.com", "b.example.com"}, "/")), nil)
+	if quiet.Contested() {
+		t.Error("names that have nothing in common are contested")
+	}
+}
+
 // elsewhere makes a route attach to a listener that there is not.
 func elsewhere(route wsv1alpha1.WebSocketRoute) wsv1alpha1.WebSocketRoute {
 	route.Spec.ParentRefs[0].SectionName = "none"

@@ -136,8 +136,9 @@ func portsOf(service Service) string {
 }
 
 // Endpoints says where the backends of a gateway are now. It has an entry for
-// every backend that Config would let a connection go to.
-func Endpoints(gw *wsv1alpha1.WebSocketGateway, refs Refs) contract.Endpoints {
+// every backend of the gateway's own that Config would let a connection go to, and
+// for every one that config, which Config has made, has of WebSocketRoutes.
+func Endpoints(gw *wsv1alpha1.WebSocketGateway, refs Refs, config *contract.Config) contract.Endpoints {
 	endpoints := contract.Endpoints{Version: contract.Version}
 	for _, ref := range ServiceReferences(gw) {
 		if !refs.grants(wsv1alpha1.KindWebSocketGateway, gw.Namespace, cmp.Or(ref.Namespace, gw.Namespace), ref.Name) {
@@ -148,7 +149,7 @@ func Endpoints(gw *wsv1alpha1.WebSocketGateway, refs Refs) contract.Endpoints {
 			set(&endpoints, BackendName(name, ref.Port), found)
 		}
 	}
-	attachedEndpoints(gw, refs, &endpoints)
+	attachedEndpoints(gw, refs, config, &endpoints)
 	return endpoints
 }
 

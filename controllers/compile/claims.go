@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
 )
 
 // holders are the namespaces that hold hostnames before any candidate is looked
@@ -47,17 +48,31 @@ func (c *compiler) holders(list []*candidate) map[string]string {
 	return owners
 }
 
-// Contested tells whether a hostname was refused because another namespace holds
-// it: then who holds it now matters.
+// Contested tells whether it matters who holds a hostname now: another namespace
+// was refused it, or one got a name below the wildcard of another, which it must
+// not if that wildcard was there before.
 func (r *Result) Contested() bool {
 	return slices.ContainsFunc(r.Attached, func(one AttachedRoute) bool {
-		for i := range one.Problems {
-			if one.Problems[i].Reason == wsv1alpha1.ReasonHostnameConflict {
-				return true
+		return slices.ContainsFunc(one.Problems, func(p status.Problem) bool { return p.Reason == wsv1alpha1.ReasonHostnameConflict })
+	}) || r.belowWildcards()
+}
+
+// belowWildcards tells whether a namespace has a name below the wildcard of another.
+func (r *Result) belowWildcards() bool {
+	owners := map[string]string{}
+	for i := range r.Config.Routes {
+		if namespace, _, _, attached := AttachedFrom(r.Config.Routes[i].Name); attached {
+			for _, hostname := range r.Config.Routes[i].Hostnames {
+				owners[hostname] = namespace
 			}
 		}
-		return false
-	})
+	}
+	for hostname, namespace := range owners {
+		if above := owners[wildcard(hostname)]; above != "" && above != namespace {
+			return true
+		}
+	}
+	return false
 }
 
 // inlinePlaces are the hostnames and paths of the gateway's own routes that name

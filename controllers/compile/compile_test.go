@@ -91,7 +91,7 @@ func TestConfigChangesNothingThatItIsGiven(t *testing.T) {
 	gw, refs := load(t, "testdata/every-field")
 	before := gw.DeepCopy()
 	compile.Config(gw, refs.refs(), refs.Previous)
-	compile.Endpoints(gw, refs.refs())
+	compile.Endpoints(gw, refs.refs(), &contract.Config{})
 	if diff := cmp.Diff(before, gw); diff != "" {
 		t.Errorf("the gateway was changed:\n%s", diff)
 	}
@@ -300,7 +300,7 @@ func TestEndpoints(t *testing.T) {
 		"headless:80": {Addresses: []string{"10.1.0.3:80"}},
 		"six:80":      {Service: "[fd00::1]:80"},
 	}}
-	got := compile.Endpoints(gw, refs)
+	got := compile.Endpoints(gw, refs, &contract.Config{})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

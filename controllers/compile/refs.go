@@ -32,6 +32,8 @@ type Refs struct {
 	// Namespaces are the labels of the namespaces of Routes. One that does not
 	// exist is not in the map.
 	Namespaces map[string]map[string]string
+	// NamesOnly is true where no labels can be read but that of the name.
+	NamesOnly bool
 	// Grants are the ReferenceGrants of the namespaces whose Services are asked for
 	// from elsewhere. GrantsMissing is true when the cluster does not have their
 	// kind.

@@ -56,7 +56,7 @@ func (r *Resolver) routes(ctx context.Context, gw *wsv1alpha1.WebSocketGateway, 
 
 // namespaces reads the labels of the namespaces of the routes.
 func (r *Resolver) namespaces(ctx context.Context, refs *compile.Refs) error {
-	refs.Namespaces = map[string]map[string]string{}
+	refs.Namespaces, refs.NamesOnly = map[string]map[string]string{}, r.Namespaces == nil
 	for i := range refs.Routes {
 		name := refs.Routes[i].Namespace
 		if _, known := refs.Namespaces[name]; known {

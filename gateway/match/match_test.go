@@ -177,6 +177,33 @@ func TestTheMostSpecificRouteWinsInEveryOrderOfTheList(t *testing.T) {
 	}
 }
 
+// A name that somebody has is not served by the wildcard of another namespace, not
+// even on paths that nobody serves.
+func TestAWildcardOfAnotherNamespaceGetsNothingOfAnExactName(t *testing.T) {
+	t.Parallel()
+	index := match.NewRoutes([]contract.Route{
+		route("own", exact("/chat"), "www.example.com"),
+		route("rest", prefix("/rest"), "*.example.com"),
+		route("team-a/a/r", prefix("/chat"), "a.example.com"),
+		route("team-b/b/r", prefix("/"), "*.example.com"),
+		route("team-b/c/r", exact("/chat"), "b.example.com"),
+	})
+	for _, w := range []struct{ host, path, route string }{
+		{"a.example.com", "/chat", "team-a/a/r"},
+		{"a.example.com", "/other", ""},
+		{"a.example.com", "/rest", "rest"},
+		{"b.example.com", "/other", "team-b/b/r"},
+		{"c.example.com", "/other", "team-b/b/r"},
+		{"www.example.com", "/other", ""},
+		{"www.example.com", "/rest", "rest"},
+	} {
+		got, ok := index.Lookup(w.host, w.path)
+		if ok != (w.route != "") || (ok && got.Name != w.route) {
+			t.Errorf("%s%s: got %v, want %q", w.host, w.path, got, w.route)
+		}
+	}
+}
+
 func TestARouteCoversWhatItServesAlsoWhenAnotherIsMoreSpecific(t *testing.T) {
 	t.Parallel()
 	index := match.NewRoutes([]contract.Route{

@@ -4,6 +4,7 @@
 package match
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -35,14 +36,44 @@ func NewRoutes(routes []contract.Route) *Routes {
 // port, and path, as Target returned it: an exact host name before a wildcard,
 // then an exact path before the longest prefix. Routes that say the same of both
 // are told apart by name, so that every pod chooses alike.
+//
+// Where routes have the exact name, a wildcard of another namespace gets none of
+// it: to whoever has that wildcard, a path which nobody serves would bring the
+// credentials of clients that mean somebody else.
 func (r *Routes) Lookup(host, path string) (*contract.Route, bool) {
 	exact, _ := r.hosts.Exact(host)
 	if route := best(exact, path); route != nil {
 		return route, true
 	}
 	wild, _ := r.hosts.Wildcard(host)
+	if len(exact) > 0 {
+		wild = sharing(wild, exact)
+	}
 	route := best(wild, path)
 	return route, route != nil
+}
+
+// sharing are the routes of wild that may serve what those of exact leave: the
+// gateway's own, and those of a namespace that has one of exact.
+func sharing(wild, exact []*contract.Route) []*contract.Route {
+	var list []*contract.Route
+	for _, route := range wild {
+		namespace := owner(route)
+		if namespace == "" || slices.ContainsFunc(exact, func(r *contract.Route) bool { return owner(r) == namespace }) {
+			list = append(list, route)
+		}
+	}
+	return list
+}
+
+// owner is the namespace that a route, NAMESPACE/ROUTE/RULE, is of; empty for a
+// route of the gateway itself.
+func owner(route *contract.Route) string {
+	namespace, _, attached := strings.Cut(route.Name, "/")
+	if !attached {
+		return ""
+	}
+	return namespace
 }
 
 // Covers tells whether the named route exists and serves host and path, be it

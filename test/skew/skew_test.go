@@ -127,7 +127,7 @@ func TestPodsOfTheReleaseBeforeServeWhatIsWrittenNow(t *testing.T) {
 			if diff := cmp.Diff(string(compiled.File), string(again)); diff != "" {
 				t.Errorf("its pods understand something else (-written +understood):\n%s", diff)
 			}
-			endpoints, err := contract.Encode(compile.Endpoints(gw, refs))
+			endpoints, err := contract.Encode(compile.Endpoints(gw, refs, &compiled.Config))
 			if err != nil {
 				t.Fatal(err)
 			}

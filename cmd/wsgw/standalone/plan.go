@@ -142,7 +142,7 @@ func (p *planner) compile(set *manifest.Set, document manifest.Document, gw *wsv
 	if !p.hasCertificate(set, gw, &result.Config) {
 		return nil, errors.New("no listener has a certificate that can be served: add the Secret that secretRef names to the files, with tls.crt and tls.key for the hostnames, or use issuerRef")
 	}
-	return made, made.encode(result.File, compile.Endpoints(gw, refs))
+	return made, made.encode(result.File, compile.Endpoints(gw, refs, &result.Config))
 }
 
 // problemsOf puts the problems of one document into words that fit a machine
