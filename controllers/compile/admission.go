@@ -48,7 +48,31 @@ func candidates(gw *wsv1alpha1.WebSocketGateway, refs *Refs) []*candidate {
 		return cmp.Or(a.route.CreationTimestamp.Compare(b.route.CreationTimestamp.Time),
 			cmp.Compare(a.route.Namespace, b.route.Namespace), cmp.Compare(a.route.Name, b.route.Name))
 	})
+	turnAway(list)
 	return list
+}
+
+// turnAway lets in no more than the oldest routes of each namespace: every one takes
+// time in each pass over the gateway, which the others wait for.
+func turnAway(list []*candidate) {
+	seen := map[string]int{}
+	for _, one := range list {
+		namespace := one.route.Namespace
+		if len(one.listeners) == 0 {
+			continue
+		}
+		if seen[namespace]++; seen[namespace] <= maxNamespaceRoutes {
+			continue
+		}
+		one.listeners = nil
+		for i := range one.result.Parents {
+			if parent := &one.result.Parents[i]; len(parent.Problems) == 0 {
+				parent.refuse(fmt.Sprintf("spec.parentRefs[%d]", parent.Index), wsv1alpha1.ReasonTooManyRoutes, fmt.Sprintf(
+					"namespace %q has %d older routes at the gateway, and no more are looked at: put rules together into fewer routes, or remove some",
+					namespace, maxNamespaceRoutes))
+			}
+		}
+	}
 }
 
 // names tells whether a parent reference of a route is to the gateway.

@@ -39,12 +39,14 @@ type AttachedParent struct {
 
 // Bounds of what WebSocketRoutes add to a gateway. They keep one namespace from
 // taking the room of all others, and all together from taking that of revocations
-// in the same ConfigMap.
+// in the same ConfigMap. That of routes, which counts those that are broken too,
+// keeps it from taking the time of all others.
 const (
-	maxNamespaceRules = 64
-	maxNamespaceBytes = 64 << 10
-	maxAttachedRules  = 500
-	maxAttachedBytes  = 256 << 10
+	maxNamespaceRoutes = 128
+	maxNamespaceRules  = 64
+	maxNamespaceBytes  = 64 << 10
+	maxAttachedRules   = 500
+	maxAttachedBytes   = 256 << 10
 )
 
 // share is what somebody has used of those bounds.

@@ -83,6 +83,30 @@ func TestEndpointsHaveAShareOfTheFile(t *testing.T) {
 	}
 }
 
+// Routes without end, none of which can be served, take neither the time nor the
+// room of anybody.
+func TestTheOldestRoutesOfANamespaceAreLookedAt(t *testing.T) {
+	t.Parallel()
+	routes := []wsv1alpha1.WebSocketRoute{attached("team-b", "b", 1, []string{"b.example.com"}, "/")}
+	for i := range 150 {
+		routes = append(routes, attached("team-a", fmt.Sprintf("r%d", i), 1000-i, []string{"www.example.com"}, "/"))
+	}
+	result := compile.Config(sharedGateway(t), refsOf(routes...), nil)
+	told := map[string]int{}
+	for i := range 150 {
+		told[strings.Join(reasonsOf(t, &result, "team-a", fmt.Sprintf("r%d", i)), " ")]++
+	}
+	if diff := cmp.Diff(map[string]int{wsv1alpha1.ReasonHostnameConflict: 128, wsv1alpha1.ReasonTooManyRoutes: 22}, told); diff != "" {
+		t.Errorf("team-a is told (-want +got):\n%s", diff)
+	}
+	if newest := reasonsOf(t, &result, "team-a", "r149"); !slices.Equal(newest, []string{wsv1alpha1.ReasonTooManyRoutes}) {
+		t.Errorf("its newest route is told %v", newest)
+	}
+	if len(routesOf(&result.Config, "team-b")) != 1 {
+		t.Error("team-b is not served")
+	}
+}
+
 // A namespace can write routes without end, whose backends are ports of one Service.
 // Those that find no room have none in endpoints.json either.
 func TestRoutesWithoutRoomHaveNoEndpoints(t *testing.T) {
@@ -90,7 +114,7 @@ func TestRoutesWithoutRoomHaveNoEndpoints(t *testing.T) {
 	gw := sharedGateway(t)
 	var routes []wsv1alpha1.WebSocketRoute
 	var ports []compile.ServicePort
-	for i := range 200 {
+	for i := range 120 {
 		route := attached("team-a", fmt.Sprintf("r%d", i), 9, []string{"a.example.com"}, fmt.Sprintf("/%d", i))
 		route.Spec.Rules[0].BackendRefs = nil
 		for j := range 8 {

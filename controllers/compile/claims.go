@@ -61,7 +61,7 @@ func (r *Result) Contested() bool {
 func (r *Result) belowWildcards() bool {
 	owners := map[string]string{}
 	for i := range r.Config.Routes {
-		if namespace, _, _, attached := AttachedFrom(r.Config.Routes[i].Name); attached {
+		if namespace, attached := AttachedFrom(r.Config.Routes[i].Name); attached {
 			for _, hostname := range r.Config.Routes[i].Hostnames {
 				owners[hostname] = namespace
 			}

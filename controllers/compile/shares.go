@@ -44,7 +44,7 @@ func attachedEndpoints(gw *wsv1alpha1.WebSocketGateway, refs Refs, config *contr
 func attachedBackends(config *contract.Config) map[string]bool {
 	wanted := map[string]bool{}
 	for i := range config.Routes {
-		if _, _, _, attached := AttachedFrom(config.Routes[i].Name); attached {
+		if _, attached := AttachedFrom(config.Routes[i].Name); attached {
 			for _, backend := range config.Routes[i].Backends {
 				wanted[backend.Name] = true
 			}
