@@ -13,9 +13,11 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -247,13 +249,20 @@ func TestGrantsMayComeLater(t *testing.T) {
 
 	crd := referenceGrantCRD()
 	options := envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{crd}}
-	_, err := envtest.InstallCRDs(b.environment.Config, options)
+	served, err := discovery.NewDiscoveryClientForConfig(b.environment.Config)
+	b.g.Expect(err).NotTo(HaveOccurred())
+	_, err = envtest.InstallCRDs(b.environment.Config, options)
 	b.g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(func() {
 		b.stop() // before what it watches goes
 		if err := envtest.UninstallCRDs(b.environment.Config, options); err != nil {
 			t.Errorf("remove the CRD: %v", err)
 		}
+		// An operator of the next test that still finds the kind would wait for it in vain.
+		b.g.Eventually(func() bool {
+			_, err := served.ServerResourcesForGroupVersion("gateway.networking.k8s.io/v1beta1")
+			return apierrors.IsNotFound(err)
+		}).Should(BeTrue())
 	})
 	b.g.Eventually(func() string {
 		return b.tells(asking, "chat", wsv1alpha1.ConditionResolvedRefs, wsv1alpha1.ReasonRefNotPermitted).Message
