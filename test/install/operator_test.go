@@ -20,6 +20,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -61,7 +62,13 @@ func TestTheOperatorWorksAsInstalled(t *testing.T) {
 				g.Expect(shared.admin.Create(t.Context(), gateway)).To(Succeed())
 				t.Cleanup(func() { g.Expect(shared.admin.Delete(context.Background(), gateway)).To(Succeed()) })
 			}
-			logs := start(t, manager, deployment(t, objects))
+			installed := deployment(t, objects)
+			namespaces := []string{""}
+			if !row.elsewhere {
+				namespaces = []string{"chat", "games"}
+			}
+			isPermitted(t, installed, namespaces)
+			logs := start(t, manager, installed)
 
 			served := func(namespace string) error {
 				key := client.ObjectKey{Namespace: namespace, Name: "wsgw-" + row.gateway}
@@ -82,6 +89,31 @@ func TestTheOperatorWorksAsInstalled(t *testing.T) {
 				t.Errorf("the operator may not do what it does:\n%s", said)
 			}
 		})
+	}
+}
+
+// isPermitted waits until the account may do what roles of each sort grant it: the API
+// server learns of accounts, roles and bindings some time after they were made, and
+// what it refuses until then is no fault of the chart.
+func isPermitted(t *testing.T, installed *appsv1.Deployment, namespaces []string) {
+	t.Helper()
+	g := NewWithT(t)
+	account, err := client.New(shared.as(t, installed.Namespace, installed.Spec.Template.Spec.ServiceAccountName),
+		client.Options{Scheme: shared.admin.Scheme()})
+	g.Expect(err).NotTo(HaveOccurred())
+	asks := []authorizationv1.ResourceAttributes{
+		{Verb: "list", Group: "cert-manager.io", Resource: "clusterissuers"},
+		{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: installed.Namespace},
+	}
+	for _, namespace := range namespaces {
+		asks = append(asks, authorizationv1.ResourceAttributes{Verb: "list", Group: "wsgateway.dev", Resource: "websocketgateways", Namespace: namespace})
+	}
+	for i := range asks {
+		g.Eventually(func() (bool, error) {
+			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &asks[i]}}
+			err := account.Create(t.Context(), review)
+			return review.Status.Allowed, err
+		}).WithTimeout(time.Minute).Should(BeTrue(), "%+v", asks[i])
 	}
 }
 

@@ -76,6 +76,7 @@ func withServer(run func() int) (int, error) {
 		ErrorIfCRDPathMissing: true, Scheme: scheme,
 		// A busy machine is slow and not wrong.
 		ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: time.Minute,
+		CRDInstallOptions: envtest.CRDInstallOptions{MaxTime: 2 * time.Minute},
 	}}
 	config, err := shared.environment.Start()
 	if err != nil {
