@@ -5,18 +5,15 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
-	"github.com/wsgateway/websocket-gateway-operator/controllers/apply"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
@@ -84,14 +81,11 @@ func (r *Revocations) facts(
 	edition := compile.Edition{UID: object.UID, Generation: object.Generation}
 	for _, ref := range object.Spec.GatewayRefs {
 		key := client.ObjectKey{Namespace: object.Namespace, Name: ref.Name}
-		var gw wsv1alpha1.WebSocketGateway
-		if err := r.client.Get(ctx, key, &gw); err != nil {
-			if client.IgnoreNotFound(err) == nil {
-				continue
-			}
-			return facts, false, fmt.Errorf("get WebSocketGateway %s: %w", key, err)
+		exists, err := passes(ctx, r.client, key)
+		if err != nil {
+			return facts, false, err
 		}
-		if gw.DeletionTimestamp != nil {
+		if !exists {
 			continue
 		}
 		at, known := r.board.read(key, object.Name, edition)
@@ -106,16 +100,11 @@ func (r *Revocations) write(
 ) error {
 	changed := object.DeepCopy()
 	changed.Status = *computed
-	err := r.client.Status().Patch(ctx, changed, client.MergeFrom(object), client.FieldOwner(apply.FieldOwner))
-	switch {
-	case apierrors.IsNotFound(err):
-		// A revocation that was deleted meanwhile needs no status.
-		return nil
-	case err != nil:
-		return fmt.Errorf("write status: %w", err)
+	written, err := writeStatus(ctx, r.client, object, changed)
+	if written {
+		r.own.remember(changed, changed.Status, now)
 	}
-	r.own.remember(changed, *changed.Status.DeepCopy(), now)
-	return nil
+	return err
 }
 
 func (r *Revocations) forget(key client.ObjectKey) {

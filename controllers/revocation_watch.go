@@ -6,14 +6,10 @@ package controllers
 import (
 	"context"
 
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
@@ -67,16 +63,7 @@ func revoking(reader client.Reader) handler.MapFunc {
 }
 
 // buildRevocations adds the controller that says on revocations what has come of
-// them. Of gateways it follows only that they come and go.
+// them.
 func buildRevocations(mgr ctrl.Manager, r reconcile.Reconciler, wake wakeups) error {
-	return ctrl.NewControllerManagedBy(mgr).
-		For(&wsv1alpha1.WebSocketRevocation{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&wsv1alpha1.WebSocketGateway{}, handler.EnqueueRequestsFromMapFunc(revoking(mgr.GetCache())),
-			builder.WithPredicates(existence())).
-		WatchesRawSource(wake.source()).
-		WithOptions(controller.Options{
-			EnableWarmup: new(true),
-			RateLimiter:  workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
-		}).
-		Complete(r)
+	return buildTeller(mgr, &wsv1alpha1.WebSocketRevocation{}, r, revoking(mgr.GetCache()), wake)
 }

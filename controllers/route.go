@@ -6,17 +6,14 @@ package controllers
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
-	"github.com/wsgateway/websocket-gateway-operator/controllers/apply"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
 )
@@ -95,14 +92,7 @@ func (r *Routes) exists(ctx context.Context, gateway client.ObjectKey) (bool, er
 	if !r.watches(gateway.Namespace) {
 		return false, nil
 	}
-	var gw wsv1alpha1.WebSocketGateway
-	switch err := r.client.Get(ctx, gateway, &gw); {
-	case apierrors.IsNotFound(err):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("get WebSocketGateway %s: %w", gateway, err)
-	}
-	return gw.DeletionTimestamp == nil, nil
+	return passes(ctx, r.client, gateway)
 }
 
 func (r *Routes) write(
@@ -110,14 +100,9 @@ func (r *Routes) write(
 ) error {
 	changed := route.DeepCopy()
 	changed.Status = *computed
-	err := r.client.Status().Patch(ctx, changed, client.MergeFrom(route), client.FieldOwner(apply.FieldOwner))
-	switch {
-	case apierrors.IsNotFound(err):
-		// A route that was deleted meanwhile needs no status.
-		return nil
-	case err != nil:
-		return fmt.Errorf("write status: %w", err)
+	written, err := writeStatus(ctx, r.client, route, changed)
+	if written {
+		r.own.remember(changed, changed.Status, now)
 	}
-	r.own.remember(changed, *changed.Status.DeepCopy(), now)
-	return nil
+	return err
 }

@@ -8,14 +8,10 @@ import (
 	"context"
 
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
@@ -136,16 +132,7 @@ func attachedTo(reader client.Reader) handler.MapFunc {
 }
 
 // buildRoutes adds the controller that says on WebSocketRoutes what has come of
-// them. Of gateways it follows only that they come and go.
+// them.
 func buildRoutes(mgr ctrl.Manager, r reconcile.Reconciler, wake wakeups) error {
-	return ctrl.NewControllerManagedBy(mgr).
-		For(&wsv1alpha1.WebSocketRoute{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&wsv1alpha1.WebSocketGateway{}, handler.EnqueueRequestsFromMapFunc(attachedTo(mgr.GetCache())),
-			builder.WithPredicates(existence())).
-		WatchesRawSource(wake.source()).
-		WithOptions(controller.Options{
-			EnableWarmup: new(true),
-			RateLimiter:  workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
-		}).
-		Complete(r)
+	return buildTeller(mgr, &wsv1alpha1.WebSocketRoute{}, r, attachedTo(mgr.GetCache()), wake)
 }

@@ -4,11 +4,24 @@
 package controllers
 
 import (
+	"context"
+	"fmt"
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/apply"
 )
 
 // patience knows since when objects have waited for the passes over gateways that
@@ -63,6 +76,20 @@ func (p *patience) forget(key client.ObjectKey) {
 	delete(p.since, key)
 }
 
+// writeStatus writes the status that changed differs in from before, and leaves in
+// changed what the API server has then. An object that was deleted meanwhile needs
+// none: nothing is written.
+func writeStatus(ctx context.Context, writer client.Client, before, changed client.Object) (written bool, err error) {
+	err = writer.Status().Patch(ctx, changed, client.MergeFrom(before), client.FieldOwner(apply.FieldOwner))
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("write status: %w", err)
+	}
+	return true, nil
+}
+
 // ownWrites are our own last writes of statuses, which a late cache does not have.
 // The zero value is ready; safe for concurrent use.
 type ownWrites[S any] struct {
@@ -106,4 +133,32 @@ func (w *ownWrites[S]) forget(key client.ObjectKey) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.wrote, key)
+}
+
+// passes tells whether there is a gateway over which passes go: one that is being
+// deleted has none any more.
+func passes(ctx context.Context, reader client.Reader, gateway client.ObjectKey) (bool, error) {
+	var gw wsv1alpha1.WebSocketGateway
+	switch err := reader.Get(ctx, gateway, &gw); {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("get WebSocketGateway %s: %w", gateway, err)
+	}
+	return gw.DeletionTimestamp == nil, nil
+}
+
+// buildTeller adds a controller that says on each object of a kind what the passes
+// over gateways have made of it. It follows changes of the object, wake-ups and, of
+// gateways, only that they come and go: named answers the objects that name one.
+func buildTeller(mgr ctrl.Manager, kind client.Object, r reconcile.Reconciler, named handler.MapFunc, wake wakeups) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(kind, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&wsv1alpha1.WebSocketGateway{}, handler.EnqueueRequestsFromMapFunc(named), builder.WithPredicates(existence())).
+		WatchesRawSource(wake.source()).
+		WithOptions(controller.Options{
+			EnableWarmup: new(true),
+			RateLimiter:  workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+		}).
+		Complete(r)
 }
