@@ -12,6 +12,7 @@ import (
 	// The image of the gateway has an empty base: the public CAs come along.
 	_ "golang.org/x/crypto/x509roots/fallback"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/ciphers"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/secret"
 )
@@ -125,16 +126,11 @@ func chain(pair *tls.Certificate) [][]byte {
 
 func (p *Profile) config(serverName string, now func() time.Time) *tls.Config {
 	config := &tls.Config{
-		ServerName: serverName,
-		RootCAs:    p.roots,
-		Time:       now,
-		MinVersion: tls.VersionTLS12,
-		// For TLS 1.2 only: AEAD with forward secrecy.
-		CipherSuites: []uint16{
-			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-		},
+		ServerName:   serverName,
+		RootCAs:      p.roots,
+		Time:         now,
+		MinVersion:   tls.VersionTLS12,
+		CipherSuites: ciphers.TLS12(),
 		// A server that prefers HTTP/2 has to be told: there is no Upgrade in it.
 		NextProtos:                  []string{"http/1.1"},
 		DynamicRecordSizingDisabled: true,

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/ciphers"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/clientcert"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/match"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
@@ -98,15 +99,9 @@ func NewFront(terms []Terms, now func() time.Time) *Front {
 
 func newConfig(minVersion uint16) *tls.Config {
 	return &tls.Config{
-		MinVersion: max(minVersion, tls.VersionTLS12),
-		// For TLS 1.2 only: AEAD with forward secrecy. crypto/tls chooses the
-		// order, and all of TLS 1.3.
-		CipherSuites: []uint16{
-			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-		},
-		NextProtos: []string{"http/1.1"},
+		MinVersion:   max(minVersion, tls.VersionTLS12),
+		CipherSuites: ciphers.TLS12(),
+		NextProtos:   []string{"http/1.1"},
 		// Small records let a browser paint the top of a page early; a message is
 		// nothing before its end, and each record costs.
 		DynamicRecordSizingDisabled: true,

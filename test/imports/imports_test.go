@@ -175,9 +175,10 @@ var parts = map[string][]string{
 	"gateway/audit/verify":   {"gateway/audit"},
 	"gateway/authn":          {"gateway/authn/external", "gateway/clientcert"}, // the server that is asked; who a certificate names
 	"gateway/authn/external": nil,
-	"gateway/backendtls":     nil,
+	"gateway/backendtls":     {"gateway/ciphers"}, // as strict as the listeners are
 	"gateway/catalogue":      nil,
 	"gateway/certs":          nil,
+	"gateway/ciphers":        nil,
 	"gateway/clientcert":     nil,
 	"gateway/contract":       nil,
 	"gateway/control":        nil,
@@ -188,7 +189,7 @@ var parts = map[string][]string{
 	"gateway/frame":          nil,
 	"gateway/handshake":      {"gateway/audit", "gateway/authn", "gateway/clientcert", "gateway/extension", "gateway/match", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/revocation", "gateway/tracing"}, // it is the order of the parts
 	"gateway/limits":         nil,
-	"gateway/listener":       {"gateway/clientcert", "gateway/match", "gateway/nowait"}, // TLS can be taken over by a loop; the server name selects the listener by the same rules as the Host
+	"gateway/listener":       {"gateway/ciphers", "gateway/clientcert", "gateway/match", "gateway/nowait"}, // TLS can be taken over by a loop; the server name selects the listener by the same rules as the Host
 	"gateway/match":          nil,
 	"gateway/metrics":        {"gateway/catalogue"}, // its collectors are written down there
 	"gateway/nowait":         nil,
