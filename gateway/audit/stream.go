@@ -169,11 +169,8 @@ func (s *stream) arm() {
 	}
 }
 
-// rest is how long it must not be written yet.
+// rest is how long it must not be written yet; not above 0 once it may be.
 func (s *stream) rest() time.Duration {
-	if s.sink.Rest == 0 {
-		return 0
-	}
 	// Somebody may set the clock.
 	since := max(s.now().UnixNano()-s.drained.Load(), 0)
 	return s.sink.Rest - time.Duration(since)
