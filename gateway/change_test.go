@@ -282,19 +282,22 @@ func TestARemovedRouteEndsItsConnectionsOverTheWindowAndNoOthers(t *testing.T) {
 	t.Parallel()
 	// Long against what a slow machine may take, short against idleTimeout.
 	const window = 5 * time.Minute
-	both := baseConfig()
-	both.Routes = append(both.Routes, contract.Route{
+	one := baseConfig()
+	// A ping that the clock's jumps put out of date would end a connection too.
+	one.Limits = &contract.Limits{PingInterval: new(contract.Duration(time.Hour))}
+	both := one
+	both.Routes = append(slices.Clone(one.Routes), contract.Route{
 		Name: "feed", Hostnames: []string{"ws.example.com"}, Path: contract.Path{Prefix: "/feed"},
 		Policy: "open", Backends: []contract.Backend{{Name: "echo"}},
 	})
 	turns := &turns{}
-	r, echo := startBaseWith(t, func(c *contract.Config) { c.Routes = both.Routes }, func(o *gateway.Options) {
+	r, echo := startBaseWith(t, func(c *contract.Config) { *c = both }, func(o *gateway.Options) {
 		o.Now, o.Wait, o.DrainWindow = turns.now, turns.wait, window
 	})
 	stay := wstest.Talk(t, r.dialer("public"), chatURL, 20, 10*time.Millisecond)
 	leave := wstest.Talk(t, r.dialer("public"), "wss://ws.example.com/feed", 20, 10*time.Millisecond)
 	began, begin := time.Now(), turns.now()
-	r.root.Config(t, baseConfig(), endpoints(echo.Address))
+	r.root.Config(t, one, endpoints(echo.Address))
 	leave.Wait()
 	slow := time.Since(began)
 	reasons, _ := leave.Ended()
