@@ -20,6 +20,17 @@ type AllowedRoutes struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
 	AuthPolicies []string `json:"authPolicies,omitempty"`
+
+	// backendTLSProfiles are the names of the profiles of spec.backendTLS that
+	// backends of routes may be spoken to with. A backend whose profile is none of
+	// them gets no connections. Absent: none; routes of the gateway itself may use
+	// every profile.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	BackendTLSProfiles []string `json:"backendTLSProfiles,omitempty"`
 }
 
 // NamespacesFrom is a way to say which namespaces are meant.

@@ -132,6 +132,9 @@ const (
 	// ReasonBackendTLSNotFound: a route names a profile of spec.backendTLS that does
 	// not exist.
 	ReasonBackendTLSNotFound = "BackendTLSNotFound"
+	// ReasonBackendTLSNotAllowed: a WebSocketRoute names a profile of spec.backendTLS
+	// that a listener which leads to it does not offer.
+	ReasonBackendTLSNotAllowed = "BackendTLSNotAllowed"
 	// ReasonBackendProtocolMismatch: the port of a backend Service says by its
 	// appProtocol that it speaks TLS, and the route names no profile; or the other
 	// way round.

@@ -39,6 +39,10 @@ func TestValidateCompilesRoutesWithTheirGateway(t *testing.T) {
 			text: openGateway + attachedRoute("a", "chat.example.com", "other") + team("a", "yes"), exit: 1,
 			want: []string{`gw.yaml:2: spec.rules[v1].authPolicy: listener "public" offers no policy "other"`, `WebSocketGateway "edge" is valid`},
 		},
+		"a profile that is not offered": {
+			text: openGateway + strings.Replace(attachedRoute("a", "chat.example.com", "all"), "port: 8080}", "port: 8080, tls: inside}", 1) + team("a", "yes"), exit: 1,
+			want: []string{`gw.yaml:2: spec.rules[v1].backendRefs[0].tls: listener "public" offers no profile "inside"`, `WebSocketGateway "edge" is valid`},
+		},
 		"a namespace without the label": {
 			text: openGateway + attachedRoute("a", "chat.example.com", "all") + team("a", "no"), exit: 1,
 			want: []string{`gw.yaml:2: spec.parentRefs[0]: no listener that this names allows routes of namespace "a"`},

@@ -235,33 +235,6 @@ func (a *attaching) giveWay(at place) {
 	a.result.Config.Routes = slices.DeleteFunc(routes, func(r contract.Route) bool { return len(r.Hostnames) == 0 })
 }
 
-// offeredPolicy is the policy of a rule, which every listener that leads to it has
-// to offer.
-func (c *compiler) offeredPolicy(field string, spec *wsv1alpha1.Route) (string, contract.Fault) {
-	for _, door := range c.from.doors {
-		if !slices.Contains(door.AllowedRoutes.AuthPolicies, spec.AuthPolicy) {
-			c.unresolved(field, wsv1alpha1.ReasonAuthPolicyNotAllowed,
-				"listener %q offers no policy %q to routes, so rule %q answers 503: choose one of %s, or ask whoever runs the gateway for it",
-				door.Name, spec.AuthPolicy, spec.Name, offers(door))
-			return "", contract.FaultPolicyNotFound
-		}
-	}
-	if c.policyNamed(spec.AuthPolicy) == nil {
-		c.unresolved(field, wsv1alpha1.ReasonAuthPolicyNotFound,
-			"the gateway offers a policy %q and has none of that name, so rule %q answers 503: ask whoever runs the gateway to add it",
-			spec.AuthPolicy, spec.Name)
-		return "", contract.FaultPolicyNotFound
-	}
-	return spec.AuthPolicy, ""
-}
-
-func offers(listener *wsv1alpha1.Listener) string {
-	if len(listener.AllowedRoutes.AuthPolicies) == 0 {
-		return "none, since it offers none at all"
-	}
-	return strings.Join(sorted(listener.AllowedRoutes.AuthPolicies), ", ")
-}
-
 // refused reports what keeps a route, or a part of it, out of the configuration.
 func (c *compiler) refused(field, reason, format string, args ...any) {
 	c.result.Problems = append(c.result.Problems, status.Problem{

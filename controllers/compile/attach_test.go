@@ -30,11 +30,12 @@ spec:
     port: 443
     hostnames: ["*.example.com", "*.a.example.com", example.org]
     tls: {certificate: {secretRef: {name: tls}}}
-    allowedRoutes: {namespaces: {from: All}, authPolicies: [users, staff]}
+    allowedRoutes: {namespaces: {from: All}, authPolicies: [users, staff], backendTLSProfiles: [inside]}
   authPolicies:
   - {name: users, anyOf: [{anonymous: {}}], origins: {allow: ["https://app.example.com"]}}
   - {name: staff, anyOf: [{anonymous: {}}]}
   - {name: private, anyOf: [{anonymous: {}}]}
+  backendTLS: [{name: inside}, {name: proven, clientCertificate: {secretRef: {name: edge-client}}}]
   routes:
   - {name: own, hostnames: [www.example.com], authPolicy: private, backendRefs: [{name: own, port: 80}]}
 `
@@ -257,6 +258,9 @@ func checkIsolation(t *testing.T, gw *wsv1alpha1.WebSocketGateway, after *compil
 			if namespace, _, _ := strings.Cut(route.Name, "/"); !strings.HasPrefix(backend.Name, namespace+"/") {
 				t.Errorf("route %s goes to %s without a grant", route.Name, backend.Name)
 			}
+			if backend.TLS != "" && backend.TLS != "inside" {
+				t.Errorf("route %s has profile %q, which is not offered", route.Name, backend.TLS)
+			}
 		}
 	}
 	for _, one := range after.Attached {
@@ -295,6 +299,7 @@ func anyRoute(random *rand.Rand, namespace string, number int) wsv1alpha1.WebSoc
 	for i := range route.Spec.Rules {
 		rule := &route.Spec.Rules[i]
 		rule.AuthPolicy = pick("users", "staff", "private", "none", "")
+		rule.BackendRefs[0].TLS = pick("", "", "inside", "proven", "none")
 		rule.BackendRefs[0].Namespace = pick("", "", "team-a", "team-b", "wss")
 		if random.IntN(4) == 0 {
 			rule.BackendRefs[0].Name = pick("missing", "own")

@@ -86,6 +86,9 @@ func (c *compiler) secured(field, service string, ref *wsv1alpha1.BackendReferen
 	if ref.TLS == "" {
 		return backend, ""
 	}
+	if fault := c.offeredProfile(field+".tls", ref); fault != "" {
+		return backend, fault
+	}
 	i := slices.IndexFunc(c.gw.Spec.BackendTLS, func(p wsv1alpha1.BackendTLS) bool { return p.Name == ref.TLS })
 	if i < 0 {
 		c.unresolved(field+".tls", wsv1alpha1.ReasonBackendTLSNotFound,

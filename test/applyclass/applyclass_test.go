@@ -46,7 +46,7 @@ spec:
         privateKey: {algorithm: RSA, size: 2048}
   - {name: own, port: 443, hostnames: [own.example.com], tls: {certificate: {secretRef: {name: own-tls}}, clientCertificates: {mode: Require, caRefs: [{kind: ConfigMap, name: partners, key: k}]}}}
   - {name: shared, port: 443, hostnames: [shared.example.com], tls: {certificate: {certificateRef: {name: shared}}}}
-  - {name: far, port: 8443, hostnames: [far.example.com], tls: {certificate: {secretRef: {name: own-tls}}}, clientAddress: {proxyProtocol: true, trustedCIDRs: [10.0.0.0/8], header: X-Forwarded-For}, allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}]}}, authPolicies: [users]}}
+  - {name: far, port: 8443, hostnames: [far.example.com], tls: {certificate: {secretRef: {name: own-tls}}}, clientAddress: {proxyProtocol: true, trustedCIDRs: [10.0.0.0/8], header: X-Forwarded-For}, allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}]}}, authPolicies: [users], backendTLSProfiles: [inside]}}
   authPolicies:
   - name: users
     anyOf:

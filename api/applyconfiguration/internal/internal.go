@@ -47,6 +47,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: backendTLSProfiles
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: namespaces
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RouteNamespaces

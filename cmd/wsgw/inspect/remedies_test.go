@@ -48,7 +48,7 @@ func TestEachReasonHasARemedy(t *testing.T) {
 func isFine(reason string) bool {
 	switch reason {
 	case "Accepted", "ResolvedRefs", "CertificatesReady", "Programmed", "Ready", "Pending", "TooManyRevocations", "GatewayNotFound",
-		"ListenerNotFound", "NotAllowedByListeners", "HostnameConflict", "TooManyRoutes", "AuthPolicyNotAllowed",
+		"ListenerNotFound", "NotAllowedByListeners", "HostnameConflict", "TooManyRoutes", "AuthPolicyNotAllowed", "BackendTLSNotAllowed",
 		"ProgressDeadlineExceeded":
 		return true
 	default:

@@ -16,6 +16,11 @@ type AllowedRoutesApplyConfiguration struct {
 	// route answers 503 until its policy is one of them, so none at all makes every
 	// route wait.
 	AuthPolicies []string `json:"authPolicies,omitempty"`
+	// backendTLSProfiles are the names of the profiles of spec.backendTLS that
+	// backends of routes may be spoken to with. A backend whose profile is none of
+	// them gets no connections. Absent: none; routes of the gateway itself may use
+	// every profile.
+	BackendTLSProfiles []string `json:"backendTLSProfiles,omitempty"`
 }
 
 // AllowedRoutesApplyConfiguration constructs a declarative configuration of the AllowedRoutes type for use with
@@ -38,6 +43,16 @@ func (b *AllowedRoutesApplyConfiguration) WithNamespaces(value *RouteNamespacesA
 func (b *AllowedRoutesApplyConfiguration) WithAuthPolicies(values ...string) *AllowedRoutesApplyConfiguration {
 	for i := range values {
 		b.AuthPolicies = append(b.AuthPolicies, values[i])
+	}
+	return b
+}
+
+// WithBackendTLSProfiles adds the given value to the BackendTLSProfiles field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the BackendTLSProfiles field.
+func (b *AllowedRoutesApplyConfiguration) WithBackendTLSProfiles(values ...string) *AllowedRoutesApplyConfiguration {
+	for i := range values {
+		b.BackendTLSProfiles = append(b.BackendTLSProfiles, values[i])
 	}
 	return b
 }
