@@ -132,7 +132,7 @@ func (c *collector) renew(server *contract.OTLP, headers otlp.Headers, dial dial
 }
 
 // SendEncoded implements otlplog.Sender.
-func (c *collector) SendEncoded(ctx context.Context, signal otlp.Signal, message []byte) (int64, error) {
+func (c *collector) SendEncoded(ctx context.Context, signal otlp.Signal, message *otlp.Message) (int64, error) {
 	c.mu.Lock()
 	client := c.client
 	c.mu.Unlock()

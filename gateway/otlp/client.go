@@ -81,7 +81,7 @@ type Client struct {
 // transport sends an encoded message and returns the encoded answer. The error is
 // a *Failure.
 type transport interface {
-	send(ctx context.Context, signal Signal, message []byte) (answer []byte, err error)
+	send(ctx context.Context, signal Signal, message *Message) (answer []byte, err error)
 	// moved says that another attempt to connect may have another result.
 	moved()
 	close()
@@ -126,12 +126,12 @@ func (c *Client) Send(ctx context.Context, signal Signal, message proto.Message)
 	if err != nil {
 		return 0, &Failure{Verdict: Refused, cause: "the message cannot be encoded"}
 	}
-	return c.SendEncoded(ctx, signal, encoded)
+	return c.SendEncoded(ctx, signal, NewMessage(encoded, nil))
 }
 
-// SendEncoded is Send for a message that is encoded already. It must not change any
-// more, also when SendEncoded has returned: what was given up may still be read.
-func (c *Client) SendEncoded(ctx context.Context, signal Signal, message []byte) (refused int64, err error) {
+// SendEncoded is Send for a message that is encoded already. The caller is a reader of
+// it and stays one; there may be others when SendEncoded has returned.
+func (c *Client) SendEncoded(ctx context.Context, signal Signal, message *Message) (refused int64, err error) {
 	answer, err := c.transport.send(ctx, signal, message)
 	if err != nil {
 		return 0, err

@@ -4,6 +4,7 @@
 package otlp
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
@@ -64,7 +66,11 @@ func newGRPC(o *Options, trust *tls.Config, dial func(context.Context) (net.Conn
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0),
 		grpc.WithMaxHeaderListSize(maxAnswerHeaders),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswerBytes), grpc.ForceCodec(encoded{})),
+		// Windows that grow with what they could take are for answers that are large: to
+		// measure that would be a ping, and a wake-up, for each of ours.
+		grpc.WithStaticStreamWindowSize(maxAnswerBytes),
+		grpc.WithStaticConnWindowSize(maxAnswerBytes),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswerBytes), grpc.ForceCodecV2(encoded{})),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: firstRetry, Multiplier: retryFactor, Jitter: retryJitter, MaxDelay: lastRetry},
 			MinConnectTimeout: dialTimeout,
@@ -90,7 +96,7 @@ func (g *overGRPC) moved() { g.conn.ResetConnectBackoff() }
 
 func (g *overGRPC) close() { _ = g.conn.Close() }
 
-func (g *overGRPC) send(ctx context.Context, signal Signal, message []byte) ([]byte, error) {
+func (g *overGRPC) send(ctx context.Context, signal Signal, message *Message) ([]byte, error) {
 	if len(g.headers) > 0 {
 		fields := metadata.MD{}
 		for name, value := range g.headers {
@@ -119,21 +125,36 @@ type encoded struct{}
 // Name is the subtype of application/grpc that protobuf has.
 func (encoded) Name() string { return "proto" }
 
-// Marshal implements encoding.Codec.
-func (encoded) Marshal(v any) ([]byte, error) {
-	message, ok := v.([]byte)
+// Marshal implements encoding.CodecV2.
+func (encoded) Marshal(v any) (mem.BufferSlice, error) {
+	message, ok := v.(*Message)
 	if !ok {
 		return nil, fmt.Errorf("a %T is not encoded", v)
 	}
-	return message, nil
+	if mem.IsBelowBufferPoolingThreshold(cap(message.data)) {
+		// The library does not tell when it is done with what is small.
+		return mem.BufferSlice{mem.SliceBuffer(bytes.Clone(message.data))}, nil
+	}
+	message.read()
+	return mem.BufferSlice{mem.NewBuffer(&message.data, reading{message})}, nil
 }
 
-// Unmarshal implements encoding.Codec.
-func (encoded) Unmarshal(data []byte, v any) error {
+// Unmarshal implements encoding.CodecV2.
+func (encoded) Unmarshal(data mem.BufferSlice, v any) error {
 	into, ok := v.(*[]byte)
 	if !ok {
 		return fmt.Errorf("a %T cannot hold an encoded message", v)
 	}
-	*into = append([]byte{}, data...)
+	*into = data.Materialize()
 	return nil
 }
+
+// reading is the library as a reader of a message, in the place of the pool that it
+// returns what it has read to.
+type reading struct{ message *Message }
+
+// Get implements mem.BufferPool. Nobody asks for more.
+func (reading) Get(length int) *[]byte { return new(make([]byte, length)) }
+
+// Put implements mem.BufferPool.
+func (r reading) Put(*[]byte) { r.message.Done() }

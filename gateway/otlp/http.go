@@ -4,7 +4,6 @@
 package otlp
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -69,11 +68,14 @@ func (h *overHTTP) moved() {}
 
 func (h *overHTTP) close() { h.client.CloseIdleConnections() }
 
-func (h *overHTTP) send(ctx context.Context, signal Signal, message []byte) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, h.base+signal.path(), bytes.NewReader(message))
+func (h *overHTTP) send(ctx context.Context, signal Signal, message *Message) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, h.base+signal.path(), http.NoBody)
 	if err != nil {
 		return nil, &Failure{Verdict: Away, cause: "its address cannot be read"}
 	}
+	request.Body, request.ContentLength = message.body(), int64(len(message.Bytes()))
+	// For a connection that the server has closed while it was idle.
+	request.GetBody = func() (io.ReadCloser, error) { return message.body(), nil }
 	for name, value := range h.headers {
 		request.Header.Set(name, value.Reveal())
 	}

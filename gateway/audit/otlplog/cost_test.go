@@ -16,8 +16,8 @@ import (
 // encoder is a server that takes everything.
 type encoder struct{ bytes int }
 
-func (e *encoder) SendEncoded(_ context.Context, _ otlp.Signal, message []byte) (int64, error) {
-	e.bytes += len(message)
+func (e *encoder) SendEncoded(_ context.Context, _ otlp.Signal, message *otlp.Message) (int64, error) {
+	e.bytes += len(message.Bytes())
 	return 0, nil
 }
 

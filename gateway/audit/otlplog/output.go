@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +42,7 @@ type Options struct {
 
 // Sender is an *otlp.Client.
 type Sender interface {
-	SendEncoded(ctx context.Context, signal otlp.Signal, message []byte) (refused int64, err error)
+	SendEncoded(ctx context.Context, signal otlp.Signal, message *otlp.Message) (refused int64, err error)
 }
 
 // Output keeps lines until Flush sends them. Write and Flush must not be called
@@ -52,13 +54,14 @@ type Output struct {
 
 	envelope envelope
 	// message has room for what stands before the records, and the records that wait,
-	// encoded; nil while there are none. count is how many they are, usual how long the
-	// last message was, and scratch the last record.
-	message []byte
+	// encoded; nil while there are none. count is how many they are.
+	message *[]byte
 	count   int
-	usual   int
-	scratch []byte
-	kinds   map[kind][]byte
+	// sent are messages that nobody reads any more. A new one for each would be half of
+	// the garbage that records make; to keep one would be memory that a gateway in which
+	// nothing happens does not need.
+	sent  sync.Pool
+	kinds map[kind][]byte
 	// trouble is why the last attempt failed; nil if it did not.
 	trouble atomic.Pointer[string]
 }
@@ -75,24 +78,31 @@ func New(o Options) *Output {
 // Write keeps a line for the next Flush.
 func (o *Output) Write(line []byte) (int, error) {
 	if o.message == nil {
-		// A slice that grows is copied again and again, and leaves all of that to the
-		// garbage collector.
-		o.message = make([]byte, o.envelope.room(), o.envelope.room()+o.usual+o.usual/8+len(line))
+		o.message = o.empty()
 	}
-	o.message = o.record(o.message, line)
+	*o.message = o.record(*o.message, line)
 	o.count++
 	return len(line), nil
 }
 
-// take returns what was written and how many records it is. Nothing of the message
-// is used again: whoever sends it may still read it when it is answered, or given up.
-func (o *Output) take() (message []byte, count int) {
+// empty is a message that has no records yet.
+func (o *Output) empty() *[]byte {
+	used, ok := o.sent.Get().(*[]byte)
+	if !ok {
+		used = new([]byte)
+	}
+	*used = slices.Grow((*used)[:0], o.envelope.room())[:o.envelope.room()]
+	return used
+}
+
+// take returns what was written and how many records it is.
+func (o *Output) take() (message *otlp.Message, count int) {
 	if o.count == 0 {
 		return nil, 0
 	}
-	message, count, o.usual = o.envelope.seal(o.message), o.count, len(o.message)
+	taken, count := o.message, o.count
 	o.message, o.count = nil, 0
-	return message, count
+	return otlp.NewMessage(o.envelope.seal(*taken), func() { o.sent.Put(taken) }), count
 }
 
 // Flush sends what was written, and waits until the server has it, as long as
@@ -104,6 +114,7 @@ func (o *Output) Flush() (lost int) {
 	if count == 0 {
 		return 0
 	}
+	defer message.Done()
 	unwell := 0
 	for retry := firstRetry; ; retry = min(2*retry, lastRetry) {
 		refused, err := o.send(message)
@@ -123,7 +134,7 @@ func (o *Output) Flush() (lost int) {
 	}
 }
 
-func (o *Output) send(message []byte) (refused int64, err error) {
+func (o *Output) send(message *otlp.Message) (refused int64, err error) {
 	ctx, cancel := context.WithTimeout(o.ctx, sendTimeout)
 	defer cancel()
 	refused, err = o.options.Client.SendEncoded(ctx, otlp.Logs, message)

@@ -42,7 +42,7 @@ type answer struct {
 	takes time.Duration
 }
 
-func (s *server) SendEncoded(ctx context.Context, signal otlp.Signal, message []byte) (int64, error) {
+func (s *server) SendEncoded(ctx context.Context, signal otlp.Signal, message *otlp.Message) (int64, error) {
 	s.mu.Lock()
 	now := s.answers[0]
 	if len(s.answers) > 1 {
@@ -63,7 +63,7 @@ func (s *server) SendEncoded(ctx context.Context, signal otlp.Signal, message []
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	data := &logsv1.LogsData{}
-	if err := proto.Unmarshal(message, data); err != nil || signal != otlp.Logs {
+	if err := proto.Unmarshal(message.Bytes(), data); err != nil || signal != otlp.Logs {
 		return 0, errors.New("no logs")
 	}
 	s.taken = append(s.taken, data)

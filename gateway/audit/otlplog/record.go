@@ -147,25 +147,45 @@ const traceIDBytes = 16
 func (o *Output) record(to, line []byte) []byte {
 	body := bytes.TrimRight(line, "\n")
 	// A line that is none of ours has no time and no name, and is sent all the same.
-	r := o.scratch[:0]
+	var made uint64
 	if at, err := time.Parse(time.RFC3339, string(behind(body[:min(len(body), maxHead)], []byte(timeBefore)))); err == nil {
-		if stamp := nanoseconds(at); stamp != 0 {
-			r = fixed(r, recordTime, stamp)
-		}
+		made = nanoseconds(at)
 	}
-	r = append(r, o.beside(behind(body, []byte(eventBefore)), behind(body, []byte(reasonBefore)))...)
-	r = begin(r, recordBody, protowire.SizeTag(valueString)+protowire.SizeBytes(len(body)))
-	r = field(r, valueString, body)
-	// A collector that has the traces too shows both together.
-	if id := behind(body, []byte(traceBefore)); len(id) == 2*traceIDBytes {
-		var trace [traceIDBytes]byte
-		if _, err := hex.Decode(trace[:], id); err == nil {
-			r = field(r, recordTraceID, trace[:])
-		}
+	beside := o.beside(behind(body, []byte(eventBefore)), behind(body, []byte(reasonBefore)))
+	trace, traced := traceOf(body)
+	value := protowire.SizeTag(valueString) + protowire.SizeBytes(len(body))
+	size := sizeOfTime + len(beside) + protowire.SizeTag(recordBody) + protowire.SizeBytes(value)
+	if made != 0 {
+		size += sizeOfTime
 	}
-	r = fixed(r, recordObserved, nanoseconds(o.options.Now()))
-	o.scratch = r
-	return field(to, scopeLogsRecord, r)
+	if traced {
+		size += protowire.SizeTag(recordTraceID) + protowire.SizeBytes(len(trace))
+	}
+	// What is as long as it says is written where it stays.
+	to = begin(to, scopeLogsRecord, size)
+	if made != 0 {
+		to = fixed(to, recordTime, made)
+	}
+	to = append(to, beside...)
+	to = field(begin(to, recordBody, value), valueString, body)
+	if traced {
+		to = field(to, recordTraceID, trace[:])
+	}
+	return fixed(to, recordObserved, nanoseconds(o.options.Now()))
+}
+
+// sizeOfTime is how long a time is, with the number of its field, which is below 16.
+const sizeOfTime = 1 + 8
+
+// traceOf is the trace of a line, if it has one: a collector that has the traces too
+// shows both together.
+func traceOf(line []byte) (trace [traceIDBytes]byte, traced bool) {
+	id := behind(line, []byte(traceBefore))
+	if len(id) != 2*traceIDBytes {
+		return trace, false
+	}
+	_, err := hex.Decode(trace[:], id)
+	return trace, err == nil
 }
 
 // kind is an event with its reason, and what stands beside the lines of all such.
