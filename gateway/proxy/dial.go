@@ -22,8 +22,8 @@ const (
 	// dialTimeout allows for one repeated SYN, which the kernel sends after a
 	// second.
 	dialTimeout = 2 * time.Second
-	// Keep-alive probes find a backend whose node is gone: nobody else would,
-	// since pings go to clients only.
+	// Keep-alive probes find a backend whose node is gone, also where backends are
+	// not pinged.
 	keepAliveIdle     = 30 * time.Second
 	keepAliveInterval = 10 * time.Second
 	keepAliveCount    = 3

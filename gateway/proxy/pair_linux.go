@@ -134,6 +134,9 @@ func (p *pair) endLater(closure *outcome.Closure) {
 // timers what is waited for.
 func (p *pair) follow() {
 	l := p.loop
+	if p.over() && !p.lingering {
+		p.notify() // in one piece with the last words
+	}
 	p.sendAll()
 	if p.over() && !p.lingering && p.settled() {
 		p.hangUp()
@@ -208,20 +211,26 @@ func (p *pair) settled() bool {
 // a moment to end theirs.
 func (p *pair) hangUp() {
 	p.lingering, p.until = true, p.loop.now+lingerTime
+	p.notify()
+	p.flush(fromClient, p.loop.exchange.Out)
+	p.loop.exchange.Out = p.loop.exchange.Out[:0]
 	for x := range p.sockets {
 		s := &p.sockets[x]
-		if p.parties[x].gone || len(s.pending) > 0 {
+		switch party := &p.parties[x]; {
+		case party.gone, len(s.pending) > 0:
 			s.ended = true
-			continue
+		case party.parted && x == fromUpstream:
+			// It has read all of ours, so no reset can overtake anything. A client
+			// gets an orderly end all the same: browsers tell its user of a reset.
+			s.close()
+		default:
+			_ = syscall.Shutdown(s.fd, syscall.SHUT_WR)
 		}
-		if x == fromClient {
-			_ = p.tls.CloseWrite() // what it writes is in the exchange
-			p.flush(x, p.loop.exchange.Out)
-			p.loop.exchange.Out = p.loop.exchange.Out[:0]
-		}
-		_ = syscall.Shutdown(s.fd, syscall.SHUT_WR)
 	}
 }
+
+// notify ends our direction of TLS, once; what it writes is in the exchange.
+func (p *pair) notify() { _ = p.tls.CloseWrite() }
 
 // left tells whether both peers have gone or had their time.
 func (p *pair) left() bool {

@@ -55,6 +55,7 @@ func (p *passage) closed(c carrier, x int, now time.Duration) {
 		p.broken(c, x, fault, now)
 		return
 	}
+	p.parties[x].parted = p.parties[x].deaf
 	p.settle(outcome.Closed(nameOf(x), code), now)
 	if closure := p.closure; closure.Reason == outcome.ClientClosed || closure.Reason == outcome.UpstreamClosed {
 		p.parties[x].silent = true

@@ -37,10 +37,11 @@ type socket struct {
 	failed error
 }
 
+// close closes the socket, of which epoll knows no more then.
 func (s *socket) close() {
 	if s.fd >= 0 {
 		_ = syscall.Close(s.fd)
-		s.fd = -1
+		s.fd, s.ended, s.added = -1, true, false
 	}
 }
 
@@ -170,7 +171,7 @@ func (p *pair) flush(x int, more []byte) {
 	if len(more) == 0 {
 		return
 	}
-	n, err := syscall.Write(s.fd, more)
+	n, err := p.send(x, more)
 	if err != nil && !again(err) {
 		s.pending, s.failed = nil, os.NewSyscallError("write", err)
 		return
@@ -179,6 +180,16 @@ func (p *pair) flush(x int, more []byte) {
 	if len(s.pending) > mostPending {
 		s.failed = errStuck
 	}
+}
+
+// send gives the socket what it takes. The client's last words wait for the end of our
+// direction, which follows at once: one packet, which wakes the client once.
+func (p *pair) send(x int, batch []byte) (int, error) {
+	fd := p.sockets[x].fd
+	if x == fromClient && p.over() && !p.lingering && len(p.sockets[fromUpstream].pending) == 0 {
+		return syscall.SendmsgN(fd, batch, nil, nil, syscall.MSG_MORE)
+	}
+	return syscall.Write(fd, batch)
 }
 
 // giveUp ends the connection if nothing can be written to one any more, and tells
