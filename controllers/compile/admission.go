@@ -24,6 +24,9 @@ type candidate struct {
 	listeners []*wsv1alpha1.Listener
 }
 
+// key is NAMESPACE/NAME of the route.
+func (one *candidate) key() string { return one.route.Namespace + "/" + one.route.Name }
+
 // candidates are the routes that name the gateway, oldest first. Each is judged by
 // the gateway and its own namespace alone.
 func candidates(gw *wsv1alpha1.WebSocketGateway, refs *Refs) []*candidate {

@@ -37,23 +37,6 @@ type AttachedParent struct {
 	Problems []status.Problem
 }
 
-// Bounds of what WebSocketRoutes add to a gateway. They keep one namespace from
-// taking the room of all others, and all together from taking that of revocations
-// in the same ConfigMap. That of routes, which counts those that are broken too,
-// keeps it from taking the time of all others.
-const (
-	maxNamespaceRoutes = 128
-	maxNamespaceRules  = 64
-	maxNamespaceBytes  = 64 << 10
-	maxAttachedRules   = 500
-	maxAttachedBytes   = 256 << 10
-)
-
-// share is what somebody has used of those bounds.
-type share struct{ rules, bytes int }
-
-func (s *share) add(other share) { s.rules, s.bytes = s.rules+other.rules, s.bytes+other.bytes }
-
 // attaching is the state of attach.
 type attaching struct {
 	*compiler
@@ -62,64 +45,132 @@ type attaching struct {
 	// and a path.
 	owners map[string]string
 	places map[place]string
-	// room is what all may use, used what they do, by namespace and together.
-	room  share
-	used  map[string]share
-	total share
+	room   room
+	// inForce is what there was of each route, kept tells of which the room is set
+	// aside; full is true when a route found none.
+	inForce map[string]*holding
+	kept    map[string]bool
+	full    bool
 }
 
 // attach adds the WebSocketRoutes, oldest first. Whether one is taken depends on
-// nothing but the gateway and those before it: what comes later, or is broken,
-// changes nothing for others.
+// nothing but the gateway, what is in force, and those before it: what comes later,
+// or is broken, changes nothing for others. Where not all have room, what is in
+// force keeps its own; where they have, nothing depends on that.
 func (c *compiler) attach() {
 	if len(c.refs.Routes) == 0 {
 		return
 	}
-	list := candidates(c.gw, &c.refs)
-	a := &attaching{
-		compiler: c, owners: c.holders(list), places: c.inlinePlaces(), used: map[string]share{},
-		room: share{rules: maxAttachedRules, bytes: maxAttachedBytes},
-	}
-	if file, err := contract.Encode(c.result.Config); err == nil {
-		a.room.bytes = min(a.room.bytes, contract.MaxFileBytes-len(file))
+	list, inline := candidates(c.gw, &c.refs), slices.Clone(c.result.Config.Routes)
+	a := c.attaching(list)
+	a.all(list)
+	if a.full && c.previous != nil {
+		c.result.Config.Routes = inline
+		a = c.attaching(list)
+		a.keep(list, holdings(c.previous))
+		a.all(list)
 	}
 	for _, one := range list {
-		a.one(one)
 		c.result.Attached = append(c.result.Attached, one.result)
 	}
 	slices.SortFunc(c.result.Config.Routes, compareRoutes)
 }
 
-// one decides about one route.
+// attaching begins with the routes of the gateway itself.
+func (c *compiler) attaching(list []*candidate) *attaching {
+	a := &attaching{
+		compiler: c, owners: c.holders(list), places: c.inlinePlaces(),
+		room: room{
+			each:     share{rules: maxNamespaceRules, bytes: maxNamespaceBytes},
+			together: share{rules: maxAttachedRules, bytes: maxAttachedBytes},
+			taken:    map[string]share{},
+		},
+	}
+	if file, err := contract.Encode(c.result.Config); err == nil {
+		a.room.together.bytes = min(a.room.together.bytes, contract.MaxFileBytes-len(file))
+	}
+	return a
+}
+
+func (a *attaching) all(list []*candidate) {
+	for _, one := range list {
+		if len(one.listeners) > 0 {
+			a.one(one)
+		}
+	}
+}
+
+// made is what one route comes to.
+type made struct {
+	// own has the problems of the route, which are nobody else's.
+	own       *compiler
+	hostnames []string
+	rules     []contract.Route
+	// size to charge, and what the configuration would have.
+	size    share
+	content string
+}
+
+// one decides about one route. Of one that has no room, what was in force stays if
+// that still has.
 func (a *attaching) one(one *candidate) {
-	if len(one.listeners) == 0 {
-		return
+	a.release(one)
+	namespace := one.route.Namespace
+	found := a.make(one, nil)
+	why := ""
+	if len(found.rules) > 0 {
+		why = a.room.lacks(namespace, found.size)
 	}
-	// The problems of a route are its own.
-	own := &compiler{gw: a.gw, refs: a.refs, previous: a.previous}
-	own.result.Config = a.result.Config
-	own.from = source{kind: wsv1alpha1.KindWebSocketRoute, namespace: one.route.Namespace, field: ruleField}
-	hostnames := a.claim(own, one)
-	rules := a.rules(own, one, hostnames)
-	size, content := a.measure(own, rules)
-	if len(rules) > 0 && a.fits(own, one.route.Namespace, size) {
-		a.commit(one, hostnames, rules, size)
-		one.result.Content = content
+	if why != "" {
+		a.full = true
+		found.rules = nil
+		if before := a.inForce[one.key()]; before != nil {
+			if less := a.make(one, before); len(less.rules) > 0 && a.room.fits(namespace, less.size) {
+				found, why = less, why+". Until then what is in force of it stays, without what is new"
+			}
+		}
+		found.own.refused("spec.rules", wsv1alpha1.ReasonTooManyRoutes, "%s", why)
 	}
-	one.result.Problems, one.result.Unchecked = own.result.Problems, own.result.Unchecked
+	one.result.Content = ""
+	if len(found.rules) > 0 {
+		a.commit(one, found)
+		one.result.Content = found.content
+	}
+	one.result.Problems, one.result.Unchecked = found.own.result.Problems, found.own.result.Unchecked
 	slices.SortFunc(one.result.Problems, compareProblems)
 	slices.SortFunc(one.result.Unchecked, compareReferences)
 }
 
-// rules makes the routes of the contract. A rule of which another one of the
-// namespace has the place is left out.
-func (a *attaching) rules(own *compiler, one *candidate, hostnames []string) []contract.Route {
-	own.from.doors = a.doors(hostnames)
-	var list []contract.Route
+// make makes the rules of a route, or of the part of it that was in force before.
+func (a *attaching) make(one *candidate, before *holding) *made {
+	own := &compiler{gw: a.gw, refs: a.refs, previous: a.previous}
+	own.result.Config = a.result.Config
+	own.from = source{kind: wsv1alpha1.KindWebSocketRoute, namespace: one.route.Namespace, field: ruleField}
+	found := &made{own: own, hostnames: a.claim(own, one)}
+	rules := byName(one.route.Spec.Rules)
+	if before != nil {
+		found.hostnames = slices.DeleteFunc(found.hostnames, func(name string) bool { return !before.hostnames[name] })
+		rules = slices.DeleteFunc(rules, func(rule wsv1alpha1.WebSocketRouteRule) bool { return !before.rules[rule.Name] })
+	}
+	charged := a.rules(found, one, rules)
+	a.measure(found, charged)
+	if before != nil {
+		found.size.bytes = encoded(found.rules) // which is what is kept
+	}
+	return found
+}
+
+// rules adds the routes of the contract. A rule of which another one of the
+// namespace has the place is left out. It answers them complete.
+func (a *attaching) rules(found *made, one *candidate, rules []wsv1alpha1.WebSocketRouteRule) []contract.Route {
+	own := found.own
+	own.from.doors = a.doors(found.hostnames)
+	var charged []contract.Route
 	taken := map[place]string{}
-	for _, rule := range byName(one.route.Spec.Rules) {
+	for i := range rules {
+		rule := &rules[i]
 		var free []string
-		for _, hostname := range hostnames {
+		for _, hostname := range found.hostnames {
 			at := place{hostname: hostname, path: path(rule.Path)}
 			if owner := cmp.Or(taken[at], a.places[at]); owner != "" {
 				own.refused(ruleField(rule.Name)+".path", wsv1alpha1.ReasonRouteConflict,
@@ -132,11 +183,12 @@ func (a *attaching) rules(own *compiler, one *candidate, hostnames []string) []c
 		if len(free) == 0 {
 			continue
 		}
-		route := own.route(asRoute(&rule), free)
+		route := own.route(asRoute(rule), free)
 		route.Name = AttachedName(one.route.Namespace, one.route.Name, rule.Name)
-		list = append(list, route)
+		found.rules = append(found.rules, route)
+		charged = append(charged, own.complete(route, rule))
 	}
-	return list
+	return charged
 }
 
 // byName makes the order of the list mean nothing.
@@ -167,49 +219,30 @@ func asRoute(rule *wsv1alpha1.WebSocketRouteRule) *wsv1alpha1.Route {
 
 // measure also looks whether pods would take the rules: one that they refuse would
 // keep every other change from them too.
-func (a *attaching) measure(own *compiler, rules []contract.Route) (share, string) {
-	for i := range rules {
-		if err := a.result.Config.CheckRoute(&rules[i]); err != nil {
-			own.refused("spec.rules", wsv1alpha1.ReasonInvalid, "pods would refuse it (%v): correct the rule", err)
-			return share{rules: maxAttachedRules + 1}, ""
+func (a *attaching) measure(found *made, charged []contract.Route) {
+	for i := range found.rules {
+		if err := a.result.Config.CheckRoute(&found.rules[i]); err != nil {
+			found.own.refused("spec.rules", wsv1alpha1.ReasonInvalid, "pods would refuse it (%v): correct the rule", err)
+			found.rules = nil
+			return
 		}
 	}
-	encoded, err := contract.Encode(rules)
+	file, err := contract.Encode(found.rules)
 	if err != nil {
-		own.refused("spec.rules", wsv1alpha1.ReasonInvalid, "the rules cannot be written: %v", err)
-		return share{rules: maxAttachedRules + 1}, ""
+		found.own.refused("spec.rules", wsv1alpha1.ReasonInvalid, "the rules cannot be written: %v", err)
+		found.rules = nil
+		return
 	}
-	return share{rules: len(rules), bytes: len(encoded)}, contract.Digest(encoded)
-}
-
-// fits reports a route that has no room. The one that is left out is the newest.
-func (a *attaching) fits(own *compiler, namespace string, size share) bool {
-	if size.rules > maxAttachedRules {
-		return false // said already
-	}
-	mine, all := a.used[namespace], a.total
-	mine.add(size)
-	all.add(size)
-	switch {
-	case mine.rules > maxNamespaceRules || mine.bytes > maxNamespaceBytes:
-		own.refused("spec.rules", wsv1alpha1.ReasonTooManyRoutes,
-			"with this route, namespace %q would have %d rules of %d bytes at the gateway, more than %d rules or %d bytes: remove rules, or shorten hostnames and lists",
-			namespace, mine.rules, mine.bytes, maxNamespaceRules, maxNamespaceBytes)
-		return false
-	case all.rules > a.room.rules || all.bytes > a.room.bytes:
-		own.refused("spec.rules", wsv1alpha1.ReasonTooManyRoutes,
-			"the gateway has no room for the %d rules of this route: ask whoever runs it for another gateway", size.rules)
-		return false
-	}
-	return true
+	found.size = share{rules: len(found.rules), bytes: max(len(file), encoded(charged))}
+	found.content = contract.Digest(file)
 }
 
 // commit puts a route into the configuration. A route of the gateway without
 // hostnames, which is for what is left, gives way.
-func (a *attaching) commit(one *candidate, hostnames []string, rules []contract.Route, size share) {
-	namespace := one.route.Namespace
-	for _, hostname := range hostnames {
-		a.owners[hostname] = namespace
+func (a *attaching) commit(one *candidate, found *made) {
+	rules := found.rules
+	for _, hostname := range found.hostnames {
+		a.owners[hostname] = one.route.Namespace
 	}
 	for i := range rules {
 		for _, hostname := range rules[i].Hostnames {
@@ -218,10 +251,7 @@ func (a *attaching) commit(one *candidate, hostnames []string, rules []contract.
 			a.giveWay(at)
 		}
 	}
-	mine := a.used[namespace]
-	mine.add(size)
-	a.used[namespace] = mine
-	a.total.add(size)
+	a.room.take(one.route.Namespace, found.size)
 	a.result.Config.Routes = append(a.result.Config.Routes, rules...)
 }
 

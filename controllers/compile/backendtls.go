@@ -89,8 +89,7 @@ func (c *compiler) secured(field, service string, ref *wsv1alpha1.BackendReferen
 	if fault := c.offeredProfile(field+".tls", ref); fault != "" {
 		return backend, fault
 	}
-	i := slices.IndexFunc(c.gw.Spec.BackendTLS, func(p wsv1alpha1.BackendTLS) bool { return p.Name == ref.TLS })
-	if i < 0 {
+	if !c.hasProfile(ref.TLS) {
 		c.unresolved(field+".tls", wsv1alpha1.ReasonBackendTLSNotFound,
 			"spec.backendTLS has no profile %q, so that Service %q gets no connections: add the profile, or correct the name", ref.TLS, ref.Name)
 		return backend, contract.FaultBackendTLSUnavailable
@@ -99,8 +98,18 @@ func (c *compiler) secured(field, service string, ref *wsv1alpha1.BackendReferen
 		return backend, contract.FaultBackendTLSUnavailable // and its CAs are reported
 	}
 	backend.TLS = ref.TLS
-	backend.ServerName = cmp.Or(c.gw.Spec.BackendTLS[i].ServerName, serviceHost(c.gw.Namespace, service))
+	backend.ServerName = c.serverName(service, ref.TLS)
 	return backend, ""
+}
+
+// serverName is the name by which backends of a Service are verified.
+func (c *compiler) serverName(service, profile string) string {
+	for i := range c.gw.Spec.BackendTLS {
+		if own := c.gw.Spec.BackendTLS[i]; own.Name == profile && own.ServerName != "" {
+			return own.ServerName
+		}
+	}
+	return serviceHost(c.gw.Namespace, service)
 }
 
 // serviceHost is the name that a Service has in the cluster.

@@ -48,12 +48,14 @@ func (c *compiler) holders(list []*candidate) map[string]string {
 	return owners
 }
 
-// Contested tells whether it matters who holds a hostname now: another namespace
-// was refused it, or one got a name below the wildcard of another, which it must
-// not if that wildcard was there before.
+// Contested tells whether it matters what is in force now: a namespace was refused a
+// hostname of another, or got a name below its wildcard, which it must not if that
+// wildcard was there before, or a route has found no room.
 func (r *Result) Contested() bool {
 	return slices.ContainsFunc(r.Attached, func(one AttachedRoute) bool {
-		return slices.ContainsFunc(one.Problems, func(p status.Problem) bool { return p.Reason == wsv1alpha1.ReasonHostnameConflict })
+		return slices.ContainsFunc(one.Problems, func(p status.Problem) bool {
+			return p.Reason == wsv1alpha1.ReasonHostnameConflict || p.Reason == wsv1alpha1.ReasonTooManyRoutes
+		})
 	}) || r.belowWildcards()
 }
 
