@@ -129,8 +129,8 @@ func (a *attaching) release(one *candidate) {
 }
 
 // complete is a rule as if everything that it refers to could be used. The rule is
-// charged for that: a Service that is gone for a minute must not cost the route the
-// room that it needs when the Service is back.
+// charged for that: newer routes must not get the room of a Service that is gone for
+// a minute.
 func (c *compiler) complete(route contract.Route, rule *wsv1alpha1.WebSocketRouteRule) contract.Route {
 	route.Policy, route.Fault, route.Backends = rule.AuthPolicy, "", nil
 	for i := range rule.BackendRefs {
