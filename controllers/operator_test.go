@@ -132,6 +132,9 @@ type requests struct {
 	writes []string
 	denied []string
 	reads  int
+	// hung requests, those whose path ends so, wait for the end of hanging.
+	hung    string
+	hanging context.Context
 }
 
 type counted struct {
@@ -143,6 +146,7 @@ func (r *requests) count(next http.RoundTripper) http.RoundTripper { return coun
 
 // RoundTrip implements http.RoundTripper.
 func (c counted) RoundTrip(request *http.Request) (*http.Response, error) {
+	c.to.wait(request)
 	response, err := c.next.RoundTrip(request)
 	what := request.Method + " " + request.URL.Path
 	c.to.mu.Lock()
@@ -156,6 +160,26 @@ func (c counted) RoundTrip(request *http.Request) (*http.Response, error) {
 		c.to.denied = append(c.to.denied, what)
 	}
 	return response, err
+}
+
+// hang keeps writes whose path ends so from the API server until ctx ends.
+func (r *requests) hang(ctx context.Context, suffix string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hung, r.hanging = suffix, ctx
+}
+
+func (r *requests) wait(request *http.Request) {
+	r.mu.Lock()
+	suffix, hanging := r.hung, r.hanging
+	r.mu.Unlock()
+	if suffix == "" || request.Method == http.MethodGet || !strings.HasSuffix(request.URL.Path, suffix) {
+		return
+	}
+	select {
+	case <-hanging.Done():
+	case <-request.Context().Done():
+	}
 }
 
 func (r *requests) forbidden() []string {

@@ -89,6 +89,11 @@ func (p *pass) comeAgain(after time.Duration) {
 
 // Reconcile implements reconcile.Reconciler.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	if !r.resolver.Watches(request.Namespace) {
+		// A route may name a gateway anywhere. That of another operator is not in the
+		// caches, which is no failure to be tried again.
+		return reconcile.Result{}, nil
+	}
 	var gw wsv1alpha1.WebSocketGateway
 	if err := r.client.Get(ctx, request.NamespacedName, &gw); err != nil {
 		r.forget(ctx, request.NamespacedName)

@@ -4,6 +4,7 @@
 package controllers_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -232,6 +233,31 @@ func TestTenantsDoNotMeet(t *testing.T) {
 	// What a tenant got wrong is no fault of the gateway.
 	b.becomes("edge", wsv1alpha1.ConditionResolvedRefs, metav1.ConditionTrue, wsv1alpha1.ReasonResolvedRefs)
 	b.becomes("edge", wsv1alpha1.ConditionProgrammed, metav1.ConditionTrue, wsv1alpha1.ReasonProgrammed)
+}
+
+// One write that hangs delays no other tenant, and each status is written as often as
+// it would be alone.
+func TestAStatusThatHangsDelaysNobodyElse(t *testing.T) {
+	b, tenants := newTenants(t, 3)
+	b.open("edge", everyNamespace())
+	hanging, release := context.WithCancel(b.ctx)
+	defer release()
+	b.requests.reset()
+	b.requests.hang(hanging, "/"+tenants[0]+"/websocketroutes/chat/status")
+	for _, team := range tenants {
+		b.serviceIn(team, "echo")
+		b.create(b.newAttached(team, "chat", team+".example.com"))
+	}
+	for _, team := range tenants[1:] {
+		b.tells(team, "chat", wsv1alpha1.ConditionReady, wsv1alpha1.ReasonReady)
+	}
+	b.g.Expect(b.attached(tenants[0], "chat").Status.Conditions).To(BeEmpty())
+	release()
+	b.tells(tenants[0], "chat", wsv1alpha1.ConditionReady, wsv1alpha1.ReasonReady)
+	b.quiet()
+	for _, team := range tenants {
+		b.g.Expect(b.requests.writesOf("/"+team+"/websocketroutes/chat/status")).To(BeNumerically("<=", 4), "%v", b.requests.written())
+	}
 }
 
 // The kind comes and goes with Gateway API: the operator starts without it, says

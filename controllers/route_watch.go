@@ -96,24 +96,6 @@ func routed(reader client.Reader, index string, value func(client.Object) string
 	}
 }
 
-// selecting answers the gateways that let namespaces in by their labels.
-func selecting(reader client.Reader) handler.MapFunc {
-	return func(ctx context.Context, namespace client.Object) []reconcile.Request {
-		var found wsv1alpha1.WebSocketGatewayList
-		if err := reader.List(ctx, &found, client.UnsafeDisableDeepCopy); err != nil {
-			log.FromContext(ctx).Error(err, "find gateways that select namespaces", "namespace", namespace.GetName())
-			return nil
-		}
-		var requests []reconcile.Request
-		for i := range found.Items {
-			if compile.SelectsNamespaces(&found.Items[i]) {
-				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&found.Items[i])})
-			}
-		}
-		return requests
-	}
-}
-
 // attachedTo answers the WebSocketRoutes that name a gateway.
 func attachedTo(reader client.Reader) handler.MapFunc {
 	return func(ctx context.Context, gateway client.Object) []reconcile.Request {

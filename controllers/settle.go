@@ -148,6 +148,10 @@ func passes(ctx context.Context, reader client.Reader, gateway client.ObjectKey)
 	return gw.DeletionTimestamp == nil, nil
 }
 
+// statusWriters is how many statuses of a kind are written at a time: one tenant with
+// thousands of objects, or one write that hangs, must not keep the others from theirs.
+const statusWriters = 8
+
 // buildTeller adds a controller that says on each object of a kind what the passes
 // over gateways have made of it. It follows changes of the object, wake-ups and, of
 // gateways, only that they come and go: named answers the objects that name one.
@@ -157,8 +161,10 @@ func buildTeller(mgr ctrl.Manager, kind client.Object, r reconcile.Reconciler, n
 		Watches(&wsv1alpha1.WebSocketGateway{}, handler.EnqueueRequestsFromMapFunc(named), builder.WithPredicates(existence())).
 		WatchesRawSource(wake.source()).
 		WithOptions(controller.Options{
-			EnableWarmup: new(true),
-			RateLimiter:  workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+			// Never two for one object: their writes would overtake each other.
+			MaxConcurrentReconciles: statusWriters,
+			EnableWarmup:            new(true),
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
 		Complete(r)
 }

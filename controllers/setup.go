@@ -273,7 +273,7 @@ func build(mgr ctrl.Manager, r reconcile.Reconciler, wake wakeups, options *Opti
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		})
 	if options.ReadNamespaces {
-		making = making.WatchesMetadata(&corev1.Namespace{}, follow(selecting(reader)), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+		making = making.WatchesMetadata(&corev1.Namespace{}, selecting(reader, options.watches), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	}
 	return making.Build(r)
 }

@@ -195,6 +195,19 @@ func SelectsNamespaces(gw *wsv1alpha1.WebSocketGateway) bool {
 	})
 }
 
+// SelectsOtherwise tells whether a listener of a gateway lets a namespace in with one
+// set of labels and not with the other. nil stands for a namespace that there is not.
+func SelectsOtherwise(gw *wsv1alpha1.WebSocketGateway, before, after labels.Set) bool {
+	return slices.ContainsFunc(gw.Spec.Listeners, func(l wsv1alpha1.Listener) bool {
+		if l.AllowedRoutes == nil || l.AllowedRoutes.Namespaces == nil {
+			return false
+		}
+		chosen, err := selectorOf(l.AllowedRoutes.Namespaces.Selector)
+		matches := func(found labels.Set) bool { return found != nil && chosen.Matches(found) }
+		return err == nil && matches(before) != matches(after)
+	})
+}
+
 // UsableReferences lists the ports of Services that a gateway and the routes of refs
 // may use. Routes that no listener lets in, and references without a grant, add
 // none.

@@ -28,8 +28,10 @@ const (
 // share is so much of those bounds.
 type share struct{ rules, bytes int }
 
-func (s share) plus(other share) share  { return share{s.rules + other.rules, s.bytes + other.bytes} }
+func (s share) plus(other share) share { return share{s.rules + other.rules, s.bytes + other.bytes} }
+
 func (s share) minus(other share) share { return share{s.rules - other.rules, s.bytes - other.bytes} }
+
 func (s share) within(other share) bool { return s.rules <= other.rules && s.bytes <= other.bytes }
 
 // room is what WebSocketRoutes have of a gateway, taken or kept for them.
