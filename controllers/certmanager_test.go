@@ -14,11 +14,13 @@ import (
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/test/apiserver"
 )
 
 // The order in which a cluster is filled is nobody's business: the operator
 // starts without cert-manager, says so, and goes on by itself.
 func TestCertManagerMayComeLater(t *testing.T) {
+	t.Parallel()
 	bare, err := newWorld(false)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +40,9 @@ func TestCertManagerMayComeLater(t *testing.T) {
 
 	dir, err := certManagerCRDs()
 	b.g.Expect(err).NotTo(HaveOccurred())
-	_, err = envtest.InstallCRDs(bare.environment.Config, envtest.CRDInstallOptions{Paths: []string{dir}})
+	_, err = envtest.InstallCRDs(bare.environment.Config, envtest.CRDInstallOptions{
+		Paths: []string{dir}, MaxTime: apiserver.Patience,
+	})
 	b.g.Expect(err).NotTo(HaveOccurred())
 	b.becomes("edge", wsv1alpha1.ConditionResolvedRefs, metav1.ConditionFalse, wsv1alpha1.ReasonIssuerNotFound)
 	b.create(b.newIssuer("ca"))

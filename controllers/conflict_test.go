@@ -19,6 +19,7 @@ import (
 )
 
 func TestANameThatIsTakenIsNeverTakenOver(t *testing.T) {
+	t.Parallel()
 	tests := map[string]map[string]string{
 		"an object without our label": nil,
 		"an object with our label":    {render.GatewayLabel: "edge"},
@@ -54,6 +55,7 @@ func TestANameThatIsTakenIsNeverTakenOver(t *testing.T) {
 }
 
 func TestAForeignCertificateStopsOnlyItsListener(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	foreign := &cmv1.Certificate{
@@ -68,6 +70,7 @@ func TestAForeignCertificateStopsOnlyItsListener(t *testing.T) {
 }
 
 func TestObjectsOfADeletedGatewayOfTheSameNameAreWaitedFor(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	left := &corev1.Service{
@@ -95,6 +98,7 @@ func TestObjectsOfADeletedGatewayOfTheSameNameAreWaitedFor(t *testing.T) {
 // A gateway that is deleted and created again faster than the garbage collector
 // works must not write into the objects of its predecessor.
 func TestARecreatedGatewayDoesNotTouchItsPredecessorsObjects(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	gw := b.running("edge")
 	var before corev1.Service

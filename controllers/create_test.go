@@ -21,6 +21,7 @@ import (
 )
 
 func TestANewGatewayGetsItsObjectsAndBecomesReady(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	gw := b.running("edge")
 
@@ -57,12 +58,14 @@ func TestAGatewayCostsAHandfulOfWrites(t *testing.T) {
 }
 
 func TestAGatewayAtRestCostsNoWrites(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	b.writesNothing(5 * time.Second)
 }
 
 func TestARestartOfTheOperatorCostsNoWrites(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	before := b.gateway("edge")

@@ -33,6 +33,7 @@ func secretListener() wsv1alpha1.Listener {
 // What the spec no longer asks for has to leave the live objects, although they
 // were made by a Create, which server-side apply knows nothing of.
 func TestWhatTheSpecDropsLeavesTheLiveObjects(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	gw := b.newGateway("edge")
@@ -91,6 +92,7 @@ func (b *bench) mounts(gateway string) []string {
 }
 
 func TestWhatSomebodyElseChangesIsPutBack(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		object client.Object
 		spoil  func(client.Object)
@@ -176,6 +178,7 @@ func TestWhatSomebodyElseChangesIsPutBack(t *testing.T) {
 }
 
 func TestWhatSomebodyElseRemovesComesBack(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	b.create(b.newGateway("edge"))
@@ -196,6 +199,7 @@ func TestWhatSomebodyElseRemovesComesBack(t *testing.T) {
 // kubectl rollout restart marks the pod template. Taking the mark away would
 // roll the pods a second time.
 func TestARolloutRestartRollsOnce(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	var deployment appsv1.Deployment
@@ -216,6 +220,7 @@ func TestARolloutRestartRollsOnce(t *testing.T) {
 }
 
 func TestAChangeThatIsNoneWritesNothing(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	gw := b.newGateway("edge")

@@ -34,6 +34,7 @@ func (b *bench) told(gateway string) map[string]int {
 }
 
 func TestEachTurnIsToldOnce(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.create(b.newIssuer("ca"))
 	b.create(b.newGateway("edge"))

@@ -44,6 +44,7 @@ func (b *bench) sample(name string, labels ...string) float64 {
 }
 
 func TestMetricsTellWhatIsDoneAndWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	is := func(want float64, name string, labels ...string) {

@@ -27,6 +27,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/controllers"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
+	"github.com/wsgateway/websocket-gateway-operator/test/apiserver"
 )
 
 // bench is one test's namespace, its pods and its operator.
@@ -62,7 +63,7 @@ func newBench(t *testing.T) *bench {
 func newBenchIn(t testing.TB, w *world) *bench {
 	t.Helper()
 	g := NewWithT(t)
-	g.SetDefaultEventuallyTimeout(time.Minute)
+	g.SetDefaultEventuallyTimeout(apiserver.Patience)
 	g.SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "t-"}}
 	g.Expect(w.admin.Create(t.Context(), namespace)).To(Succeed())

@@ -64,6 +64,7 @@ func TestAChangeIsServedQuickly(t *testing.T) {
 
 // A kubelet that looks too early sees the old content; it has to be told again.
 func TestPodsAreToldAgainUntilTheySee(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	b.pods.set(func(s *simulatedPods) { s.blind = true })
@@ -80,6 +81,7 @@ func TestPodsAreToldAgainUntilTheySee(t *testing.T) {
 }
 
 func TestAPodThatIsGoingIsNotTouched(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	var pod corev1.Pod
@@ -103,6 +105,7 @@ func TestAPodThatIsGoingIsNotTouched(t *testing.T) {
 }
 
 func TestWhatPodsSayOfSecretsReachesTheUser(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	gw := b.newGateway("edge")
@@ -127,6 +130,7 @@ func TestWhatPodsSayOfSecretsReachesTheUser(t *testing.T) {
 
 // A pod that only looks like one of ours could answer anything.
 func TestAPodThatNoReplicaSetOfOursMadeDoesNotCount(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	var pod corev1.Pod
@@ -143,6 +147,7 @@ func TestAPodThatNoReplicaSetOfOursMadeDoesNotCount(t *testing.T) {
 }
 
 func TestWhyAPodDoesNotStartReachesTheUser(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	b.create(b.newGateway("edge"))

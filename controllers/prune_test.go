@@ -21,6 +21,7 @@ import (
 func mustQuantity(text string) resource.Quantity { return resource.MustParse(text) }
 
 func TestTheCertificateOfARemovedListenerIsRemoved(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	gw := b.newGateway("edge")
@@ -46,6 +47,7 @@ func TestTheCertificateOfARemovedListenerIsRemoved(t *testing.T) {
 }
 
 func TestNothingIsWrittenForAGatewayThatIsGone(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	gw := b.running("edge")
 	b.requests.reset()

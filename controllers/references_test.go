@@ -22,6 +22,7 @@ import (
 )
 
 func TestAMissingIssuerIsReportedAndFoundWhenItComes(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.create(b.newService("echo"))
 	b.create(b.newGateway("edge"))
@@ -35,6 +36,7 @@ func TestAMissingIssuerIsReportedAndFoundWhenItComes(t *testing.T) {
 }
 
 func TestAMissingServiceStopsOnlyItsRoute(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	gw := b.newGateway("edge")
@@ -79,6 +81,7 @@ func (b *bench) inlineKeys(gateway string) string {
 // A slip in a ConfigMap must not lock everybody out, not even when the operator
 // restarts meanwhile; taking the ConfigMap away must.
 func TestAMalformedConfigMapKeepsItsLastGoodContent(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	b.create(b.withKeySet(b.newGateway("edge")))
@@ -125,6 +128,7 @@ func newCA(t *testing.T) string {
 // Nobody withdraws trust in partners by deleting a ConfigMap: a deployment that
 // deletes and creates it must not lock them all out.
 func TestADeletedCABundleKeepsItsLastGoodContent(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	bundle := &corev1.ConfigMap{
@@ -155,6 +159,7 @@ func TestADeletedCABundleKeepsItsLastGoodContent(t *testing.T) {
 // Whether a contract fits its file is nothing that the API server can tell. The
 // operator says so, and what runs goes on as it is.
 func TestASpecThatCannotBeServedChangesNothing(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	before := b.running("edge")
 	good := b.files("edge")
@@ -266,6 +271,7 @@ func reason(gw *wsv1alpha1.WebSocketGateway, kind string) string {
 }
 
 func TestAnExternalIssuerIsTakenForGranted(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.create(b.newService("echo"))
 	gw := b.newGateway("edge")

@@ -28,6 +28,7 @@ func (b *bench) newShared(names ...string) *cmv1.Certificate {
 // our label: what is wrong with it, what is issued for it and that it goes away
 // reaches the gateway without anybody touching the gateway.
 func TestACertificateOfSomebodyElseIsServed(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	gw := b.newGateway("edge")

@@ -18,6 +18,7 @@ import (
 // Requests above limits pass the schema of our kind; only the API server can
 // tell, and its words must reach the user and not only a log.
 func TestWhatTheAPIServerRefusesReachesTheUser(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.surroundings()
 	gw := b.newGateway("edge")

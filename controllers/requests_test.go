@@ -58,6 +58,7 @@ func (b *bench) handled(gateway, wish string) {
 }
 
 func TestCertificatesAreIssuedAnewOnceWhenSomebodyAsks(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	const patched = "/certificates/wsgw-edge.public/status"
@@ -88,6 +89,7 @@ func TestCertificatesAreIssuedAnewOnceWhenSomebodyAsks(t *testing.T) {
 }
 
 func TestAnAnnotationThatCannotBeReadIsReportedAndStopsNothing(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	b.annotate("edge", wsv1alpha1.AnnotationRotateAt, "tomorrow")
@@ -110,6 +112,7 @@ func (b *bench) deployment(gateway string) *appsv1.Deployment {
 // Each change of the template's content is a generation of the Deployment, and
 // replaces the pods.
 func TestARestartReplacesThePodsOnce(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	before := b.deployment("edge").Generation
@@ -133,6 +136,7 @@ func TestARestartReplacesThePodsOnce(t *testing.T) {
 }
 
 func TestOfAPausedGatewayNothingIsChangedAndTheTruthIsTold(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	b.annotate("edge", wsv1alpha1.AnnotationPaused, "true")

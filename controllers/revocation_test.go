@@ -103,6 +103,7 @@ func TestARevocationIsAcknowledgedByEveryPodAndCounted(t *testing.T) {
 }
 
 func TestADeletedRevocationLocksNobodyOut(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	b.create(b.newRevocation("incident", time.Hour, "edge"))
@@ -131,6 +132,7 @@ func (b *bench) moveEnd(revocation string, life time.Duration) {
 }
 
 func TestARevocationExpiresByItselfAndMayBeRenewed(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	b.pods.set(func(s *simulatedPods) { s.closes = 1 })
@@ -155,6 +157,7 @@ func TestARevocationExpiresByItselfAndMayBeRenewed(t *testing.T) {
 }
 
 func TestAMissingGatewayIsToldAndTheOthersAreServed(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	b.create(b.newRevocation("incident", time.Hour, "edge", "egde"))
@@ -170,6 +173,7 @@ func TestAMissingGatewayIsToldAndTheOthersAreServed(t *testing.T) {
 }
 
 func TestAnEndThatIsTooFarIsRefusedAndAppliedAsFarAsItMay(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	b.create(b.newRevocation("incident", 90*24*time.Hour, "edge"))
@@ -183,6 +187,7 @@ func TestAnEndThatIsTooFarIsRefusedAndAppliedAsFarAsItMay(t *testing.T) {
 // Somebody who is to be locked out must not get in because of a mistake in the
 // gateway.
 func TestAGatewayWithABrokenSpecStillLocksOut(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	b.create(&corev1.ConfigMap{
@@ -202,6 +207,7 @@ func TestAGatewayWithABrokenSpecStillLocksOut(t *testing.T) {
 
 // Another revocation makes another file; what was acknowledged stays so.
 func TestARevocationDoesNotTurnTheStatusOfAnother(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	b.create(b.newRevocation("first", time.Hour, "edge"))
@@ -226,6 +232,7 @@ func TestARevocationDoesNotTurnTheStatusOfAnother(t *testing.T) {
 // A gateway that never got as far as to have files says so, and hides nothing of
 // what has come of the revocation at another.
 func TestABrokenGatewayHidesNothingOfTheOthers(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.running("edge")
 	b.create(&corev1.ConfigMap{

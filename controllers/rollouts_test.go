@@ -116,6 +116,7 @@ func (b *bench) warns(gateway, about string) {
 }
 
 func TestANewImageReachesAFewGatewaysAtATime(t *testing.T) {
+	t.Parallel()
 	b := newBenchIn(t, shared)
 	names := []string{"one", "three", "two"}
 	b.fleet(1, names...)
@@ -148,6 +149,7 @@ func TestANewImageReachesAFewGatewaysAtATime(t *testing.T) {
 }
 
 func TestWhatTheSpecAsksForDoesNotWaitForOthers(t *testing.T) {
+	t.Parallel()
 	b := newBenchIn(t, shared)
 	b.fleet(1, "one", "two")
 	b.start()
@@ -174,6 +176,7 @@ func TestWhatTheSpecAsksForDoesNotWaitForOthers(t *testing.T) {
 }
 
 func TestAHeldGatewayKeepsItsPods(t *testing.T) {
+	t.Parallel()
 	b := newBenchIn(t, shared)
 	b.fleet(1, "one")
 	b.annotate("one", wsv1alpha1.AnnotationHoldRollout, "true")
@@ -192,6 +195,7 @@ func TestAHeldGatewayKeepsItsPods(t *testing.T) {
 
 // An operator that takes over counts what the one before it has begun.
 func TestWhatAnotherOperatorHasBegunCounts(t *testing.T) {
+	t.Parallel()
 	b := newBenchIn(t, shared)
 	b.fleet(1, "one", "two")
 	b.start()
@@ -203,6 +207,7 @@ func TestWhatAnotherOperatorHasBegunCounts(t *testing.T) {
 
 // Nothing would ever tell of a gateway that is not there, and the turn would be lost.
 func TestADeploymentWithoutAGatewayKeepsNoTurn(t *testing.T) {
+	t.Parallel()
 	b := newBenchIn(t, shared)
 	b.fleet(1, "one")
 	ghost := b.deployment("one").DeepCopy()
@@ -219,6 +224,7 @@ func TestADeploymentWithoutAGatewayKeepsNoTurn(t *testing.T) {
 }
 
 func TestAGatewayThatCannotBeginGivesItsTurnAway(t *testing.T) {
+	t.Parallel()
 	b := newBenchIn(t, shared)
 	b.fleet(1, "one", "three", "two")
 	b.annotate("two", wsv1alpha1.AnnotationHoldRollout, "true")

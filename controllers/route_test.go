@@ -24,6 +24,7 @@ import (
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/test/apiserver"
 )
 
 // newTenants is a bench whose operator also watches some namespaces more.
@@ -136,6 +137,7 @@ func TestARouteAttachesFromAnotherNamespace(t *testing.T) {
 }
 
 func TestARouteWaitsForWhatItNeeds(t *testing.T) {
+	t.Parallel()
 	b, tenants := newTenants(t, 1)
 	team := tenants[0]
 	b.create(b.newAttached(team, "chat", "chat.example.com"))
@@ -157,6 +159,7 @@ func TestARouteWaitsForWhatItNeeds(t *testing.T) {
 }
 
 func TestLabelsLetANamespaceIn(t *testing.T) {
+	t.Parallel()
 	b, tenants := newTenants(t, 2)
 	b.open("edge", &wsv1alpha1.RouteNamespaces{
 		From: wsv1alpha1.NamespacesFromSelector, Selector: &wsv1alpha1.NamespaceSelector{MatchLabels: map[string]wsv1alpha1.LabelValue{"websockets": "yes"}},
@@ -182,6 +185,7 @@ func TestLabelsLetANamespaceIn(t *testing.T) {
 // Two tenants on one gateway: neither learns of the other, takes anything from it,
 // or makes it wait.
 func TestTenantsDoNotMeet(t *testing.T) {
+	t.Parallel()
 	b, tenants := newTenants(t, 2)
 	older, holder := tenants[0], tenants[1]
 	b.open("edge", everyNamespace())
@@ -274,7 +278,9 @@ func TestGrantsMayComeLater(t *testing.T) {
 	b.g.Expect(condition.Message).To(ContainSubstring("no ReferenceGrants"))
 
 	crd := referenceGrantCRD()
-	options := envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{crd}}
+	options := envtest.CRDInstallOptions{
+		CRDs: []*apiextensionsv1.CustomResourceDefinition{crd}, MaxTime: apiserver.Patience,
+	}
 	served, err := discovery.NewDiscoveryClientForConfig(b.environment.Config)
 	b.g.Expect(err).NotTo(HaveOccurred())
 	_, err = envtest.InstallCRDs(b.environment.Config, options)

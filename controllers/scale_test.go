@@ -30,7 +30,6 @@ const (
 // creates the same objects and thinks about nothing.
 func BenchmarkAThousandGateways(t *testing.B) {
 	b := newBenchIn(t, shared)
-	b.g.SetDefaultEventuallyTimeout(time.Minute)
 	b.surroundings()
 	b.start()
 	for t.Loop() {

@@ -5,6 +5,11 @@
 // user that config/rbac/role.yaml describes. Nothing else of Kubernetes runs:
 // what the Deployment controller, the kubelet, the pods and cert-manager would
 // do is done by the tests, so that they decide when it happens.
+//
+// Most of their time the tests wait: for pauses of the operator, or to see that
+// nothing happens. So they run beside each other, each with an operator that sees its
+// own namespaces only. Alone, before the others, run those that bound a time or count
+// the writes that something costs, and one that changes which kinds the server has.
 package controllers_test
 
 import (
@@ -27,6 +32,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/wsgateway/websocket-gateway-operator/controllers"
+	"github.com/wsgateway/websocket-gateway-operator/test/apiserver"
 )
 
 // world is one API server with our kinds, cert-manager's if asked for, and the
@@ -50,7 +56,7 @@ func runAll(m *testing.M) int {
 	ctrl.SetLogger(logr.Discard())
 	var err error
 	if shared, err = newWorld(true); err != nil {
-		fmt.Fprintf(os.Stderr, "start the API server (run the tests by 'make test-api'): %v\n", err)
+		fmt.Fprintf(os.Stderr, "start the API server: %v\n", err)
 		return 1
 	}
 	code := m.Run()
@@ -74,9 +80,11 @@ func newWorld(certManager bool) (*world, error) {
 		}
 		crds = append(crds, dir)
 	}
-	w := &world{scheme: scheme, environment: &envtest.Environment{
-		Scheme: scheme, CRDDirectoryPaths: crds, ErrorIfCRDPathMissing: true,
-	}}
+	environment, err := apiserver.New(scheme, crds...)
+	if err != nil {
+		return nil, err
+	}
+	w := &world{scheme: scheme, environment: environment}
 	// The default range has room for no more than 254 Services.
 	w.environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.96.0.0/16")
 	config, err := w.environment.Start()

@@ -78,6 +78,7 @@ func (b *bench) withoutPullSecrets(deployment *unstructured.Unstructured) {
 // What is noted about the pods is added to the Deployment; its spec stays, and so
 // no pod is replaced and none is added.
 func TestAnOperatorUpgradeAloneReplacesNoPod(t *testing.T) {
+	t.Parallel()
 	b := newBenchIn(t, shared)
 	b.stateOfTheReleaseBefore()
 	before := b.deployment("edge")
@@ -92,6 +93,7 @@ func TestAnOperatorUpgradeAloneReplacesNoPod(t *testing.T) {
 // The image of this release comes in turns also to gateways whose Deployment the
 // release before has left, which noted nothing about its pods.
 func TestAnUpgradeOfTheImageWaitsForItsTurn(t *testing.T) {
+	t.Parallel()
 	b := newBenchIn(t, shared)
 	b.stateOfTheReleaseBefore()
 	before := b.deployment("edge")

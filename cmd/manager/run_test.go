@@ -28,6 +28,7 @@ import (
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/controllers"
+	"github.com/wsgateway/websocket-gateway-operator/test/apiserver"
 )
 
 // TestTheProgramAsAWhole runs the operator as it is installed: with its own
@@ -85,11 +86,10 @@ func cluster(t *testing.T, g *WithT) client.Client {
 	scheme, err := controllers.NewScheme()
 	g.Expect(err).NotTo(HaveOccurred())
 	root := filepath.Join("..", "..", "config")
-	environment := &envtest.Environment{
-		Scheme: scheme, CRDDirectoryPaths: []string{filepath.Join(root, "crd", "bases")}, ErrorIfCRDPathMissing: true,
-	}
+	environment, err := apiserver.New(scheme, filepath.Join(root, "crd", "bases"))
+	g.Expect(err).NotTo(HaveOccurred())
 	config, err := environment.Start()
-	g.Expect(err).NotTo(HaveOccurred(), "run the tests by 'make test-api'")
+	g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(func() { g.Expect(environment.Stop()).To(Succeed()) })
 	admin, err := client.New(config, client.Options{Scheme: scheme})
 	g.Expect(err).NotTo(HaveOccurred())

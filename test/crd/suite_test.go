@@ -17,11 +17,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/config/crd"
+	"github.com/wsgateway/websocket-gateway-operator/test/apiserver"
 )
 
 // gateways, routes and revocations are the server's doors for our kinds; set by
@@ -38,12 +38,9 @@ func TestMain(m *testing.M) {
 }
 
 func withServer(run func() int) (int, error) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		return 1, fmt.Errorf("KUBEBUILDER_ASSETS is not set: run make test-api, or set it to the last line of \"cd hack/cluster && go run . assets\"")
-	}
-	server := &envtest.Environment{
-		CRDDirectoryPaths:     []string{"../../config/crd/bases"},
-		ErrorIfCRDPathMissing: true,
+	server, err := apiserver.New(nil, "../../config/crd/bases")
+	if err != nil {
+		return 1, err
 	}
 	config, err := server.Start()
 	if err != nil {

@@ -16,7 +16,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
@@ -31,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/test/apiserver"
 	"github.com/wsgateway/websocket-gateway-operator/test/chart"
 )
 
@@ -52,7 +52,7 @@ func TestTheOperatorWorksAsInstalled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			g.SetDefaultEventuallyTimeout(time.Minute)
+			g.SetDefaultEventuallyTimeout(apiserver.Patience)
 			args := []string{"template", chart.Release, chart.Path, "-n", chart.Namespace, "--set", "crds.install=false"}
 			objects := manifests(t, tool(t, "helm"), append(args, row.args...)...)
 			shared.install(t, objects)
@@ -113,7 +113,7 @@ func isPermitted(t *testing.T, installed *appsv1.Deployment, namespaces []string
 			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &asks[i]}}
 			err := account.Create(t.Context(), review)
 			return review.Status.Allowed, err
-		}).WithTimeout(time.Minute).Should(BeTrue(), "%+v", asks[i])
+		}).WithTimeout(apiserver.Patience).Should(BeTrue(), "%+v", asks[i])
 	}
 }
 
@@ -160,7 +160,7 @@ func start(t *testing.T, program string, installed *appsv1.Deployment) *log {
 			return 0, err
 		}
 		return response.StatusCode, response.Body.Close()
-	}).WithTimeout(time.Minute).Should(Equal(http.StatusOK), logs.String)
+	}).WithTimeout(apiserver.Patience).Should(Equal(http.StatusOK), logs.String)
 	return logs
 }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmetav1 "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
@@ -24,6 +23,7 @@ import (
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/apply"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
+	"github.com/wsgateway/websocket-gateway-operator/test/apiserver"
 	"github.com/wsgateway/websocket-gateway-operator/test/chart"
 )
 
@@ -192,7 +192,7 @@ func oneOf(err error, parts string) bool {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	g := NewWithT(t)
-	g.SetDefaultEventuallyTimeout(time.Minute)
+	g.SetDefaultEventuallyTimeout(apiserver.Patience)
 	shared.install(t, manifests(t, tool(t, "helm"), "template", chart.Release, chart.Path, "-n", chart.Namespace, "--set", "crds.install=false"))
 	operator, err := client.New(shared.as(t, chart.Namespace, chart.Release), client.Options{Scheme: shared.admin.Scheme()})
 	g.Expect(err).NotTo(HaveOccurred())
@@ -238,7 +238,7 @@ func (s *stage) theOperatorMakesItsObjects(t *testing.T) {
 	NewWithT(t).Eventually(func() error {
 		patch := client.RawPatch(types.StrategicMergePatchType, []byte(template(`"hostNetwork":true`)))
 		return s.operator.Patch(t.Context(), reference("Deployment", "wsgw-edge"), patch, client.DryRunAll)
-	}).WithTimeout(time.Minute).Should(MatchError(ContainSubstring("namespace of the node")))
+	}).WithTimeout(apiserver.Patience).Should(MatchError(ContainSubstring("namespace of the node")))
 }
 
 // adoption is the patch that gives an object our label and our owner.

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -29,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/wsgateway/websocket-gateway-operator/controllers"
+	"github.com/wsgateway/websocket-gateway-operator/test/apiserver"
 	"github.com/wsgateway/websocket-gateway-operator/test/chart"
 )
 
@@ -52,9 +52,6 @@ func TestMain(m *testing.M) {
 
 func withServer(run func() int) (int, error) {
 	ctrl.SetLogger(logr.Discard())
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		return 1, fmt.Errorf("KUBEBUILDER_ASSETS is not set: run make test-chart, or set it to the last line of \"cd hack/cluster && go run . assets\"")
-	}
 	certManager, err := module(".", "github.com/cert-manager/cert-manager")
 	if err != nil {
 		return 1, err
@@ -67,17 +64,13 @@ func withServer(run func() int) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	shared = &server{warnings: &warnings{}, environment: &envtest.Environment{
-		CRDDirectoryPaths: []string{
-			chart.Root + "/config/crd/bases",
-			filepath.Join(certManager, "deploy", "crds"),
-			filepath.Join(prometheus, "example", "prometheus-operator-crd"),
-		},
-		ErrorIfCRDPathMissing: true, Scheme: scheme,
-		// A busy machine is slow and not wrong.
-		ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: time.Minute,
-		CRDInstallOptions: envtest.CRDInstallOptions{MaxTime: 2 * time.Minute},
-	}}
+	environment, err := apiserver.New(scheme, chart.Root+"/config/crd/bases",
+		filepath.Join(certManager, "deploy", "crds"),
+		filepath.Join(prometheus, "example", "prometheus-operator-crd"))
+	if err != nil {
+		return 1, err
+	}
+	shared = &server{warnings: &warnings{}, environment: environment}
 	config, err := shared.environment.Start()
 	if err != nil {
 		return 1, fmt.Errorf("start the API server: %w", err)

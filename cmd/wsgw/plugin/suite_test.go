@@ -36,6 +36,7 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/exit"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/live"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/plugin"
+	"github.com/wsgateway/websocket-gateway-operator/test/apiserver"
 	"github.com/wsgateway/websocket-gateway-operator/test/auditschema"
 )
 
@@ -55,13 +56,13 @@ func runAll(m *testing.M) int {
 		auditRecords, err = auditschema.Load("../../../" + auditschema.File)
 	}
 	if err == nil {
-		server = &envtest.Environment{
-			CRDDirectoryPaths: []string{filepath.Join("..", "..", "..", "config", "crd", "bases"), crds}, ErrorIfCRDPathMissing: true,
-		}
+		server, err = apiserver.New(nil, filepath.Join("..", "..", "..", "config", "crd", "bases"), crds)
+	}
+	if err == nil {
 		_, err = server.Start()
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "start the API server (run the tests by 'make test-api'): %v\n", err)
+		fmt.Fprintf(os.Stderr, "start the API server: %v\n", err)
 		return 1
 	}
 	code := m.Run()
