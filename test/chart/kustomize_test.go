@@ -25,7 +25,10 @@ func TestChartAndKustomizeInstallTheSame(t *testing.T) {
 	for folder, args := range map[string][]string{
 		"default":                    nil,
 		"overlays/high-availability": {"--set", "controller.replicas=2"},
-		"overlays/monitoring":        {"--set", "monitoring.monitors.enabled=true"},
+		"overlays/monitoring": {
+			"--set", "monitoring.monitors.enabled=true", "--set-json",
+			`networkPolicy.metricsFrom=[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"monitoring"}}}]`,
+		},
 	} {
 		t.Run(folder, func(t *testing.T) {
 			kustomized, err := chart.Objects(t.Context(), tool(t, "kustomize"), "build", chart.Root+"/config/"+folder)
