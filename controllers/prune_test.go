@@ -46,6 +46,27 @@ func TestTheCertificateOfARemovedListenerIsRemoved(t *testing.T) {
 	b.g.Consistently(func() bool { return b.exists(&cmv1.Certificate{}, "foreign") }, time.Second).Should(BeTrue())
 }
 
+// Whoever pauses a gateway is told what happens once they let go of it.
+func TestOfAPausedGatewayNothingIsRemoved(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.surroundings()
+	gw := b.newGateway("edge")
+	gw.Spec.Listeners = append(gw.Spec.Listeners, newListener("second", 443, "second.example.com"))
+	b.create(gw)
+	second := compile.CertificateSecretName("edge", "second")
+	b.g.Eventually(func() bool { return b.exists(&cmv1.Certificate{}, second) }).Should(BeTrue())
+
+	b.annotate("edge", wsv1alpha1.AnnotationPaused, "true")
+	b.change("edge", func(gw *wsv1alpha1.WebSocketGateway) { gw.Spec.Listeners = gw.Spec.Listeners[:1] })
+	b.g.Eventually(func() string {
+		return b.becomes("edge", wsv1alpha1.ConditionProgrammed, metav1.ConditionFalse, wsv1alpha1.ReasonPaused).Message
+	}).Should(ContainSubstring("Certificate " + second + " would be removed"))
+	b.g.Expect(b.exists(&cmv1.Certificate{}, second)).To(BeTrue())
+	b.annotate("edge", wsv1alpha1.AnnotationPaused, "")
+	b.g.Eventually(func() bool { return b.exists(&cmv1.Certificate{}, second) }).Should(BeFalse())
+}
+
 func TestNothingIsWrittenForAGatewayThatIsGone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -62,14 +62,14 @@ func (r *Reconciler) listen(p *pass) {
 	slices.Sort(p.facts.Awaited)
 }
 
-// holdBack writes nothing, and notes what would be written.
+// holdBack writes nothing, and notes what would be written and removed.
 func (r *Reconciler) holdBack(ctx context.Context, p *pass, objects []render.Object) (map[string]string, error) {
-	names, files, err := r.applier.HeldBack(ctx, p.gw, objects)
+	held, err := r.applier.HeldBack(ctx, p.gw, objects)
 	if err != nil {
 		return nil, fmt.Errorf("see what is held back: %w", err)
 	}
-	p.facts.HeldBack = names
-	return files, nil
+	p.facts.HeldBack, p.facts.Superfluous = held.Written, held.Removed
+	return held.Files, nil
 }
 
 // restartedAt is what the pod template says of restarts. It only ever becomes

@@ -25,36 +25,46 @@ import (
 // says; of the others it always needs the one that it has, and looking for more
 // at each pass would cost most of the pass.
 func (a *Applier) prune(ctx context.Context, gw *wsv1alpha1.WebSocketGateway, objects []render.Object) error {
-	if !a.CertManager() {
-		return nil
+	superfluous, err := a.superfluous(ctx, gw, objects)
+	if err != nil {
+		return err
 	}
-	if err := a.pruneKind(ctx, gw, objects, render.CertificateKind()); err != nil {
-		return fmt.Errorf("remove superfluous Certificates: %w", err)
+	for _, object := range superfluous {
+		err := a.Client.Delete(ctx, object,
+			client.Preconditions{UID: new(object.GetUID())}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("remove the superfluous Certificate %s: %w", client.ObjectKeyFromObject(object), err)
+		}
 	}
 	return nil
 }
 
-func (a *Applier) pruneKind(
-	ctx context.Context, gw *wsv1alpha1.WebSocketGateway, objects []render.Object, kind schema.GroupVersionKind,
-) error {
+// superfluous are the objects that prune removes.
+func (a *Applier) superfluous(
+	ctx context.Context, gw *wsv1alpha1.WebSocketGateway, objects []render.Object,
+) ([]client.Object, error) {
+	if !a.CertManager() {
+		return nil, nil
+	}
+	kind := render.CertificateKind()
 	list, err := a.newList(kind)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := a.Client.List(ctx, list, client.InNamespace(gw.Namespace),
 		client.MatchingLabels{render.GatewayLabel: gw.Name}); err != nil {
-		return fmt.Errorf("list: %w", err)
+		return nil, fmt.Errorf("list Certificates: %w", err)
 	}
-	return meta.EachListItem(list, func(item runtime.Object) error {
-		found, ok := item.(client.Object)
-		if !ok || !metav1.IsControlledBy(found, gw) || found.GetDeletionTimestamp() != nil ||
-			rendered(objects, kind, found.GetName()) {
-			return nil
+	var found []client.Object
+	err = meta.EachListItem(list, func(item runtime.Object) error {
+		object, ok := item.(client.Object)
+		if ok && metav1.IsControlledBy(object, gw) && object.GetDeletionTimestamp() == nil &&
+			!rendered(objects, kind, object.GetName()) {
+			found = append(found, object)
 		}
-		err := a.Client.Delete(ctx, found,
-			client.Preconditions{UID: new(found.GetUID())}, client.PropagationPolicy(metav1.DeletePropagationBackground))
-		return client.IgnoreNotFound(err)
+		return nil
 	})
+	return found, err
 }
 
 // newList answers a typed list, since the caches hold typed objects.

@@ -53,6 +53,8 @@ type Facts struct {
 	// HeldBack names, by kind and name, the objects that would have been written
 	// if nobody had asked to wait.
 	HeldBack []string
+	// Superfluous names, in the same way, those that would have been removed.
+	Superfluous []string
 	// RotatedAt is the wish for new certificates that this pass has fulfilled;
 	// empty if there was none.
 	RotatedAt string

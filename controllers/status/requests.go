@@ -46,16 +46,29 @@ func (r *Rollout) change() string {
 // heldBack is what Programmed says where the spec asks for something that an
 // annotation keeps back.
 func (p *pass) heldBack() (finding, bool) {
-	switch held := strings.Join(p.facts.HeldBack, ", "); {
+	held := p.facts.held()
+	switch {
 	case held == "":
 		return finding{}, false
 	case p.facts.Paused:
 		return p.no(wsv1alpha1.ReasonPaused, fmt.Sprintf(
-			"The gateway is paused and serves what it had before: %s would be written. Remove the annotation %s to go on.",
+			"The gateway is paused and serves what it had before: %s. Remove the annotation %s to go on.",
 			held, wsv1alpha1.AnnotationPaused)), true
 	default:
 		return p.no(wsv1alpha1.ReasonRolloutHeld, fmt.Sprintf(
-			"The spec asks for other pods, which are held back: %s would be written. Remove the annotation %s to go on.",
+			"The spec asks for other pods, which are held back: %s. Remove the annotation %s to go on.",
 			held, wsv1alpha1.AnnotationHoldRollout)), true
 	}
+}
+
+// held says what an annotation keeps from being done; empty if it is nothing.
+func (f *Facts) held() string {
+	var parts []string
+	if len(f.HeldBack) > 0 {
+		parts = append(parts, strings.Join(f.HeldBack, ", ")+" would be written")
+	}
+	if len(f.Superfluous) > 0 {
+		parts = append(parts, strings.Join(f.Superfluous, ", ")+" would be removed")
+	}
+	return strings.Join(parts, "; ")
 }
