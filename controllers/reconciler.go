@@ -169,6 +169,7 @@ func (r *Reconciler) converge(ctx context.Context, p *pass) error {
 		p.silent = !seen.Complete
 	}
 	r.settle(ctx, p)
+	p.facts.Turn = r.pacer.HasTurn(client.ObjectKeyFromObject(p.gw))
 	return errors.Join(err, r.rotate(ctx, p))
 }
 

@@ -137,6 +137,8 @@ func TestANewImageReachesAFewGatewaysAtATime(t *testing.T) {
 			b.warns(waiting, fmt.Sprintf("by those of image %s, instead of %s", newImage, oldImage))
 			b.becomesReady(waiting)
 		}
+		b.g.Expect(b.sample("gateway_rollout_turn", "gateway="+rolling, "gateway_namespace="+b.namespace)).To(Equal(1.0))
+		b.g.Eventually(func() float64 { return b.sample("gateways_waiting_for_rollout") }).Should(Equal(float64(len(names) - round - 1)))
 		end := b.replacePods(rolling)
 		// The connections of the old pod are not gone before the pod is.
 		b.g.Consistently(func() int { return len(b.rolledTo(names...)) }, time.Second, 50*time.Millisecond).Should(Equal(round + 1))
@@ -145,6 +147,9 @@ func TestANewImageReachesAFewGatewaysAtATime(t *testing.T) {
 	for _, name := range names {
 		b.becomesReady(name)
 		b.g.Eventually(func() []string { return b.gateway(name).Status.Warnings }).ShouldNot(ContainElement(ContainSubstring(newImage)))
+		b.g.Eventually(func() float64 {
+			return b.sample("gateway_rollout_turn", "gateway="+name, "gateway_namespace="+b.namespace)
+		}).Should(BeZero(), "the rollout has ended")
 	}
 }
 

@@ -182,6 +182,8 @@ func newReconciler(mgr ctrl.Manager, options Options, from *sources) *Reconciler
 	if options.ReadNamespaces {
 		namespaces = mgr.GetClient()
 	}
+	pacer := rollout.NewPacer(cmp.Or(options.MaxConcurrentRollouts, DefaultConcurrentRollouts))
+	options.Metrics.Pacing(pacer.Standing)
 	return &Reconciler{
 		client:  mgr.GetClient(),
 		events:  mgr.GetEventRecorder(apply.FieldOwner),
@@ -202,7 +204,7 @@ func newReconciler(mgr ctrl.Manager, options Options, from *sources) *Reconciler
 			Reader: mgr.GetClient(), Live: mgr.GetAPIReader(), Poller: from.poller, Now: options.Now,
 			Certificates: from.referred.Reader, CertManager: from.certs.Present,
 		},
-		pacer: rollout.NewPacer(cmp.Or(options.MaxConcurrentRollouts, DefaultConcurrentRollouts)),
+		pacer: pacer,
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 // fleet describes what is derived from all gateways at each scrape.
 type fleet struct {
-	gateways, unmet, certificates, uncertified, pods, podsBehind, pending *prometheus.Desc
+	gateways, unmet, certificates, uncertified, pods, podsBehind, pending, turn, queue *prometheus.Desc
 }
 
 func newFleet(b *catalogue.Book) fleet {
@@ -61,11 +61,18 @@ func newFleet(b *catalogue.Book) fleet {
 			Name: "gateway_revocations_pending", Labels: gateway,
 			Help: "Revocations that are not in force at every ready pod of a gateway; absent when there are none",
 		}),
+		turn: b.GaugeDesc(catalogue.Metric{
+			Name: "gateway_rollout_turn", Labels: gateway,
+			Help: "1 for each gateway that has a turn in the rollout of a release: until its new pods are ready and its old ones have ended; absent otherwise",
+		}),
+		queue: b.GaugeDesc(catalogue.Metric{
+			Name: "gateways_waiting_for_rollout", Help: "Gateways whose pods a release is to replace, and whose turn has not come",
+		}),
 	}
 }
 
 func (f *fleet) describe(into chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{f.gateways, f.unmet, f.certificates, f.uncertified, f.pods, f.podsBehind, f.pending} {
+	for _, desc := range []*prometheus.Desc{f.gateways, f.unmet, f.certificates, f.uncertified, f.pods, f.podsBehind, f.pending, f.turn, f.queue} {
 		into <- desc
 	}
 }
@@ -133,6 +140,13 @@ func (f *fleet) collectPending(into chan<- prometheus.Metric, waiting map[types.
 	for gateway, revocations := range pending {
 		gauge(into, f.pending, revocations, gateway.Namespace, gateway.Name)
 	}
+}
+
+func (f *fleet) collectTurns(into chan<- prometheus.Metric, rolling []types.NamespacedName, waiting int) {
+	for _, gateway := range rolling {
+		gauge(into, f.turn, 1, gateway.Namespace, gateway.Name)
+	}
+	gauge(into, f.queue, waiting)
 }
 
 func conditions() []string {

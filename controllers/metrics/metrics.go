@@ -97,6 +97,8 @@ type Set struct {
 	gateways map[types.NamespacedName]*remembered
 	// waiting has, by revocation, the gateways of its namespace where it is pending.
 	waiting map[types.NamespacedName][]string
+	// turns are what Pacing was given.
+	turns func() (rolling []types.NamespacedName, waiting int)
 }
 
 // remembered is the last that was heard of a gateway.
@@ -195,6 +197,14 @@ func (s *Set) Revoking(revocation types.NamespacedName, pendingAt ...string) {
 	s.waiting[revocation] = pendingAt
 }
 
+// Pacing has each scrape ask which gateways have a turn in the rollout of a release
+// and how many wait for one. standing may be called by several goroutines at a time.
+func (s *Set) Pacing(standing func() (rolling []types.NamespacedName, waiting int)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turns = standing
+}
+
 // programmed tells whether this very generation is in force.
 func (g *Gateway) programmed() bool {
 	for i := range g.Conditions {
@@ -219,8 +229,21 @@ func (s *Set) Collect(into chan<- prometheus.Metric) {
 	s.passes.Collect(into)
 	s.programmedIn.Collect(into)
 	s.build.Collect(into)
+	rolling, queue := s.standing()
+	s.fleet.collectTurns(into, rolling, queue)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fleet.collect(into, s.gateways)
 	s.fleet.collectPending(into, s.waiting)
+}
+
+// standing asks without the lock: whoever is asked has one of their own.
+func (s *Set) standing() (rolling []types.NamespacedName, waiting int) {
+	s.mu.Lock()
+	turns := s.turns
+	s.mu.Unlock()
+	if turns == nil {
+		return nil, 0
+	}
+	return turns()
 }

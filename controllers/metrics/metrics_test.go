@@ -192,6 +192,7 @@ func TestTheCatalogueIsWhatIsServed(t *testing.T) {
 	bad.Certificates = map[string]metrics.CertificateState{"public": metrics.CertificateStale}
 	set.Seen(edge("one"), bad, now, now)
 	set.Revoking(edge("incident"), "one")
+	set.Pacing(func() ([]types.NamespacedName, int) { return []types.NamespacedName{edge("one")}, 0 })
 	text := scrape(t, set)
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	if err != nil || len(problems) > 0 {
@@ -212,5 +213,18 @@ func TestTheCatalogueIsWhatIsServed(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("metrics (-catalogue +served):\n%s", diff)
+	}
+}
+
+func TestWhoeverHasATurnIsNamedAndWhoeverWaitsIsCounted(t *testing.T) {
+	t.Parallel()
+	set := metrics.New()
+	if got := series(scrape(t, set))["gateways_waiting_for_rollout"]; got != "0" {
+		t.Errorf("%q gateways wait where nothing is rolled", got)
+	}
+	set.Pacing(func() ([]types.NamespacedName, int) { return []types.NamespacedName{edge("one")}, 7 })
+	got := series(scrape(t, set))
+	if got[`gateway_rollout_turn{gateway="one",gateway_namespace="team"}`] != "1" || got["gateways_waiting_for_rollout"] != "7" {
+		t.Errorf("want the turn of one, and seven that wait: %v", got)
 	}
 }

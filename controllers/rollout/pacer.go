@@ -8,6 +8,7 @@
 package rollout
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -31,6 +32,20 @@ type Pacer struct {
 // NewPacer lets at most so many gateways roll at a time; at least one.
 func NewPacer(limit int) *Pacer {
 	return &Pacer{max: max(1, limit), rolling: map[types.NamespacedName]bool{}}
+}
+
+// Standing answers the gateways whose turn it is, in no order, and how many wait.
+func (p *Pacer) Standing() (rolling []types.NamespacedName, waiting int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.rolling)), len(p.queue)
+}
+
+// HasTurn tells whether it is the turn of the gateway.
+func (p *Pacer) HasTurn(gateway types.NamespacedName) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.rolling[gateway]
 }
 
 // Max is how many gateways roll at a time at most.

@@ -6,6 +6,8 @@ package rollout_test
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,6 +55,14 @@ func TestAFewRollAndTheOthersWaitInTheirOrder(t *testing.T) {
 	}
 	if !p.May(gateway("c")) || p.May(gateway("d")) {
 		t.Error("the turn is not that of the first who waits")
+	}
+	rolling, waiting := p.Standing()
+	slices.SortFunc(rolling, func(a, b types.NamespacedName) int { return strings.Compare(a.Name, b.Name) })
+	if diff := cmp.Diff([]types.NamespacedName{gateway("a"), gateway("c")}, rolling); diff != "" || waiting != 2 {
+		t.Errorf("%d wait, want d and e; rolling (-want +got):\n%s", waiting, diff)
+	}
+	if !p.HasTurn(gateway("a")) || p.HasTurn(gateway("d")) {
+		t.Error("whoever waits has no turn, and whoever rolls has one")
 	}
 	if next := p.Settled(gateway("d")); len(next) != 0 {
 		t.Errorf("whoever gives up waiting makes room for %v", next)

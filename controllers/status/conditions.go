@@ -61,7 +61,7 @@ func (p *pass) work(ready finding) (metav1.Condition, bool) {
 	}
 	if p.exceeded(ready) {
 		return p.condition(wsv1alpha1.ConditionStalled, p.yes(wsv1alpha1.ReasonProgressDeadlineExceeded,
-			"No progress for "+progressDeadline.String()+". "+message)), true
+			"No progress for "+progressDeadline.String()+". "+p.withTurn(message))), true
 	}
 	reconciling := p.condition(wsv1alpha1.ConditionReconciling, p.yes(wsv1alpha1.ReasonProgressing, message))
 	if old := p.before(wsv1alpha1.ConditionReconciling); old != nil && old.ObservedGeneration != p.gw.Generation {

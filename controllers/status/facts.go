@@ -60,6 +60,9 @@ type Facts struct {
 	RotatedAt string
 	// Rollout is a change of the pods that waits; nil if none does.
 	Rollout *Rollout
+	// Turn is true while the gateway is one of the few whose pods the release replaces
+	// now, so that others may have to wait for it.
+	Turn bool
 	// Running is what observe saw; nil when the pass did not get so far, and
 	// then what was known before stays.
 	Running *Running

@@ -36,6 +36,15 @@ func (p *pass) requests() []string {
 	return found
 }
 
+// withTurn adds what the gateway keeps from others while its pods do not get ready.
+func (p *pass) withTurn(message string) string {
+	if !p.facts.Turn {
+		return message
+	}
+	return strings.TrimSuffix(message, ".") + fmt.Sprintf(". The gateway keeps its turn in the rollout of the release, so that one that is no good goes no further; "+
+		"the annotation %s=true gives the turn to the next gateway.", wsv1alpha1.AnnotationHoldRollout)
+}
+
 func (r *Rollout) change() string {
 	if r.From == r.To {
 		return "by those that this release of the operator makes"
