@@ -217,6 +217,28 @@ func TestTheReportDoesNotRunAheadOfTheRules(t *testing.T) {
 	}
 }
 
+// The hostname has been given up by one namespace and claimed by another, both in one
+// change: whoever is connected is so to a backend of the former.
+func TestARouteOfAnotherNamespaceKeepsNoConnections(t *testing.T) {
+	t.Parallel()
+	r, echo := startBase(t, func(c *contract.Config) { c.Routes[0].Name = "team-a/chat/all" })
+	talkers := wstest.Talk(t, r.dialer("public"), chatURL, 10, 10*time.Millisecond)
+	config := baseConfig()
+	config.Routes[0].Name = "team-b/chat/all"
+	r.root.Config(t, config, endpoints(echo.Address))
+	r.served(t, config)
+	talkers.Wait()
+	reasons, _ := talkers.Ended()
+	if len(reasons) != 10 {
+		t.Errorf("%d connections of 10 have been ended", len(reasons))
+	}
+	for _, err := range reasons {
+		if !websocket.IsCloseError(err, websocket.CloseGoingAway) {
+			t.Errorf("ended by %v", err)
+		}
+	}
+}
+
 func TestARouteThatIsRenamedOrDividedKeepsItsConnections(t *testing.T) {
 	t.Parallel()
 	r, echo := startBase(t, nil)

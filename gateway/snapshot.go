@@ -237,7 +237,9 @@ func (s *snapshot) listenerOf(name, host string) string {
 // keeps tells whether this snapshot still has the place that a connection came
 // in by. Only the place counts: a route that has a fault now is no reason to end
 // what is open, and policies are looked at by the review. Nor is a new name of
-// the route: another one that serves the path by the same policy is as good.
+// the route: another one that serves the path by the same policy is as good, unless
+// it belongs to another namespace. There, the hostname has a new owner, in whose name
+// the backend of the old one must not go on to speak.
 func (s *snapshot) keeps(c *audit.Connection) bool {
 	port, ok := s.ports.of[c.Listener]
 	if !ok {
@@ -250,5 +252,15 @@ func (s *snapshot) keeps(c *audit.Connection) bool {
 		return true
 	}
 	other, ok := s.rules.Routes.Lookup(c.Host, c.Path)
-	return ok && other.Policy == c.Policy
+	return ok && other.Policy == c.Policy && tenant(other.Name) == tenant(c.Route)
+}
+
+// tenant is the namespace of a route that is attached to the gateway, whose name is
+// NAMESPACE/ROUTE/RULE, and empty for one of the gateway's own.
+func tenant(route string) string {
+	namespace, _, attached := strings.Cut(route, "/")
+	if !attached {
+		return ""
+	}
+	return namespace
 }
