@@ -40,6 +40,7 @@ func TestOnARealNode(t *testing.T) {
 	run(t, "A renewed certificate is served by every pod at once", world.RenewOften)
 	run(t, "A changed spec is in force in every pod at once", world.ChangeOften)
 	tell(t, world.DoorSteps())
+	tell(t, world.TeamsSteps())
 	tell(t, pluginSteps(t, world))
 	tell(t, end)
 	tell(t, crowdSteps(t, world))
@@ -51,6 +52,9 @@ func TestOnARealNode(t *testing.T) {
 // TestWhoMayConnect is a chapter of that story, for those who work on it: it
 // needs the cluster and nothing of what comes before. "make e2e" leaves it out.
 func TestWhoMayConnect(t *testing.T) { tell(t, open(t).DoorSteps()) }
+
+// TestTeams is the chapter about routes of app teams, which needs the cluster only.
+func TestTeams(t *testing.T) { tell(t, open(t).TeamsSteps()) }
 
 // TestPlugin is the chapter about kubectl wsgw, which needs the quick start only.
 func TestPlugin(t *testing.T) { tell(t, pluginSteps(t, open(t))) }
