@@ -53,6 +53,7 @@ type gate struct {
 	closures chan *outcome.Closure
 	ctx      context.Context
 	cancel   context.CancelFunc
+	choice   proxy.Choice
 }
 
 func newPool(addresses ...string) *proxy.Pool {
@@ -105,6 +106,12 @@ func portable() map[string]kind {
 // newGate serves until the test ends. change may set the limits and timeouts.
 func (k kind) newGate(tb testing.TB, upstream *wstest.Upstream, change ...func(*contract.EffectiveLimits, *timeouts)) *gate {
 	tb.Helper()
+	return k.newGateTo(tb, upstream, proxy.Choice{Backends: toB}, change...)
+}
+
+// newGateTo is newGate for a choice of the upstream.
+func (k kind) newGateTo(tb testing.TB, upstream *wstest.Upstream, choice proxy.Choice, change ...func(*contract.EffectiveLimits, *timeouts)) *gate {
+	tb.Helper()
 	var absent *contract.Limits
 	limits := absent.WithDefaults()
 	var times timeouts
@@ -118,7 +125,7 @@ func (k kind) newGate(tb testing.TB, upstream *wstest.Upstream, change ...func(*
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &gate{
-		tb: tb, relay: k.make(times, mathrand.Float64), pool: newPool(upstream.Address), limits: limits,
+		tb: tb, choice: choice, relay: k.make(times, mathrand.Float64), pool: newPool(upstream.Address), limits: limits,
 		listener: listener, config: serverTLS(tb), sessions: make(chan *session.Session, 1000), closures: make(chan *outcome.Closure, 1000),
 		ctx: ctx, cancel: cancel,
 	}
@@ -167,7 +174,7 @@ func (g *gate) handle(conn net.Conn) {
 		_ = conn.Close()
 		return
 	}
-	upstream, err := g.pool.Connect(g.ctx, proxy.Choice{Backends: toB}, handshake())
+	upstream, err := g.pool.Connect(g.ctx, g.choice, handshake())
 	if err != nil {
 		g.tb.Errorf("connect: %v", err)
 		_ = conn.Close()

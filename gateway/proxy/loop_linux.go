@@ -53,10 +53,10 @@ type loop struct {
 	timers    *due.Queue[*pair]
 	dead      []*pair
 	// The buffers are empty between two pairs.
-	exchange nowait.Exchange
-	cipher   []byte
-	plain    []byte
-	cork     []byte
+	exchanges [2]nowait.Exchange
+	cipher    []byte
+	plain     []byte
+	cork      []byte
 	// direct is what goes to the upstream as long as it is in one piece.
 	direct  []byte
 	current *pair
@@ -80,7 +80,9 @@ func newLoop(of *Loops) (*loop, error) {
 		cipher:    make([]byte, cipherRoom), plain: make([]byte, plainRoom), cork: make([]byte, 0, corkRoom),
 		timers: due.New(func(p *pair) *due.Slot { return &p.timer }),
 	}
-	l.exchange.Buffers, l.exchange.Out = of.buffers, make([]byte, 0, corkRoom)
+	for x := range l.exchanges {
+		l.exchanges[x].Buffers, l.exchanges[x].Out = of.buffers, make([]byte, 0, corkRoom)
+	}
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("start event loop: %w", err)
@@ -224,13 +226,26 @@ func (l *loop) on(p *pair, do func()) {
 			p.fail(outcome.Close(outcome.RelayFailed, outcome.ByGateway, mistake(problem)), l.now)
 			p.kill()
 		}
-		l.exchange.In, l.exchange.Ended, l.exchange.Out = nil, false, l.exchange.Out[:0]
-		l.cork, l.direct, l.current = l.cork[:0], nil, nil
-		poison(l.cipher, l.plain, l.cork[:cap(l.cork)], l.exchange.Out[:cap(l.exchange.Out)])
+		l.empty()
+		l.current = nil
+		poison(l.cipher, l.plain, l.cork[:cap(l.cork)])
+		for x := range l.exchanges {
+			e := &l.exchanges[x]
+			e.In, e.Ended = nil, false
+			poison(e.Out[:cap(e.Out)])
+		}
 		l.turned()
 	}()
 	do()
 	p.follow()
+}
+
+// empty forgets what was written in a turn.
+func (l *loop) empty() {
+	l.cork, l.direct = l.cork[:0], nil
+	for x := range l.exchanges {
+		l.exchanges[x].Out = l.exchanges[x].Out[:0]
+	}
 }
 
 // turned ends a turn. The next one begins now: what it measures time by must not be
@@ -246,11 +261,11 @@ func (l *loop) turned() {
 	}
 }
 
-// write implements carrier. For the client p is encrypted at once; for the
-// upstream it is copied only if there is more than one piece.
+// write implements carrier. For a party by TLS p is encrypted at once; for an
+// upstream without it is copied only if there is more than one piece.
 func (l *loop) write(to int, p []byte) {
-	if to == fromClient {
-		l.current.encrypt(p)
+	if l.current.tls[to] != nil {
+		l.current.encrypt(to, p)
 		return
 	}
 	if l.direct == nil && len(l.cork) == 0 {

@@ -27,10 +27,10 @@ type pair struct {
 	loop *loop
 	slot int32
 	turn int32
-	tls  *tls.Conn
+	// tls is nil for an upstream without TLS.
+	tls [2]*tls.Conn
 	// early is what came behind the handshakes, until start.
 	early   [2][]byte
-	below   *nowait.Conn
 	sockets [2]socket
 	timer   due.Slot
 	// dropAt is when the buffers are looked at; 0 when they were given back.
@@ -40,7 +40,7 @@ type pair struct {
 	lingering bool
 	until     time.Duration
 	buried    bool
-	demand    demand
+	demands   [2]demand
 	// lifetime is the channel of its context; nil for one that never ends.
 	lifetime <-chan struct{}
 	// done is called when both connections are closed.
@@ -50,28 +50,47 @@ type pair struct {
 // adopt takes the descriptors of both connections; false leaves everything as it
 // was.
 func (p *pair) adopt(client, upstream net.Conn) bool {
-	clientEarly, inner := unplayed(client)
-	upstreamEarly, _ := unplayed(upstream)
-	secure, ok := inner.(*tls.Conn)
+	var bottoms [2]net.Conn
+	for x, conn := range [2]net.Conn{client, upstream} {
+		early, inner := unplayed(conn)
+		bottom, ok := p.bottom(x, inner)
+		if !ok {
+			p.disown(x)
+			return false
+		}
+		var err error
+		if p.sockets[x].fd, err = descriptor(bottom); err != nil {
+			p.disown(x)
+			return false
+		}
+		p.early[x], bottoms[x] = early, bottom
+	}
+	for _, bottom := range bottoms {
+		_ = bottom.Close()
+	}
+	return true
+}
+
+// bottom is what is below TLS, or the upstream's connection itself; false where
+// there is TLS that cannot be taken over, or none where it has to be.
+func (p *pair) bottom(x int, conn net.Conn) (net.Conn, bool) {
+	secure, ok := conn.(*tls.Conn)
 	if !ok {
-		return false
+		return conn, x == fromUpstream
 	}
 	below, ok := secure.NetConn().(*nowait.Conn)
 	if !ok {
-		return false
+		return nil, false
 	}
-	p.tls, p.below, p.early = secure, below, [2][]byte{clientEarly, upstreamEarly}
-	var err error
-	if p.sockets[fromClient].fd, err = descriptor(below.Conn); err != nil {
-		return false
+	p.tls[x] = secure
+	return below.Conn, true
+}
+
+// disown closes the descriptors of those before one that cannot be taken.
+func (p *pair) disown(before int) {
+	for x := range before {
+		p.sockets[x].close()
 	}
-	if p.sockets[fromUpstream].fd, err = descriptor(upstream); err != nil {
-		p.sockets[fromClient].close()
-		return false
-	}
-	_ = below.Conn.Close()
-	_ = upstream.Close()
-	return true
 }
 
 // unplayed returns what a Replay would return first and the connection below it.
@@ -87,7 +106,14 @@ func unplayed(conn net.Conn) ([]byte, net.Conn) {
 func (p *pair) start(ctx context.Context) {
 	l := p.loop
 	l.enter(p)
-	p.below.Take(&l.exchange)
+	for x, secure := range p.tls {
+		if secure == nil {
+			continue
+		}
+		if below, ok := secure.NetConn().(*nowait.Conn); ok { // adopt has looked
+			below.Take(&l.exchanges[x])
+		}
+	}
 	p.dropAt = l.now + dropAfter
 	l.on(p, func() {
 		for x, early := range p.early {
@@ -99,7 +125,11 @@ func (p *pair) start(ctx context.Context) {
 			}
 		}
 		p.early = [2][]byte{}
-		p.decrypt()
+		for x, secure := range p.tls {
+			if secure != nil {
+				p.decrypt(x)
+			}
+		}
 	})
 	// Not before: what ends a pair must find it started.
 	l.bind(ctx, p)
@@ -178,22 +208,31 @@ func (p *pair) retimed() bool {
 func (p *pair) sendAll() {
 	l := p.loop
 	for range len(p.sockets) + 1 {
-		toClient, toUpstream := l.exchange.Out, l.direct
-		if len(l.cork) > 0 {
-			l.settleCork()
-			toUpstream = l.cork
-		}
+		toClient, toUpstream := p.unsent(fromClient), p.unsent(fromUpstream)
 		if len(toClient) > 0 || len(toUpstream) > 0 {
 			p.flush(fromUpstream, toUpstream)
 			p.flush(fromClient, toClient)
 		}
 		// Before what follows from an error, which fills them again.
-		l.cork, l.direct, l.exchange.Out = l.cork[:0], nil, toClient[:0]
+		l.empty()
 		upstream, client := p.giveUp(fromUpstream), p.giveUp(fromClient)
 		if !upstream && !client {
 			return
 		}
 	}
+}
+
+// unsent is what the passage has written to a party in this turn.
+func (p *pair) unsent(x int) []byte {
+	l := p.loop
+	if p.tls[x] != nil {
+		return l.exchanges[x].Out
+	}
+	if len(l.cork) > 0 {
+		l.settleCork()
+		return l.cork
+	}
+	return l.direct
 }
 
 // settled tells whether all was sent.
@@ -212,16 +251,19 @@ func (p *pair) settled() bool {
 func (p *pair) hangUp() {
 	p.lingering, p.until = true, p.loop.now+lingerTime
 	p.notify()
-	p.flush(fromClient, p.loop.exchange.Out)
-	p.loop.exchange.Out = p.loop.exchange.Out[:0]
+	for x := range p.sockets {
+		p.flush(x, p.unsent(x))
+	}
+	p.loop.empty()
 	for x := range p.sockets {
 		s := &p.sockets[x]
 		switch party := &p.parties[x]; {
 		case party.gone, len(s.pending) > 0:
 			s.ended = true
-		case party.parted && x == fromUpstream:
-			// It has read all of ours, so no reset can overtake anything. A client
-			// gets an orderly end all the same: browsers tell its user of a reset.
+		case party.parted && x == fromUpstream && p.tls[x] == nil:
+			// It has read all of ours, so no reset can overtake anything, as one could
+			// overtake close_notify. A client gets an orderly end all the same: browsers
+			// tell its user of a reset.
 			s.close()
 		default:
 			_ = syscall.Shutdown(s.fd, syscall.SHUT_WR)
@@ -229,8 +271,14 @@ func (p *pair) hangUp() {
 	}
 }
 
-// notify ends our direction of TLS, once; what it writes is in the exchange.
-func (p *pair) notify() { _ = p.tls.CloseWrite() }
+// notify ends our directions of TLS, once; what it writes is in the exchanges.
+func (p *pair) notify() {
+	for _, secure := range p.tls {
+		if secure != nil {
+			_ = secure.CloseWrite()
+		}
+	}
+}
 
 // left tells whether both peers have gone or had their time.
 func (p *pair) left() bool {
@@ -283,13 +331,21 @@ func (p *pair) tickAll() {
 
 // drop gives back the buffers of a connection that has been quiet for a while.
 func (p *pair) drop() {
-	if p.loop.now < p.parties[fromClient].heard+dropAfter {
-		p.dropAt = p.parties[fromClient].heard + dropAfter
+	quiet := time.Duration(0)
+	for x, secure := range p.tls {
+		if secure != nil {
+			quiet = max(quiet, p.parties[x].heard+dropAfter)
+		}
+	}
+	if p.loop.now < quiet {
+		p.dropAt = quiet
 		return
 	}
 	p.dropAt = 0
-	buffers := p.loop.exchange.Buffers
-	if buffers != nil && !p.parties[fromClient].silent && buffers.Drop(p.tls) > 0 {
-		p.loop.of.dropped.Add(1)
+	for x, secure := range p.tls {
+		buffers := p.loop.exchanges[x].Buffers
+		if secure != nil && buffers != nil && !p.parties[x].silent && buffers.Drop(secure) > 0 {
+			p.loop.of.dropped.Add(1)
+		}
 	}
 }

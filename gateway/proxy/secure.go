@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 )
 
@@ -27,7 +28,7 @@ const tlsTimeout = 3 * time.Second
 func secure(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn, error) {
 	bounded, cancel := context.WithTimeout(ctx, tlsTimeout)
 	defer cancel()
-	secured := tls.Client(conn, config)
+	secured := tls.Client(nowait.Wrap(conn), config) // so that a loop can take it over
 	if err := secured.HandshakeContext(bounded); err != nil {
 		_ = conn.Close()
 		return nil, faultOf(err, config.ServerName)

@@ -69,7 +69,7 @@ func (p *pair) read(x int) {
 	}
 	l := p.loop
 	room := l.cipher
-	if x == fromUpstream {
+	if p.tls[x] == nil {
 		room = l.plain[headroom : headroom+cipherRoom]
 	}
 	n, err := syscall.Read(p.sockets[x].fd, room)
@@ -77,9 +77,9 @@ func (p *pair) read(x int) {
 	case err != nil && again(err):
 	case err != nil:
 		p.passage.ended(l, x, os.NewSyscallError("read", err), l.now)
-	case x == fromClient:
-		l.exchange.In, l.exchange.Ended = room[:n], n == 0
-		p.decrypt()
+	case p.tls[x] != nil:
+		l.exchanges[x].In, l.exchanges[x].Ended = room[:n], n == 0
+		p.decrypt(x)
 	case n == 0:
 		p.passage.ended(l, x, io.EOF, l.now)
 	default:
@@ -87,15 +87,15 @@ func (p *pair) read(x int) {
 	}
 }
 
-// decrypt relays what the client has sent. An end that came together with a Close
+// decrypt relays what a party has sent by TLS. An end that came together with a Close
 // frame, or with what broke a rule, is of no interest any more, and would keep the
-// answer from the client.
-func (p *pair) decrypt() {
-	l := p.loop
-	answered := len(l.exchange.Out)
-	plain, err := l.exchange.Decrypt(p.tls, l.plain[:headroom])
-	answered = len(l.exchange.Out) - answered
-	if barren := l.exchange.Barren; err == nil && answered+barren > 0 && p.demand.more(answered, barren, l.now) {
+// answer from the party.
+func (p *pair) decrypt(x int) {
+	l, exchange := p.loop, &p.loop.exchanges[x]
+	answered := len(exchange.Out)
+	plain, err := exchange.Decrypt(p.tls[x], l.plain[:headroom])
+	answered = len(exchange.Out) - answered
+	if barren := exchange.Barren; err == nil && answered+barren > 0 && p.demands[x].more(answered, barren, l.now) {
 		err = nowait.ErrDemanding
 	}
 	if p.dropAt == 0 {
@@ -103,13 +103,13 @@ func (p *pair) decrypt() {
 		l.timers.Set(p, l.frames.start.Add(p.next()))
 	}
 	if len(plain) > headroom {
-		p.receive(l, fromClient, plain, l.now)
+		p.receive(l, x, plain, l.now)
 	}
-	if err != nil && !p.parties[fromClient].silent {
+	if err != nil && !p.parties[x].silent {
 		// The alert, if there is one: to whom is gone nothing is sent.
-		p.flush(fromClient, l.exchange.Out)
-		l.exchange.Out = l.exchange.Out[:0]
-		p.passage.ended(l, fromClient, err, l.now)
+		p.flush(x, exchange.Out)
+		exchange.Out = exchange.Out[:0]
+		p.passage.ended(l, x, err, l.now)
 	}
 }
 
@@ -136,10 +136,10 @@ func (d *demand) more(bytes, barren int, now time.Duration) bool {
 	return d.bytes > nowait.MaxAnswers || d.barren > mostBarren
 }
 
-// encrypt puts records for the client into the exchange.
-func (p *pair) encrypt(plain []byte) {
-	if _, err := p.tls.Write(plain); err != nil {
-		p.unwritable(p.loop, fromClient, err, p.loop.now)
+// encrypt puts records for a party into its exchange.
+func (p *pair) encrypt(x int, plain []byte) {
+	if _, err := p.tls[x].Write(plain); err != nil {
+		p.unwritable(p.loop, x, err, p.loop.now)
 	}
 }
 

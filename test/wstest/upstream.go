@@ -171,9 +171,15 @@ func Echo(tb testing.TB, subprotocols ...string) *Upstream {
 	return Serve(tb, echo, subprotocols...)
 }
 
-// SecureEcho is Echo by TLS. Where that fails, it listens on until the client has
-// gone: a reset would overtake the alert.
+// SecureEcho is Echo by TLS.
 func SecureEcho(tb testing.TB, config *tls.Config) *Upstream {
+	tb.Helper()
+	return SecureServe(tb, config, echo)
+}
+
+// SecureServe is Serve by TLS. Where that fails, it listens on until the client has
+// gone: a reset would overtake the alert.
+func SecureServe(tb testing.TB, config *tls.Config, handle func(*websocket.Conn)) *Upstream {
 	tb.Helper()
 	return serve(tb, func(conn net.Conn) net.Conn {
 		secured := tls.Server(conn, config)
@@ -181,7 +187,7 @@ func SecureEcho(tb testing.TB, config *tls.Config) *Upstream {
 			_, _ = io.Copy(io.Discard, conn)
 		}
 		return secured
-	}, echo, nil)
+	}, handle, nil)
 }
 
 func echo(ws *websocket.Conn) {
