@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
 func buffers(t testing.TB) *nowait.Buffers {
@@ -87,15 +88,15 @@ func TestPartOfAHandshakeMessageIsNotDropped(t *testing.T) {
 	for name, k := range kinds(tls.VersionTLS13) {
 		t.Run(name, func(t *testing.T) {
 			c, b := newCouple(t, k), buffers(t)
-			f := newForger(t, c)
+			f := wstest.ForgeClient(t, c.client, c.secrets, 0)
 			// A request for new keys in two records.
-			halves := [][]byte{f.record(t, 22, []byte{24, 0}), f.record(t, 22, []byte{0, 1, 1})}
-			f.secret, f.sequence = f.expand(t, "traffic upd", len(f.secret)), 0
+			halves := [][]byte{f.Record(t, 22, []byte{24, 0}), f.Record(t, 22, []byte{0, 1, 1})}
+			f.Update(t)
 			for _, half := range halves {
 				_ = c.drip(t, half, 1)
 				b.Drop(c.server)
 			}
-			if got := c.drip(t, f.data(t, []byte("by new keys")), 1); string(got) != "by new keys" {
+			if got := c.drip(t, f.Data(t, []byte("by new keys")), 1); string(got) != "by new keys" {
 				t.Errorf("got %q", got)
 			}
 		})

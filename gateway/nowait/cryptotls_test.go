@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
 // The tests of this file are about crypto/tls as much as about us: each one
@@ -276,10 +277,10 @@ func TestRequestForNewKeysInAnyPieceIsAnsweredWhileReading(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, size := range []int{1, 7, 1 << 16} {
 				c := newCouple(t, k)
-				f := newForger(t, c)
+				f := wstest.ForgeClient(t, c.client, c.secrets, 0)
 				for i := range 6 {
 					want := noise(100 + i)
-					stream := bytes.Join([][]byte{f.data(t, want[:50]), f.keyUpdate(t), f.data(t, want[50:])}, nil)
+					stream := bytes.Join([][]byte{f.Data(t, want[:50]), f.KeyUpdate(t), f.Data(t, want[50:])}, nil)
 					if got := c.drip(t, stream, size); !bytes.Equal(got, want) {
 						t.Fatalf("round %d, pieces of %d: got %d bytes", i, size, len(got))
 					}
@@ -306,10 +307,10 @@ func TestRequestsForNewKeysWithoutDataInBetweenAreBounded(t *testing.T) {
 	for name, k := range kinds(tls.VersionTLS13) {
 		t.Run(name, func(t *testing.T) {
 			c := newCouple(t, k)
-			f := newForger(t, c)
+			f := wstest.ForgeClient(t, c.client, c.secrets, 0)
 			plain := make([]byte, 0, 1000)
 			for i := range 100 {
-				c.exchange.In = f.keyUpdate(t)
+				c.exchange.In = f.KeyUpdate(t)
 				if _, err := c.exchange.Decrypt(c.server, plain); err != nil {
 					if i > 20 || len(c.exchange.Out) > 2000 {
 						t.Errorf("only after %d, with %d bytes of answers", i, len(c.exchange.Out))
@@ -326,9 +327,9 @@ func TestEmptyRecordsWithoutEndAreBounded(t *testing.T) {
 	for name, k := range kinds(tls.VersionTLS13) {
 		t.Run(name, func(t *testing.T) {
 			c := newCouple(t, k)
-			f := newForger(t, c)
+			f := wstest.ForgeClient(t, c.client, c.secrets, 0)
 			for i := range 100 {
-				c.exchange.In = f.data(t, nil)
+				c.exchange.In = f.Data(t, nil)
 				if _, err := c.exchange.Decrypt(c.server, make([]byte, 0, 100)); err != nil {
 					if i > 20 {
 						t.Errorf("only after %d", i)

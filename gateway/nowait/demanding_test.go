@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
 // crypto/tls counts requests for new keys only between two records with data.
@@ -17,9 +18,9 @@ func TestAPeerThatAsksForNewKeysAgainAndAgainIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const requests = 200
 			c := newCouple(t, k)
-			f := newForger(t, c)
+			f := wstest.ForgeClient(t, c.client, c.secrets, 0)
 			for range requests {
-				c.exchange.In = append(append(c.exchange.In, f.keyUpdate(t)...), f.data(t, []byte("x"))...)
+				c.exchange.In = append(append(c.exchange.In, f.KeyUpdate(t)...), f.Data(t, []byte("x"))...)
 			}
 			got, err := c.exchange.Decrypt(c.server, make([]byte, 0, 64<<10))
 			if !errors.Is(err, nowait.ErrDemanding) {
@@ -36,10 +37,10 @@ func TestAPeerThatAsksForNewKeysAgainAndAgainIsRefused(t *testing.T) {
 func TestRecordsWithoutDataAreCounted(t *testing.T) {
 	for _, size := range []int{1, 7, 1 << 16} {
 		c := newCouple(t, kind{version: tls.VersionTLS13, inside: true})
-		f := newForger(t, c)
+		f := wstest.ForgeClient(t, c.client, c.secrets, 0)
 		var stream []byte
 		for range 5 {
-			for _, record := range [][]byte{f.data(t, []byte("x")), f.newKeys(t), f.data(t, nil), f.data(t, noise(2000)), f.newKeys(t), f.data(t, []byte("y"))} {
+			for _, record := range [][]byte{f.Data(t, []byte("x")), f.NewKeys(t), f.Data(t, nil), f.Data(t, noise(2000)), f.NewKeys(t), f.Data(t, []byte("y"))} {
 				stream = append(stream, record...)
 			}
 		}

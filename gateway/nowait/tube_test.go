@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
+	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
 // tube is one direction of a network that never makes a writer wait.
@@ -94,7 +95,7 @@ type couple struct {
 	exchange *nowait.Exchange
 	// toServer is what the client has sent, toClient what it will read.
 	toServer, toClient *tube
-	secrets            *secrets
+	secrets            *wstest.Secrets
 }
 
 // kind is how a couple speaks and how the server reads.
@@ -119,7 +120,7 @@ func kinds(versions ...uint16) map[string]kind {
 func newCouple(t testing.TB, k kind, before ...func(*couple)) *couple {
 	t.Helper()
 	version := k.version
-	c := &couple{toServer: newTube(), toClient: newTube(), exchange: &nowait.Exchange{}, secrets: &secrets{}}
+	c := &couple{toServer: newTube(), toClient: newTube(), exchange: &nowait.Exchange{}, secrets: &wstest.Secrets{}}
 	if k.inside {
 		c.exchange.Buffers = buffers(t)
 	}

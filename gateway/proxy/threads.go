@@ -45,7 +45,7 @@ func newThreads(f *Frames, client, upstream net.Conn) *threads {
 	t.moved.L = &t.mu
 	for x := range t.ports {
 		// What is left of the handshakes' deadlines must not matter.
-		_ = t.ports[x].conn.SetReadDeadline(time.Time{})
+		_ = t.ports[x].conn.SetDeadline(time.Time{})
 	}
 	return t
 }
@@ -104,7 +104,7 @@ func (t *threads) follow(now time.Duration) {
 			_ = p.conn.SetReadDeadline(time.Unix(1, 0))
 		}
 		if t.passage.closure != nil && !t.hurried {
-			_ = t.ports[x].conn.SetWriteDeadline(t.frames.start.Add(t.passage.by))
+			_ = t.ports[x].conn.SetWriteDeadline(t.lastWrite())
 		}
 	}
 	t.hurried = t.passage.closure != nil
@@ -137,8 +137,8 @@ func (t *threads) flush(x int) {
 // send writes without holding the lock.
 func (t *threads) send(p *port) error {
 	deadline := t.frames.options.Now().Add(t.passage.terms.writeTimeout)
-	if by := t.frames.start.Add(t.passage.by); t.passage.closure != nil && by.Before(deadline) {
-		deadline = by
+	if last := t.lastWrite(); !last.IsZero() && last.Before(deadline) {
+		deadline = last
 	}
 	p.writing = true
 	batch := p.spare
@@ -147,9 +147,20 @@ func (t *threads) send(p *port) error {
 	defer func() {
 		t.mu.Lock()
 		p.writing = false
+		// While reading, TLS may write, too: it answers a request for new keys (RFC 8446
+		// section 4.6.3), and that must not meet a deadline that has long passed.
+		_ = p.conn.SetWriteDeadline(t.lastWrite())
 	}()
 	_, err := p.conn.Write(batch)
 	return err //nolint:wrapcheck // its cause is what is told
+}
+
+// lastWrite is when nothing more is written, once the end has begun; zero before.
+func (t *threads) lastWrite() time.Time {
+	if t.passage.closure == nil {
+		return time.Time{}
+	}
+	return t.frames.start.Add(t.passage.by)
 }
 
 // contain keeps a bug in one connection from ending all the others.

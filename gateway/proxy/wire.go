@@ -107,6 +107,7 @@ func (w *wire) Write(p []byte) (int, error) {
 	n := 0
 	if err == nil {
 		n, err = w.Conn.Write(p)
+		w.endWrite()
 	}
 	if err != nil {
 		w.slow.Store(errors.Is(err, os.ErrDeadlineExceeded))
@@ -123,6 +124,15 @@ func (w *wire) limitNextWrite() error {
 		deadline = w.last
 	}
 	return w.Conn.SetWriteDeadline(deadline)
+}
+
+// endWrite takes back what limitNextWrite has set: while reading, TLS may write, too. It
+// answers a request for new keys (RFC 8446 section 4.6.3), and that must not meet a
+// deadline that has long passed.
+func (w *wire) endWrite() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = w.Conn.SetWriteDeadline(w.last)
 }
 
 // closedown lets no write, not even one under way, last longer than deadline.
