@@ -11,17 +11,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 )
 
 // BenchmarkEcho relays echoes over TLS. Client and upstream allocate nothing per
 // message, so that what is reported is the relay's (two messages per echo).
 func BenchmarkEcho(b *testing.B) {
 	for name, relay := range relays() {
-		b.Run(name, func(b *testing.B) {
+		for hop, secure := range hops() {
 			for _, size := range []int{128, 16 << 10} {
-				b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
-					g := relay.newGate(b, wstest.Raw(b, func(conn net.Conn) { echoFrames(conn, size) }))
+				b.Run(fmt.Sprintf("%s/%s/%dB", name, hop, size), func(b *testing.B) {
+					g := relay.rawGate(b, secure, func(conn net.Conn) { echoFrames(conn, size) })
 					conn := g.raw()
 					_ = conn.SetDeadline(time.Time{})
 					request := masked(fin|bin, make([]byte, size))
@@ -38,7 +38,7 @@ func BenchmarkEcho(b *testing.B) {
 					}
 				})
 			}
-		})
+		}
 	}
 }
 
@@ -63,19 +63,25 @@ func echoFrames(conn net.Conn, size int) {
 // the same process.
 func BenchmarkIdle(b *testing.B) {
 	for name, relay := range relays() {
-		b.Run(name, func(b *testing.B) {
-			const connections = 400
-			upstream := wstest.Raw(b, func(conn net.Conn) { echoFrames(conn, 128) })
-			g := relay.newGate(b, upstream)
-			before := inUse()
-			for range connections {
-				_ = g.raw().SetDeadline(time.Time{})
-			}
-			for b.Loop() {
-				runtime.Gosched()
-			}
-			b.ReportMetric(float64(inUse()-before)/connections, "B/connection")
-		})
+		for hop, secure := range hops() {
+			b.Run(name+"/"+hop, func(b *testing.B) {
+				const connections = 400
+				g := relay.rawGate(b, secure, func(conn net.Conn) { echoFrames(conn, 128) })
+				before := inUse()
+				for range connections {
+					_ = g.raw().SetDeadline(time.Time{})
+				}
+				if loops, ok := g.relay.(*proxy.Loops); ok {
+					for loops.Stats().Dropped < connections {
+						time.Sleep(10 * time.Millisecond)
+					}
+				}
+				for b.Loop() {
+					runtime.Gosched()
+				}
+				b.ReportMetric(float64(inUse()-before)/connections, "B/connection")
+			})
+		}
 	}
 }
 

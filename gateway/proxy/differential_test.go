@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
-	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
 
 // script is what a client sends, in pieces, and whether it then ends its direction
@@ -86,15 +85,14 @@ type life struct {
 	Closure          string
 }
 
-// live plays a script through a relay.
-func (k kind) live(t *testing.T, s script) life {
+// live plays a script through a relay, with an upstream by TLS if secure.
+func (k kind) live(t *testing.T, s script, secure bool) life {
 	t.Helper()
 	seen := make(chan []string, 1)
-	upstream := wstest.Raw(t, func(conn net.Conn) {
+	g := k.rawGate(t, secure, func(conn net.Conn) {
 		shake(conn)
 		seen <- frames(conn, func() { _, _ = conn.Write(plain(fin|clos, []byte{0x03, 0xe8})) })
-	})
-	g := k.newGate(t, upstream, func(l *contract.EffectiveLimits, _ *timeouts) { l.MaxMessageBytes = 10_000_000 })
+	}, func(l *contract.EffectiveLimits, _ *timeouts) { l.MaxMessageBytes = 10_000_000 })
 	conn := g.raw()
 	var got life
 	told := make(chan []string, 1)
@@ -132,10 +130,12 @@ func frames(conn net.Conn, answer func()) (got []string) {
 func TestLoopsDoWhatGoroutinesDo(t *testing.T) {
 	t.Parallel()
 	all := relays()
-	for seed := range uint64(40) {
-		s := newScript(seed)
-		if diff := cmp.Diff(all["Frames"].live(t, s), all["Loops"].live(t, s)); diff != "" {
-			t.Errorf("seed %d (-goroutines +loops):\n%s", seed, diff)
+	for name, secure := range hops() {
+		for seed := range uint64(40) {
+			s := newScript(seed)
+			if diff := cmp.Diff(all["Frames"].live(t, s, secure), all["Loops"].live(t, s, secure)); diff != "" {
+				t.Errorf("upstream %s, seed %d (-goroutines +loops):\n%s", name, seed, diff)
+			}
 		}
 	}
 }

@@ -158,48 +158,53 @@ func TestPlannedEndInsideAFrameThatNeverEndsCutsTheConnection(t *testing.T) {
 func TestNothingIsLostOrMixedWhenPeersDoNotRead(t *testing.T) {
 	const each, peers = 1 << 20, 4
 	for name, relay := range relays() {
-		t.Run(name, func(t *testing.T) {
-			g := relay.newGate(t, wstest.Raw(t, func(conn net.Conn) {
-				shake(conn)
-				_, _ = io.Copy(conn, &unmasking{conn: conn})
-			}), func(l *contract.EffectiveLimits, _ *timeouts) { l.MaxMessageBytes = 1 << 20 })
-			var running sync.WaitGroup
-			for i := range peers {
-				conn := g.raw()
-				_ = conn.SetDeadline(time.Now().Add(6 * patience))
-				_ = conn.NetConn().(*net.TCPConn).SetReadBuffer(64 << 10)
-				payload := bytes.Repeat([]byte{byte('a' + i)}, 20_000)
-				wrote := make(chan struct{})
-				go func() {
-					defer close(wrote)
-					for range each / len(payload) {
-						if _, err := conn.Write(masked(fin|bin, payload)); err != nil {
-							return
-						}
-					}
-				}()
-				running.Go(func() {
-					// The answers pile up until nobody in between takes any more.
-					select {
-					case <-wrote:
-					case <-time.After(200 * time.Millisecond):
-					}
-					for n := range each / len(payload) {
-						for got := 0; got < len(payload); {
-							f, err := readFrame(conn)
-							if err != nil || bytes.Count(f.payload, payload[:1]) != len(f.payload) {
-								t.Errorf("connection %d, message %d: %v", i, n, err)
+		for hop, secure := range hops() {
+			t.Run(name+" "+hop, func(t *testing.T) {
+				g := relay.rawGate(t, secure, parrot, func(l *contract.EffectiveLimits, _ *timeouts) { l.MaxMessageBytes = 1 << 20 })
+				var running sync.WaitGroup
+				for i := range peers {
+					conn := g.raw()
+					_ = conn.SetDeadline(time.Now().Add(6 * patience))
+					_ = conn.NetConn().(*net.TCPConn).SetReadBuffer(64 << 10)
+					payload := bytes.Repeat([]byte{byte('a' + i)}, 20_000)
+					wrote := make(chan struct{})
+					go func() {
+						defer close(wrote)
+						for range each / len(payload) {
+							if _, err := conn.Write(masked(fin|bin, payload)); err != nil {
 								return
 							}
-							got += len(f.payload)
 						}
-					}
-					<-wrote
-				})
-			}
-			running.Wait()
-		})
+					}()
+					running.Go(func() {
+						// The answers pile up until nobody in between takes any more.
+						select {
+						case <-wrote:
+						case <-time.After(200 * time.Millisecond):
+						}
+						for n := range each / len(payload) {
+							for got := 0; got < len(payload); {
+								f, err := readFrame(conn)
+								if err != nil || bytes.Count(f.payload, payload[:1]) != len(f.payload) {
+									t.Errorf("connection %d, message %d: %v", i, n, err)
+									return
+								}
+								got += len(f.payload)
+							}
+						}
+						<-wrote
+					})
+				}
+				running.Wait()
+			})
+		}
 	}
+}
+
+// parrot sends every frame back as it came.
+func parrot(conn net.Conn) {
+	shake(conn)
+	_, _ = io.Copy(conn, &unmasking{conn: conn})
 }
 
 // RFC 8446 section 6.2: whoever finds a fault in TLS says so before it ends.

@@ -145,6 +145,21 @@ func (k kind) newGateTo(tb testing.TB, upstream *wstest.Upstream, choice proxy.C
 	return g
 }
 
+// rawGate is newGate to an upstream that does anything with its connections, by TLS if
+// secure.
+func (k kind) rawGate(tb testing.TB, secure bool, handle func(net.Conn), change ...func(*contract.EffectiveLimits, *timeouts)) *gate {
+	tb.Helper()
+	if !secure {
+		return k.newGate(tb, wstest.Raw(tb, handle), change...)
+	}
+	ca := wstest.NewCA(tb)
+	upstream := wstest.SecureRaw(tb, serving(tb, ca.Issue(tb, backendName)), handle)
+	return k.newGateTo(tb, upstream, byTLS(trusting(ca)), change...)
+}
+
+// hops are how an upstream may be reached: whether by TLS, by name.
+func hops() map[string]bool { return map[string]bool{"plain": false, "by TLS": true} }
+
 func (g *gate) serve(sendBuffer int) {
 	relays := make(chan struct{}, 1000)
 	n := 0

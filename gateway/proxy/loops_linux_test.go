@@ -146,8 +146,18 @@ func descriptors(t *testing.T) int {
 // TestConnectionsThatEndInAnyWayLeaveNothingBehind lets connections end at random
 // moments by resets, ends, Close frames of either side and plans of ours.
 func TestConnectionsThatEndInAnyWayLeaveNothingBehind(t *testing.T) {
+	for hop, secure := range hops() {
+		t.Run(hop, func(t *testing.T) {
+			relays()["Loops"].storm(t, secure)
+		})
+	}
+}
+
+func (k kind) storm(t *testing.T, secure bool) {
+	t.Helper()
 	const clients, rounds = 8, 40
-	g := relays()["Loops"].newGate(t, wstest.Echo(t), func(_ *contract.EffectiveLimits, o *timeouts) { o.CloseTimeout = time.Second })
+	hurried := func(_ *contract.EffectiveLimits, o *timeouts) { o.CloseTimeout = time.Second }
+	g := k.rawGate(t, secure, parrot, hurried)
 	_ = g.dial().Close() // the loops have descriptors, too
 	<-g.closures
 	<-g.sessions
@@ -273,15 +283,19 @@ func TestNothingIsAllocatedPerMessageInALoop(t *testing.T) {
 		{"128 bytes, with rates", 128, rated},
 		{"16 KiB, with rates", 16 << 10, rated},
 	} {
-		g := relays()["Loops"].newGate(t, wstest.Raw(t, func(conn net.Conn) { echoFrames(conn, test.size) }), test.limits)
-		q := newQuiet(t, g)
-		request, answer := masked(fin|bin, make([]byte, test.size)), len(plain(fin|bin, make([]byte, test.size)))
-		for range 50 { // buffers grow to their size
-			q.echo(t, request, answer)
-		}
-		// Timers of the runtime and of the loop are set now and then.
-		if allocations := testing.AllocsPerRun(400, func() { q.echo(t, request, answer) }); allocations >= 1 && !raceDetector {
-			t.Errorf("%s: %v allocations for an echo", test.name, allocations)
+		for hop, secure := range hops() {
+			t.Run(test.name+" "+hop, func(t *testing.T) {
+				g := relays()["Loops"].rawGate(t, secure, func(conn net.Conn) { echoFrames(conn, test.size) }, test.limits)
+				q := newQuiet(t, g)
+				request, answer := masked(fin|bin, make([]byte, test.size)), len(plain(fin|bin, make([]byte, test.size)))
+				for range 50 { // buffers grow to their size
+					q.echo(t, request, answer)
+				}
+				// Timers of the runtime and of the loop are set now and then.
+				if allocations := testing.AllocsPerRun(400, func() { q.echo(t, request, answer) }); allocations >= 1 && !raceDetector {
+					t.Errorf("%v allocations for an echo", allocations)
+				}
+			})
 		}
 	}
 }

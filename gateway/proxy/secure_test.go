@@ -40,9 +40,9 @@ func trusting(ca *wstest.CA) *tls.Config {
 	return &tls.Config{RootCAs: ca.Pool, ServerName: backendName, MinVersion: tls.VersionTLS12}
 }
 
-func serving(t *testing.T, pair wstest.Pair) *tls.Config {
-	t.Helper()
-	return &tls.Config{Certificates: []tls.Certificate{pair.KeyPair(t)}, MinVersion: tls.VersionTLS12}
+func serving(tb testing.TB, pair wstest.Pair) *tls.Config {
+	tb.Helper()
+	return &tls.Config{Certificates: []tls.Certificate{pair.KeyPair(tb)}, MinVersion: tls.VersionTLS12}
 }
 
 func TestABackendIsSpokenToByTLS(t *testing.T) {

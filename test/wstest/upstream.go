@@ -93,6 +93,22 @@ func Raw(tb testing.TB, handle func(net.Conn)) *Upstream {
 	return u
 }
 
+// SecureRaw is Raw by TLS: handle gets a tls.Conn whose handshake is done.
+func SecureRaw(tb testing.TB, config *tls.Config, handle func(net.Conn)) *Upstream {
+	tb.Helper()
+	return Raw(tb, func(conn net.Conn) { handle(secure(conn, config)) })
+}
+
+// secure shakes hands by TLS. Where that fails, it listens on until the client has
+// gone: a reset would overtake the alert.
+func secure(conn net.Conn, config *tls.Config) *tls.Conn {
+	secured := tls.Server(conn, config)
+	if secured.HandshakeContext(context.Background()) != nil {
+		_, _ = io.Copy(io.Discard, conn)
+	}
+	return secured
+}
+
 func (u *Upstream) accept(handle func(net.Conn)) {
 	for {
 		conn, err := u.listener.Accept()
@@ -177,17 +193,10 @@ func SecureEcho(tb testing.TB, config *tls.Config) *Upstream {
 	return SecureServe(tb, config, echo)
 }
 
-// SecureServe is Serve by TLS. Where that fails, it listens on until the client has
-// gone: a reset would overtake the alert.
+// SecureServe is Serve by TLS.
 func SecureServe(tb testing.TB, config *tls.Config, handle func(*websocket.Conn)) *Upstream {
 	tb.Helper()
-	return serve(tb, func(conn net.Conn) net.Conn {
-		secured := tls.Server(conn, config)
-		if secured.HandshakeContext(context.Background()) != nil {
-			_, _ = io.Copy(io.Discard, conn)
-		}
-		return secured
-	}, handle, nil)
+	return serve(tb, func(conn net.Conn) net.Conn { return secure(conn, config) }, handle, nil)
 }
 
 func echo(ws *websocket.Conn) {
