@@ -5,8 +5,6 @@ package proxy_test
 
 import (
 	"bytes"
-	"crypto/tls"
-	"io"
 	mathrand "math/rand/v2"
 	"net"
 	"os"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
-	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
@@ -205,97 +202,4 @@ func (k kind) storm(t *testing.T, secure bool) {
 		_ = g.closure()
 	}
 	eventually(t, "no descriptor is left", func() bool { return descriptors(t) <= before })
-}
-
-// quiet is a client that allocates nothing.
-type quiet struct {
-	secure   *tls.Conn
-	network  net.Conn
-	exchange nowait.Exchange
-	in       []byte
-	plain    []byte
-}
-
-func newQuiet(t *testing.T, g *gate) *quiet {
-	t.Helper()
-	network, err := net.Dial("tcp", g.listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = network.Close() })
-	_ = network.SetDeadline(time.Now().Add(6 * patience))
-	below := nowait.Wrap(network)
-	q := &quiet{secure: tls.Client(below, &tls.Config{InsecureSkipVerify: true}), network: network, in: make([]byte, 32<<10), plain: make([]byte, 0, 64<<10)}
-	if _, err := io.WriteString(q.secure, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	for head := []byte{}; !bytes.HasSuffix(head, []byte("\r\n\r\n")); {
-		one := make([]byte, 1)
-		if _, err := io.ReadFull(q.secure, one); err != nil {
-			t.Fatal(err)
-		}
-		head = append(head, one...)
-	}
-	if q.exchange.Buffers, err = nowait.FindBuffers(); err != nil {
-		t.Fatal(err)
-	}
-	q.exchange.Out = make([]byte, 0, 64<<10)
-	below.Take(&q.exchange)
-	return q
-}
-
-// echo sends a frame and reads so many bytes of answer.
-func (q *quiet) echo(t *testing.T, request []byte, answer int) {
-	t.Helper()
-	q.exchange.Out = q.exchange.Out[:0]
-	if _, err := q.secure.Write(request); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := q.network.Write(q.exchange.Out); err != nil {
-		t.Fatal(err)
-	}
-	for got := 0; got < answer; {
-		n, err := q.network.Read(q.in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		q.exchange.In = q.in[:n]
-		plain, err := q.exchange.Decrypt(q.secure, q.plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got += len(plain)
-	}
-}
-
-func TestNothingIsAllocatedPerMessageInALoop(t *testing.T) {
-	unlimited := func(*contract.EffectiveLimits, *timeouts) {}
-	rated := func(l *contract.EffectiveLimits, _ *timeouts) {
-		l.MessagesPerSecond, l.BytesPerSecond, l.MaxFrameBytes, l.MessageTypes = 1_000_000, 1<<30, 1<<20, contract.OnlyBinary
-	}
-	for _, test := range []struct {
-		name   string
-		size   int
-		limits func(*contract.EffectiveLimits, *timeouts)
-	}{
-		{"128 bytes", 128, unlimited},
-		{"16 KiB", 16 << 10, unlimited},
-		{"128 bytes, with rates", 128, rated},
-		{"16 KiB, with rates", 16 << 10, rated},
-	} {
-		for hop, secure := range hops() {
-			t.Run(test.name+" "+hop, func(t *testing.T) {
-				g := relays()["Loops"].rawGate(t, secure, func(conn net.Conn) { echoFrames(conn, test.size) }, test.limits)
-				q := newQuiet(t, g)
-				request, answer := masked(fin|bin, make([]byte, test.size)), len(plain(fin|bin, make([]byte, test.size)))
-				for range 50 { // buffers grow to their size
-					q.echo(t, request, answer)
-				}
-				// Timers of the runtime and of the loop are set now and then.
-				if allocations := testing.AllocsPerRun(400, func() { q.echo(t, request, answer) }); allocations >= 1 && !raceDetector {
-					t.Errorf("%v allocations for an echo", allocations)
-				}
-			})
-		}
-	}
 }

@@ -22,8 +22,15 @@ import (
 // TestPeersThatDoNotReadDelayNobody is the gate for what may be done in a loop: if
 // anything in there waited for a peer, all others would wait for it, too.
 func TestPeersThatDoNotReadDelayNobody(t *testing.T) {
+	for hop, secure := range hops() {
+		t.Run(hop, func(t *testing.T) { delayNobody(t, secure) })
+	}
+}
+
+func delayNobody(t *testing.T, secure bool) {
+	t.Helper()
 	stop := make(chan struct{})
-	stuck := wstest.Raw(t, func(conn net.Conn) {
+	g := relays()["Loops"].rawGate(t, secure, func(conn net.Conn) {
 		shake(conn)
 		_ = conn.SetWriteDeadline(time.Now().Add(patience))
 		for { // what comes is not read, what is sent is not read either
@@ -33,7 +40,6 @@ func TestPeersThatDoNotReadDelayNobody(t *testing.T) {
 		}
 		<-stop
 	})
-	g := relays()["Loops"].newGate(t, stuck)
 	defer close(stop)
 	var writing sync.WaitGroup
 	defer writing.Wait()
