@@ -85,48 +85,64 @@ func TestABackendMaySendTicketsAndNewKeysWhileNothingElseIsSaid(t *testing.T) {
 			if code := readClose(b.secure); code != 1000 {
 				t.Errorf("the backend was told %d", code)
 			}
-			b.write(b.Data(t, plain(fin|clos, []byte{0x03, 0xe8})))
+			b.write(b.Data(t, goodbye()))
 			g.want(outcome.ClientClosed, outcome.ByClient, 1000)
 		})
 	}
 }
 
+// goodbye is the Close frame of a backend.
+func goodbye() []byte { return plain(fin|clos, []byte{0x03, 0xe8}) }
+
+func fails(t *testing.T, b *forged) {
+	t.Helper()
+	b.write(b.Alert(t, 80))
+}
+
+func leaves(t *testing.T, b *forged) {
+	t.Helper()
+	b.write(b.Record(t, 21, []byte{1, 0}))
+}
+
+func parts(t *testing.T, b *forged) {
+	t.Helper()
+	b.write(b.Data(t, goodbye()), b.Record(t, 21, []byte{1, 0}))
+}
+
+func stumbles(t *testing.T, b *forged) {
+	t.Helper()
+	b.write(b.Data(t, goodbye())[:10])
+	_ = b.secure.NetConn().(*net.TCPConn).CloseWrite()
+}
+
+// RFC 8446 section 6.2: whoever finds a fault in TLS says so.
+func babbles(t *testing.T, b *forged) {
+	t.Helper()
+	b.write(append([]byte{23, 3, 3, 0, 40}, make([]byte, 40)...))
+	if _, err := b.secure.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "bad record MAC") {
+		t.Errorf("the backend saw %v", err)
+	}
+}
+
+func resets(t *testing.T, b *forged) {
+	t.Helper()
+	cut(b.secure.NetConn())
+}
+
 func TestHowABackendByTLSEndsIsToldToTheClient(t *testing.T) {
 	t.Parallel()
-	goodbye := plain(fin|clos, []byte{0x03, 0xe8})
 	for name, test := range map[string]struct {
-		ends   func(testing.TB, *forged)
+		ends   func(*testing.T, *forged)
 		reason outcome.Reason
 		code   int
 		detail string
 	}{
-		"a fatal alert": {
-			func(tb testing.TB, b *forged) { b.write(b.Alert(tb, 80)) }, outcome.UpstreamLost, outcome.CodeInternalError, "internal error",
-		},
-		"close_notify without a Close frame": {
-			func(tb testing.TB, b *forged) { b.write(b.Record(tb, 21, []byte{1, 0})) }, outcome.UpstreamLost, outcome.CodeInternalError, "without a Close frame",
-		},
-		"half a record": {
-			func(tb testing.TB, b *forged) {
-				b.write(b.Data(tb, goodbye)[:10])
-				_ = b.secure.NetConn().(*net.TCPConn).CloseWrite()
-			}, outcome.UpstreamLost, outcome.CodeInternalError, "unexpected EOF",
-		},
-		"a record that is none": {
-			func(tb testing.TB, b *forged) {
-				b.write(append([]byte{23, 3, 3, 0, 40}, make([]byte, 40)...))
-				// RFC 8446 section 6.2: whoever finds a fault in TLS says so.
-				if _, err := b.secure.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "bad record MAC") {
-					tb.Errorf("the backend saw %v", err)
-				}
-			}, outcome.UpstreamLost, outcome.CodeInternalError, "bad record MAC",
-		},
-		"close_notify right behind a Close frame": {
-			func(tb testing.TB, b *forged) { b.write(b.Data(tb, goodbye), b.Record(tb, 21, []byte{1, 0})) }, outcome.UpstreamClosed, 1000, "",
-		},
-		"a reset": {
-			func(_ testing.TB, b *forged) { cut(b.secure.NetConn()) }, outcome.UpstreamLost, outcome.CodeInternalError, "reset",
-		},
+		"a fatal alert":                           {fails, outcome.UpstreamLost, outcome.CodeInternalError, "internal error"},
+		"close_notify without a Close frame":      {leaves, outcome.UpstreamLost, outcome.CodeInternalError, "without a Close frame"},
+		"half a record":                           {stumbles, outcome.UpstreamLost, outcome.CodeInternalError, "unexpected EOF"},
+		"a record that is none":                   {babbles, outcome.UpstreamLost, outcome.CodeInternalError, "bad record MAC"},
+		"close_notify right behind a Close frame": {parts, outcome.UpstreamClosed, 1000, ""},
+		"a reset": {resets, outcome.UpstreamLost, outcome.CodeInternalError, "reset"},
 	} {
 		for kind, relay := range forwarding() {
 			t.Run(kind+" "+name, func(t *testing.T) {
@@ -165,7 +181,7 @@ func TestABackendByTLSSeesTheEndOfWhatTheClientSent(t *testing.T) {
 			if code := readClose(b.secure); code != 1000 {
 				t.Errorf("told %d", code)
 			}
-			b.write(b.Data(t, plain(fin|clos, []byte{0x03, 0xe8})))
+			b.write(b.Data(t, goodbye()))
 			if n, err := b.secure.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 				t.Errorf("behind the Close frame came %d bytes, %v", n, err)
 			}

@@ -28,45 +28,45 @@ type asker struct {
 	relay  net.Conn
 }
 
-// askers are a client and an upstream. pair is the certificate of whichever serves.
-func askers(pair tls.Certificate) map[string]func(testing.TB) *asker {
-	shake := func(tb testing.TB, client, server *tls.Conn) {
-		done := make(chan error, 1)
-		go func() { done <- server.HandshakeContext(tb.Context()) }()
-		if err := errors.Join(client.HandshakeContext(tb.Context()), <-done); err != nil {
-			tb.Fatal(err)
-		}
-	}
+// askers are a client and an upstream, by name. pair is the certificate of whichever
+// serves.
+func askers(pair tls.Certificate) map[string]func(*testing.T) *asker {
 	serving := &tls.Config{Certificates: []tls.Certificate{pair}, SessionTicketsDisabled: true, MinVersion: tls.VersionTLS13}
 	trusting := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}
-	return map[string]func(testing.TB) *asker{
-		"client": func(tb testing.TB) *asker {
+	return map[string]func(*testing.T) *asker{
+		"client": func(t *testing.T) *asker {
+			t.Helper()
 			secrets, config := &wstest.Secrets{}, trusting.Clone()
 			config.KeyLogWriter = secrets
-			theirs, ours := net.Pipe()
-			a := &asker{secure: tls.Client(theirs, config)}
-			server := tls.Server(ours, serving)
-			shake(tb, a.secure, server)
-			a.relay, a.forger = server, wstest.ForgeClient(tb, a.secure, secrets, 0)
-			return a
+			client, server := handshakeByPipe(t, config, serving)
+			return &asker{client, wstest.ForgeClient(t, client, secrets, 0), server}
 		},
-		"upstream": func(tb testing.TB) *asker {
+		"upstream": func(t *testing.T) *asker {
+			t.Helper()
 			secrets, config := &wstest.Secrets{}, serving.Clone()
 			config.KeyLogWriter = secrets
-			theirs, ours := net.Pipe()
-			a := &asker{secure: tls.Server(theirs, config)}
-			client := tls.Client(ours, trusting)
-			shake(tb, client, a.secure)
-			a.relay, a.forger = client, wstest.ForgeServer(tb, a.secure, secrets, 0)
-			return a
+			client, server := handshakeByPipe(t, trusting, config)
+			return &asker{server, wstest.ForgeServer(t, server, secrets, 0), client}
 		},
 	}
 }
 
-func (a *asker) write(tb testing.TB, record []byte) {
-	tb.Helper()
+func handshakeByPipe(t *testing.T, trusting, serving *tls.Config) (client, server *tls.Conn) {
+	t.Helper()
+	one, other := net.Pipe()
+	client, server = tls.Client(one, trusting), tls.Server(other, serving)
+	done := make(chan error, 1)
+	go func() { done <- server.HandshakeContext(t.Context()) }()
+	if err := errors.Join(client.HandshakeContext(t.Context()), <-done); err != nil {
+		t.Fatal(err)
+	}
+	return client, server
+}
+
+func (a *asker) write(t *testing.T, record []byte) {
+	t.Helper()
 	if _, err := a.secure.NetConn().Write(record); err != nil {
-		tb.Error(err)
+		t.Error(err)
 	}
 }
 

@@ -82,7 +82,7 @@ func newForger(tb testing.TB, conn *tls.Conn, secret []byte, written uint64) *Fo
 func (f *Forger) expand(tb testing.TB, label string, size int) []byte {
 	tb.Helper()
 	label = "tls13 " + label
-	info := binary.BigEndian.AppendUint16(nil, uint16(size)) //nolint:gosec // the size of a key
+	info := binary.BigEndian.AppendUint16(nil, uint16(size))
 	info = append(append(append(info, byte(len(label))), label...), 0)
 	out, err := hkdf.Expand(f.hash, f.secret, string(info), size)
 	if err != nil {
@@ -107,7 +107,7 @@ func (f *Forger) Record(tb testing.TB, kind byte, content []byte) []byte {
 		nonce[len(nonce)-8+i] ^= b
 	}
 	f.sequence++
-	header := binary.BigEndian.AppendUint16([]byte{23, 3, 3}, uint16(len(content)+1+aead.Overhead())) //nolint:gosec // of a record
+	header := binary.BigEndian.AppendUint16([]byte{23, 3, 3}, uint16(len(content)+1+aead.Overhead()))
 	return append(header, aead.Seal(nil, nonce, append(bytes.Clone(content), kind), header)...)
 }
 
