@@ -15,8 +15,8 @@ import (
 )
 
 // mostPending bounds what is kept for a party that does not take it. A source
-// is not read meanwhile, so it is one wake-up at most; but a client may ask
-// for new keys again and again and never read an answer.
+// is not read meanwhile, so it is one wake-up at most; but a peer may ask for
+// new keys again and again and never read an answer.
 const mostPending = 256 << 10
 
 // socket is one of the two.
@@ -113,12 +113,12 @@ func (p *pair) decrypt(x int) {
 	}
 }
 
-// mostBarren is how many records without data a client may send in a second. A change
+// mostBarren is how many records without data a peer may send in a second. A change
 // of its keys is one and costs as much as several messages, of which no rate of bytes
 // or messages would take notice.
 const mostBarren = 200
 
-// demand is what a client has wanted of TLS within a second, besides the data that it
+// demand is what a peer has wanted of TLS within a second, besides the data that it
 // sends.
 type demand struct {
 	from time.Duration
