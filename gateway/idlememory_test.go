@@ -63,8 +63,8 @@ func (a *alone) hold(b *testing.B, trust *x509.CertPool, raw string) {
 }
 
 // BenchmarkIdleConnection tells what an idle connection holds in memory, in a
-// gateway of its own process: admitted as anonymous (relayed by frames or by
-// messages), by an API key, or by an authorization server with and without revalidation, and with many claims that
+// gateway of its own process: admitted as anonymous (relayed by frames, to a backend
+// by TLS, too, or by messages), by an API key, or by an authorization server with and without revalidation, and with many claims that
 // rules ask for.
 func BenchmarkIdleConnection(b *testing.B) {
 	const connections = 2000
@@ -78,12 +78,16 @@ func BenchmarkIdleConnection(b *testing.B) {
 	keys.Policies[0].Methods = []contract.Method{{APIKey: &contract.APIKey{Secret: "keys", From: []contract.Source{{Header: "X-API-Key"}}}}}
 	messages := baseConfig()
 	messages.Routes[0].Relay = ""
+	ca := wstest.NewCA(b)
+	secured := securely(ca)
+	secured.BackendTLS[0].CertificateSecret = ""
 	for _, variant := range []struct {
 		name    string
 		config  contract.Config
 		padding int
 	}{
 		{"anonymous", baseConfig(), 0},
+		{"backend-by-TLS", secured, 0},
 		{"messages", messages, 0},
 		{"API-key", keys, 0},
 		{"external", asked(0, nil), 0},
@@ -99,9 +103,13 @@ func BenchmarkIdleConnection(b *testing.B) {
 					"more": strings.Repeat("x", variant.padding),
 				}), nil
 			})
-			ca, files := wstest.NewCA(b), wstest.NewRoot(b)
+			files := wstest.NewRoot(b)
 			files.TLSSecret(b, "public-tls", ca.Issue(b, "ws.example.com", "*.chat.example.com"))
-			backends := endpoints(wstest.Echo(b).Address)
+			echo := wstest.Echo(b)
+			if len(variant.config.BackendTLS) > 0 {
+				echo = wstest.SecureEcho(b, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{ca.Issue(b, backendName).KeyPair(b)}})
+			}
+			backends := endpoints(echo.Address)
 			backends.Backends["authz:9000"] = contract.BackendEndpoints{Addresses: []string{server.Address}}
 			files.Secret(b, "keys", map[string][]byte{"device-1": []byte(aKey)})
 			files.Config(b, variant.config, backends)
