@@ -103,6 +103,6 @@ func (s *stream) sumUp(signer *Signer, nextKey string, final bool) bool {
 	if signer != nil {
 		s.buffer = signer.sign(s.buffer)
 	}
-	s.complete(e, 0)
+	s.complete(e)
 	return s.flush() == 1
 }

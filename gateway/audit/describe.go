@@ -11,17 +11,20 @@ import (
 )
 
 // A connection is told of in full in each of its records, so that each can be
-// understood alone. The order of the fields is the order in the line.
+// understood alone. The order of the fields is the order in the line: what readers
+// choose records by, the reason and the trace, comes first.
 
 // tell writes what was told of a connection.
 func (f *fields) tell(e *entry) {
 	of := &e.told
+	if of.closure != nil {
+		f.always(maxWordBytes, "event.reason", string(of.closure.Reason))
+	}
 	f.connection(of.connection)
 	if e.event != EventOpened {
 		f.traffic(of.traffic)
 	}
 	if closure := of.closure; closure != nil {
-		f.always(maxWordBytes, "event.reason", string(closure.Reason))
 		f.text("message", f.privacy.message(closure.Detail, of.connection.Subject))
 		f.signed("wsgateway.close.code", int64(closure.Code))
 		f.always(maxWordBytes, "wsgateway.close.initiator", string(closure.Initiator))
@@ -32,11 +35,13 @@ func (f *fields) tell(e *entry) {
 
 func denied(a *Attempt, refusal *outcome.Refusal, p *Privacy, at time.Time) *entry {
 	f := private(EventDenied, p)
+	f.always(maxWordBytes, "event.reason", string(refusal.Reason))
+	f.word("trace.id", a.TraceID)
 	f.attempt(a)
 	if a.Identity != nil {
 		f.identity(a.Identity)
 	}
-	f.refusal(refusal.Reason, refusal.Answer().Status)
+	f.status(refusal.Answer().Status)
 	f.text("message", p.message(refusal.Detail, a.subject()))
 	f.number("wsgateway.count", 1)
 	return f.entry(EventDenied, at, 1)
@@ -44,6 +49,7 @@ func denied(a *Attempt, refusal *outcome.Refusal, p *Privacy, at time.Time) *ent
 
 func (s *sum) entry(p *Privacy) *entry {
 	f := private(EventDenied, p)
+	f.always(maxWordBytes, "event.reason", string(s.reason))
 	switch {
 	case !s.client.IsValid(): // many clients share it
 	case f.privacy != nil && f.privacy.truncates:
@@ -53,7 +59,7 @@ func (s *sum) entry(p *Privacy) *entry {
 	default:
 		f.text("wsgateway.client.network", s.client.String())
 	}
-	f.refusal(s.reason, s.status)
+	f.status(s.status)
 	f.number("wsgateway.count", s.count)
 	f.moment("event.start", s.since)
 	return f.entry(EventDenied, s.last, s.count)
@@ -66,15 +72,14 @@ func (g *gap) entry(at time.Time) *entry {
 	return f.entry(EventGap, at, 0)
 }
 
-func (f *fields) refusal(reason outcome.Reason, status int) {
-	f.always(maxWordBytes, "event.reason", string(reason))
+// status is 0 where there was no answer.
+func (f *fields) status(status int) {
 	if status != 0 {
 		f.signed("http.response.status_code", int64(status))
 	}
 }
 
 func (f *fields) attempt(a *Attempt) {
-	f.word("trace.id", a.TraceID)
 	f.text("wsgateway.listener", a.Listener)
 	f.text("wsgateway.route", a.Route)
 	f.text("wsgateway.policy", a.Policy)
@@ -96,10 +101,11 @@ func (f *fields) attempt(a *Attempt) {
 }
 
 func (f *fields) connection(c *Connection) {
+	f.word("trace.id", c.TraceID)
 	f.always(maxTextBytes, "wsgateway.connection.id", c.ID)
 	f.attempt(&Attempt{
 		Listener: c.Listener, Route: c.Route, Policy: c.Policy, ClientAddress: c.ClientAddress, PeerAddress: c.PeerAddress,
-		ServerName: c.ServerName, Host: c.Host, Path: c.Path, Origin: c.Origin, Certificate: c.Certificate, TraceID: c.TraceID,
+		ServerName: c.ServerName, Host: c.Host, Path: c.Path, Origin: c.Origin, Certificate: c.Certificate,
 	})
 	f.identity(&Identity{Method: c.Method, Issuer: c.Issuer, Subject: c.Subject, KeyID: c.KeyID})
 	f.text("wsgateway.subprotocol", c.Subprotocol)

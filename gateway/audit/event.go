@@ -4,7 +4,6 @@
 package audit
 
 import (
-	"bytes"
 	"sync/atomic"
 	"time"
 
@@ -82,12 +81,14 @@ type entry struct {
 	event Event
 	// weight is how many events the record stands for.
 	weight uint64
-	// body are the fields behind those that the stream writes, each with a comma
-	// in front of it; nil where nobody has made it yet of what was told.
-	body atomic.Pointer[[]byte]
+	// body are the fields of the event, each with a comma in front of it; nil where they
+	// are made later of what was told.
+	body []byte
 	told told
-	// shared is true where several streams write the entry.
-	shared bool
+	// writers are how many streams are to write it still, where there are several; made
+	// is what they share.
+	writers atomic.Int32
+	made    atomic.Pointer[beginning]
 }
 
 // told is what a connection's record is made of. It does not change any more.
@@ -105,20 +106,17 @@ func later(event Event, at time.Time, of *told) *entry {
 	return &entry{time: at, event: event, weight: 1, told: *of}
 }
 
-// appendTo appends the body. It may be called by several streams at once: one that
-// comes while another makes the body does not wait for it, and makes the same.
-func (e *entry) appendTo(line []byte) []byte {
-	if body := e.body.Load(); body != nil {
-		return append(line, *body...)
+// appendTo appends what all lines of the entry begin with. It may be called by several
+// streams at once.
+func (e *entry) appendTo(line, head []byte) []byte {
+	line = append(line, `{"@timestamp":`...)
+	line = append(appendTime(line, e.time), head...)
+	if e.body != nil {
+		return append(line, e.body...)
 	}
-	start := len(line)
 	f := fields{line: line, privacy: e.told.privacy}
 	f.begin(e.event)
 	f.tell(e)
 	f.finish()
-	if e.shared {
-		body := bytes.Clone(f.line[start:])
-		e.body.Store(&body)
-	}
 	return f.line
 }

@@ -33,8 +33,7 @@ const timeStep = time.Microsecond
 
 // fields writes the fields of a record. A field without a value is left out by
 // the methods for texts, moments and flags. It is not encoding/json because the
-// line is made where the event happens, once for all streams, and each adds only
-// its own head.
+// line is made in place, once for all streams, and each adds only its own place.
 type fields struct {
 	line      []byte
 	truncated []string
@@ -66,9 +65,7 @@ func (f *fields) finish() {
 // entry ends the record.
 func (f *fields) entry(event Event, at time.Time, weight uint64) *entry {
 	f.finish()
-	e := &entry{time: at, event: event, weight: weight}
-	e.body.Store(&f.line)
-	return e
+	return &entry{time: at, event: event, weight: weight, body: f.line}
 }
 
 // key begins a field. Names are ours and need no escaping.

@@ -85,8 +85,8 @@ func revoked(name string, connections int64, at time.Time) *entry {
 
 func violated(c *Connection, closure *outcome.Closure, p *Privacy, at time.Time) *entry {
 	f := private(EventViolation, p)
-	f.connection(c)
 	f.word("event.reason", string(closure.Reason))
+	f.connection(c)
 	f.text("message", p.message(closure.Detail, c.Subject))
 	f.word("wsgateway.close.initiator", string(closure.Initiator))
 	return f.entry(EventViolation, at, 1)

@@ -36,7 +36,7 @@ func (s *stream) writeQueued() {
 			s.batch = append(s.batch, <-s.queue)
 		}
 		s.writeAll(s.batch)
-		clear(s.batch)
+		s.finished(s.batch)
 	}
 }
 
@@ -44,7 +44,15 @@ func (s *stream) writeQueued() {
 func (s *stream) write(e *entry) {
 	s.batch = append(s.batch[:0], e)
 	s.writeAll(s.batch)
-	clear(s.batch)
+	s.finished(s.batch)
+}
+
+// finished forgets entries that were written or lost.
+func (s *stream) finished(entries []*entry) {
+	for _, e := range entries {
+		s.beginnings.done(e)
+	}
+	clear(entries)
 }
 
 // writeAll writes entries in their order, and loses those that cannot be.
@@ -96,15 +104,16 @@ func (s *stream) line(e *entry) bool {
 
 // stage adds a line to the buffer.
 func (s *stream) stage(e *entry) {
-	start := len(s.buffer)
 	s.begin(e)
-	s.complete(e, start)
+	s.complete(e)
 }
 
-// begin puts the fields of a line into the buffer.
+// begin puts the fields of a line into the buffer. Those that are not the same in all
+// streams come last: what is before them is hashed once for all of them.
 func (s *stream) begin(e *entry) {
-	line := append(s.buffer, `{"@timestamp":`...)
-	line = append(appendTime(line, e.time), s.constant...)
+	line := s.beginnings.appendTo(s.buffer, e, s.hash)
+	s.hashed = len(line)
+	line = append(line, s.place...)
 	line = strconv.AppendUint(line, s.sequence+1, 10)
 	if s.sequence == 0 {
 		line = append(line, `,"wsgateway.chain.first":true`...)
@@ -112,16 +121,16 @@ func (s *stream) begin(e *entry) {
 		line = append(line, `,"wsgateway.chain.previous":"`...)
 		line = append(hex.AppendEncode(line, s.previous[:]), '"')
 	}
-	s.buffer = e.appendTo(line)
+	s.buffer = line
 }
 
-// complete ends the line that began in the buffer at start, and goes on as if it
-// were written.
-func (s *stream) complete(e *entry, start int) {
+// complete ends the line that was begun, and goes on as if it were written.
+func (s *stream) complete(e *entry) {
 	s.buffer = append(s.buffer, "}\n"...)
 	s.staged = append(s.staged, staged{entry: e, end: len(s.buffer), sequence: s.sequence, previous: s.previous})
 	s.sequence++
-	s.previous = sha256.Sum256(s.buffer[start:])
+	_, _ = s.hash.Write(s.buffer[s.hashed:]) // never fails
+	s.hash.Sum(s.previous[:0])
 }
 
 // flush sends the lines of the buffer and returns how many of them can be read

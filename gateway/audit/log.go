@@ -45,6 +45,8 @@ type Log struct {
 	denials denials
 	signer  atomic.Pointer[Signer]
 	privacy atomic.Pointer[Privacy]
+	// beginnings are those of all streams.
+	beginnings *beginnings
 
 	// ending guards the fields below: whoever puts into the queues or the table of
 	// denials holds it for reading, so that nothing comes there after the last look.
@@ -61,7 +63,7 @@ type Log struct {
 
 // New starts a log. Close it.
 func New(o Options) *Log {
-	l := &Log{options: o, stop: make(chan struct{}), done: make(chan struct{})}
+	l := &Log{options: o, stop: make(chan struct{}), done: make(chan struct{}), beginnings: newBeginnings(&o)}
 	for _, sink := range o.Sinks {
 		l.streams = append(l.streams, l.begin(sink))
 	}
@@ -208,10 +210,10 @@ func (l *Log) put(e *entry) {
 
 // enqueue is put for those who hold ending.
 func (l *Log) enqueue(e *entry) {
-	e.shared = len(l.streams) > 1
+	e.writers.Store(int32(len(l.streams))) //nolint:gosec // G115: a few
 	for _, s := range l.streams {
 		if l.closed {
-			s.lose(e)
+			s.refuse(e)
 			continue
 		}
 		s.put(e)

@@ -120,7 +120,7 @@ func (l *Log) begin(sink Sink) *stream {
 	if instance := l.instances[sink.Name]; instance > 1 {
 		name += "." + strconv.Itoa(instance)
 	}
-	s := newStream(sink, name, l.counts[sink.Name], &l.options, &l.signer)
+	s := l.newStream(sink, name)
 	go s.run()
 	return s
 }

@@ -5,6 +5,7 @@ package audit
 
 import (
 	"crypto/sha256"
+	"hash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,11 +47,15 @@ type stream struct {
 	// What follows belongs to run, which alone writes: the sequence has no gap
 	// and lines do not mix.
 
-	// constant is the part of the head that all lines share.
-	constant []byte
+	beginnings *beginnings
+	// place are the fields of all lines of this stream before the sequence number.
+	place    []byte
 	sequence uint64
-	// previous is the hash of the line before.
+	// previous is the hash of the line before. hash is that of the line that is being
+	// made, of what is before hashed in the buffer.
 	previous [sha256.Size]byte
+	hash     hash.Hash
+	hashed   int
 	// buffer are lines that are written at once, staged where each of them ends, and
 	// batch what they are made of.
 	buffer []byte
@@ -74,21 +79,18 @@ type gap struct {
 	since time.Time
 }
 
-func newStream(sink Sink, name string, counted *counts, o *Options, signer *atomic.Pointer[Signer]) *stream {
+// newStream returns a stream of the log that has not begun to run.
+func (l *Log) newStream(sink Sink, name string) *stream {
 	if sink.Queue <= 0 {
 		sink.Queue = DefaultQueue
 	}
-	head := &fields{}
-	head.word("wsgateway.schema", Schema)
-	head.word("ecs.version", ecsVersion)
-	head.always(maxTextBytes, "service.name", o.Gateway.Namespace+"/"+o.Gateway.Name)
-	head.always(maxTextBytes, "service.node.name", o.Pod)
-	head.always(maxTextBytes, "service.ephemeral_id", o.BootID)
-	head.text("wsgateway.stream", name)
-	head.key("event.sequence")
+	place := &fields{}
+	place.text("wsgateway.stream", name)
+	place.key("event.sequence")
 	keeper, _ := sink.Out.(Keeper)
 	s := &stream{
-		counts: counted, sink: sink, keeper: keeper, now: o.Now, signer: signer, constant: head.line,
+		counts: l.counts[sink.Name], sink: sink, keeper: keeper, now: l.options.Now, signer: &l.signer,
+		beginnings: l.beginnings, place: place.line, hash: sha256.New(),
 		queue: make(chan *entry, sink.Queue), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	if sink.Linger > 0 {
@@ -148,8 +150,14 @@ func (s *stream) put(e *entry) {
 		s.press(len(s.queue), cap(s.queue))
 		s.arm()
 	default:
-		s.lose(e)
+		s.refuse(e)
 	}
+}
+
+// refuse loses an entry that has no place in the queue.
+func (s *stream) refuse(e *entry) {
+	s.lose(e)
+	s.beginnings.done(e)
 }
 
 // arm sees that what was just queued is written in time. Whoever queues must not be

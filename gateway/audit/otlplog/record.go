@@ -122,8 +122,11 @@ const (
 	reasonBefore = `,"event.reason":"`
 	traceBefore  = `,"trace.id":"`
 
-	// maxHead is more than a time and what stands before it.
-	maxHead = 64
+	// maxHead is more than a time and what stands before it, maxChoice more than a name
+	// of an event and what it is, a reason and a trace, which follow each other. To look
+	// for what is not there through the whole line costs as much as to send the line.
+	maxHead   = 64
+	maxChoice = 512
 )
 
 // behind returns the text that follows a field's name, which is a word or a time of
@@ -151,8 +154,10 @@ func (o *Output) record(to, line []byte) []byte {
 	if at, err := time.Parse(time.RFC3339, string(behind(body[:min(len(body), maxHead)], []byte(timeBefore)))); err == nil {
 		made = nanoseconds(at)
 	}
-	beside := o.beside(behind(body, []byte(eventBefore)), behind(body, []byte(reasonBefore)))
-	trace, traced := traceOf(body)
+	choice := body[max(bytes.Index(body, []byte(eventBefore)), 0):]
+	choice = choice[:min(len(choice), maxChoice)]
+	beside := o.beside(behind(choice, []byte(eventBefore)), behind(choice, []byte(reasonBefore)))
+	trace, traced := traceOf(choice)
 	value := protowire.SizeTag(valueString) + protowire.SizeBytes(len(body))
 	size := sizeOfTime + len(beside) + protowire.SizeTag(recordBody) + protowire.SizeBytes(value)
 	if made != 0 {

@@ -35,8 +35,10 @@ type chain struct {
 	// doubt is the line before the last one, if the last one has another hash of
 	// it. Which of the two was changed, the next line tells.
 	doubt *numbered
-	// cut is a damaged line that has the expected number.
-	cut   *numbered
+	// cuts are damaged lines behind the last one. torn counts those that were written
+	// again.
+	cuts  []cut
+	torn  *uint64
 	holes []hole
 	// exact is true while the sums are those since the boot.
 	exact bool
@@ -92,25 +94,23 @@ func (c *chain) report(kind Kind, at place, sequence uint64, message string) {
 func (c *chain) begin(r *head, at place) {
 	c.sums.First = r.Sequence
 	c.exact = r.Sequence == 1
-	cut := c.cut
-	c.cut = nil
-	switch {
-	case c.exact:
-		return
-	case cut != nil && r.Sequence == 2:
-		c.report(Truncated, cut.place, 1, "it is cut off or damaged")
+	// Damaged lines before the first whole one are those right before it.
+	before := r.Sequence - 1
+	before -= c.truncated(r.Sequence-min(before, uint64(len(c.cuts))), before)
+	if before == 0 {
 		return
 	}
 	c.find(Finding{
-		Kind: NoBeginning, Boot: r.Boot, Stream: r.Stream, Sequence: 1, UpTo: r.Sequence - 1,
-		Message: fmt.Sprintf("the stream begins with the sequence %d: what was before it is not in the input", r.Sequence),
+		Kind: NoBeginning, Boot: r.Boot, Stream: r.Stream, Sequence: 1, UpTo: before,
+		Message: fmt.Sprintf("the stream begins with the sequence %d: what was before it is not in the input", before+1),
 	}, at)
 }
 
 // follow looks at the link of a line that has the expected number.
 func (c *chain) follow(r *head) {
 	doubt := c.doubt
-	c.doubt, c.cut = nil, nil
+	c.doubt = nil
+	c.truncated(r.Sequence, 0)
 	switch {
 	case r.Previous == c.hash && doubt != nil:
 		// The last line is as it was written, so it was right about the one before.
@@ -131,12 +131,11 @@ func (c *chain) edited(doubt *numbered) {
 func (c *chain) skip(r *head, at place) {
 	missing := hole{from: c.next, to: r.Sequence - 1, before: c.hash, after: r.Previous, behind: at}
 	c.settle()
-	if c.cut != nil && c.cut.sequence == missing.from {
-		c.report(Truncated, c.cut.place, missing.from, "it is cut off or damaged")
-		missing.from++
+	if counted := c.truncated(missing.from, r.Sequence-missing.from); counted > 0 {
+		missing.from += counted
 		missing.before = ""
 	}
-	c.cut, c.exact = nil, false
+	c.exact = false
 	if missing.from > missing.to {
 		return
 	}
@@ -252,7 +251,7 @@ func (c *chain) finish(wantEnd bool) Stream {
 	s := c.sums
 	s.Open = int64(s.Opened) - int64(s.Closed) //nolint:gosec // G115: far below 2^63, or else what somebody made up
 	s.Estimated = !c.exact || s.Lost > 0
-	s.Complete, s.Torn = c.final, c.cut != nil
+	s.Complete, s.Torn = c.final, len(c.cuts) > 0
 	if wantEnd && !c.final {
 		c.report(NoEnd, c.at, s.Last, "the stream has no final checkpoint behind this line: it was cut off, or its pod was killed")
 	}

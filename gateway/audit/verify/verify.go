@@ -37,6 +37,12 @@ type Verifier struct {
 	options Options
 	keys    map[string]ed25519.PublicKey
 	chains  map[[2]string]*chain
+	// latest are the streams that were read last, by their boots.
+	latest map[string]*chain
+	// cuts are damaged lines, by their boots, of streams that have not begun, and waiting
+	// is how many they are.
+	cuts    map[string][]cut
+	waiting int
 	// names are those of chains in the order of their first lines.
 	names  [][2]string
 	report Report
@@ -45,7 +51,7 @@ type Verifier struct {
 
 // New returns a verifier that has seen nothing.
 func New(o Options) *Verifier {
-	v := &Verifier{options: o, keys: map[string]ed25519.PublicKey{}, chains: map[[2]string]*chain{}}
+	v := &Verifier{options: o, keys: map[string]ed25519.PublicKey{}, chains: map[[2]string]*chain{}, latest: map[string]*chain{}, cuts: map[string][]cut{}}
 	for _, key := range o.Keys {
 		v.keys[audit.KeyID(key)] = key
 	}
@@ -95,9 +101,7 @@ func (v *Verifier) take(at place, l line) error {
 		sum := sha256.New()
 		_, _ = sum.Write(data)
 		_, _ = sum.Write([]byte{'\n'})
-		if c.cut != nil && c.cut.sequence == h.Sequence {
-			v.report.TornLines++
-		}
+		v.latest[h.Boot] = c
 		c.take(&h, hex.EncodeToString(sum.Sum(nil)), at)
 		if h.Event == audit.EventCheckpoint && len(v.keys) > 0 {
 			v.checkSignature(c, &h, data, at)
@@ -115,31 +119,10 @@ func (v *Verifier) chain(h *head) *chain {
 	if len(v.chains) == maxStreams {
 		return nil
 	}
-	c := &chain{find: v.find, sums: Stream{Gateway: h.Gateway, Pod: h.Pod, Boot: h.Boot, Stream: h.Stream}}
+	c := &chain{find: v.find, torn: &v.report.TornLines, cuts: v.claimed(h.Boot), sums: Stream{Gateway: h.Gateway, Pod: h.Pod, Boot: h.Boot, Stream: h.Stream}}
 	v.chains[name] = c
 	v.names = append(v.names, name)
 	return c
-}
-
-// damaged is for a line that was a record. The next line of its stream tells
-// whether it counts: a line that a failing sink took a part of is written again,
-// with the same number.
-func (v *Verifier) damaged(h *head, at place, ended bool) {
-	c := v.chains[[2]string{h.Boot, h.Stream}]
-	switch {
-	case c != nil && h.Sequence == c.next:
-		c.cut = &numbered{place: at, sequence: h.Sequence}
-	case c == nil && h.Boot != "" && h.Sequence == 1:
-		c = v.chain(&head{Boot: h.Boot, Stream: h.Stream})
-		if c != nil {
-			c.cut = &numbered{place: at, sequence: 1}
-		}
-	case !ended:
-		// The end of an input in the middle of a line that says too little.
-		v.report.TornLines++
-	default:
-		v.find(Finding{Kind: Truncated, Boot: h.Boot, Stream: h.Stream, Sequence: h.Sequence, Message: "it is cut off or damaged"}, at)
-	}
 }
 
 func (v *Verifier) checkSignature(c *chain, h *head, data []byte, at place) {
@@ -180,6 +163,7 @@ func (v *Verifier) find(f Finding, at place) {
 // Report ends the reading and tells what was found.
 func (v *Verifier) Report() *Report {
 	report := &v.report
+	v.unclaimed()
 	for _, name := range v.names {
 		report.Streams = append(report.Streams, v.chains[name].finish(v.options.Ended))
 	}

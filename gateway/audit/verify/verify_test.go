@@ -111,7 +111,18 @@ func TestTamperingIsFoundAtTheRightLine(t *testing.T) {
 		"a line is repeated at the end":   {func(l []string) []string { return append(l, l[4]) }, []string{"duplicated log:12 5"}},
 		"a line is cut in the middle":     {func(l []string) []string { l[4] = l[4][:400]; return l }, []string{"truncated log:5 5"}},
 		"a line is cut in its head":       {func(l []string) []string { l[4] = l[4][:60]; return l }, []string{"truncated log:5 0", "deleted log:6 5"}},
-		"the first line is cut":           {func(l []string) []string { l[0] = l[0][:400]; return l }, []string{"truncated log:1 1"}},
+		"two lines in a row are cut":      {func(l []string) []string { l[4], l[5] = l[4][:400], l[5][:400]; return l }, []string{"truncated log:5 5", "truncated log:6 6"}},
+		"one is cut, the next deleted":    {func(l []string) []string { l[4] = l[4][:400]; return append(l[:5], l[6:]...) }, []string{"truncated log:5 5", "deleted log:6 6"}},
+		"the first two lines are cut":     {func(l []string) []string { l[0], l[1] = l[0][:400], l[1][:400]; return l }, []string{"truncated log:1 1", "truncated log:2 2"}},
+		"all lines are cut": {func(l []string) []string {
+			for i := range l {
+				l[i] = l[i][:400]
+			}
+			return l[:2]
+		}, []string{"truncated log:1 0", "truncated log:2 0"}},
+		"a cut line comes behind the end":     {func(l []string) []string { return append(l, l[4][:400]) }, []string{"truncated log:12 0"}},
+		"a line is damaged before its number": {edit(4, `"user.id":"`, `"user.id":""`), []string{"truncated log:5 5"}},
+		"the first line is cut":               {func(l []string) []string { l[0] = l[0][:400]; return l }, []string{"truncated log:1 1"}},
 		"a line is put in": {func(l []string) []string {
 			return append(append(append([]string{}, l[:4]...), strings.Replace(l[4], "alice", "eve", 1)), l[4:]...)
 		}, []string{"edited log:5 5", "duplicated log:6 5"}},
@@ -202,6 +213,9 @@ func TestWhatIsToldOfAStream(t *testing.T) {
 		"a line that a failing sink took half of": {
 			input: strings.Join(lines[:4], "\n") + "\n" + lines[4][:300] + "\n" + strings.Join(lines[4:], "\n") + "\n", want: whole,
 		},
+		"the first line, of which a failing sink took half twice": {
+			input: lines[0][:300] + "\n" + lines[0][:200] + "\n" + strings.Join(lines, "\n") + "\n", want: whole,
+		},
 		"kubectl logs with names and times": {
 			input: "[pod/edge-b/gateway] 2026-03-04T12:00:00.123456789Z " + strings.Join(lines, "\n[pod/edge-b/gateway] 2026-03-04T12:00:00Z ") + "\n", want: whole,
 		},
@@ -223,6 +237,41 @@ func TestWhatIsToldOfAStream(t *testing.T) {
 				t.Errorf("streams (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(tt.findings, found(report)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A line that was cut no longer says which stream it is of.
+func TestACutLineOfOneOfSeveralStreams(t *testing.T) {
+	t.Parallel()
+	named := func(stream string) []string {
+		var out bytes.Buffer
+		log := audit.New(audit.Options{Sinks: []audit.Sink{{Name: stream, Out: &out}}, BootID: "b", Now: time.Now})
+		for range 3 {
+			log.Opened(&audit.Connection{Path: strings.Repeat("/", 200)})
+		}
+		if err := log.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	}
+	for name, tt := range map[string]struct {
+		tamper func(file, otlp []string)
+		want   []string
+	}{
+		"none":                     {func(_, _ []string) {}, nil},
+		"one in the middle":        {func(_, otlp []string) { otlp[1] = otlp[1][:300] }, []string{"truncated log:6 2"}},
+		"the first of the first":   {func(file, _ []string) { file[0] = file[0][:300] }, []string{"truncated log:1 1"}},
+		"the first of the second":  {func(_, otlp []string) { otlp[0] = otlp[0][:300] }, []string{"truncated log:5 1"}},
+		"the first, with its tail": {func(_, otlp []string) { otlp[0] = strings.Replace(otlp[0], `"url`, `"url"`, 1) }, []string{"truncated log:5 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file, otlp := named("file"), named("otlp")
+			tt.tamper(file, otlp)
+			if diff := cmp.Diff(tt.want, found(read(t, verify.Options{}, append(file, otlp...)))); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
