@@ -146,7 +146,7 @@ func (r *Reconciler) converge(ctx context.Context, p *pass) error {
 		return err
 	}
 	p.facts.Problems = slices.Clone(compiled.Problems)
-	p.facts.AttachedRoutes = compiled.AttachedRoutes
+	p.facts.AttachedRoutes, p.facts.Overruled = compiled.AttachedRoutes, compiled.Overruled
 	p.attached = compiled.Attached
 	if !compiled.Blocked() {
 		p.made = contract.Digest(compiled.File)

@@ -98,7 +98,7 @@ func (p *routePosting) remember(news *routeNews) {
 
 func (p *routePosting) look(key client.ObjectKey, one *compile.AttachedRoute, news *routeNews) routeView {
 	view := routeView{Edition: one.Edition, parents: one.Parents, at: status.RouteAtParent{
-		Exists: true, Known: true, Problems: one.Problems, Served: one.Content != "",
+		Exists: true, Known: true, Problems: one.Problems, Overruled: one.Overruled, Served: one.Content != "",
 		Held: news.made == "", Written: p.has(news.inCluster, key, one.Content),
 	}}
 	for i := range news.pods {

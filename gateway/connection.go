@@ -191,7 +191,7 @@ func (v *visit) converse(ctx context.Context, secure *tls.Conn, hello listener.H
 			Listener: v.attempt.Listener, ServerName: v.attempt.ServerName, Client: v.client, Identity: withoutClaims(admission.Identity), Claims: authn.KeepClaims(&admission.Identity),
 			Certificate: v.certificate,
 		},
-		client: proxy.Replay(secure, early), relay: v.relayOf(admission.Route), limits: v.snapshot.limits,
+		client: proxy.Replay(secure, early), relay: v.relayOf(admission.Route), limits: admission.Limits.Within(v.snapshot.limits),
 	}
 	v.admission = nil // from here on it is the connection's to give back
 	return connection

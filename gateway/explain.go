@@ -124,6 +124,9 @@ func (s *snapshot) explain(ctx context.Context, e *Enquiry, by inquiry) *explana
 		AuthenticateTimeout: handshake.DefaultAuthenticateTimeout, UpstreamTimeout: handshake.DefaultUpstreamTimeout,
 	}
 	found.Explanation = *door.Explain(ctx, s.rules, caller)
+	if found.Route != nil {
+		found.Limits = found.Route.Limits.Within(s.limits)
+	}
 	found.Attempt.Certificate = told(certificate.Leaf())
 	return found
 }

@@ -110,6 +110,8 @@ func remedyOfFault(fault contract.Fault) string {
 		return "the conditions of the WebSocketGateway, and the problems of backendTLS here, say what the profile of the route's backends lacks"
 	case contract.FaultBackendTLSMismatch:
 		return "let backendRefs[].tls and the appProtocol of the Service's port agree"
+	case contract.FaultMessageTypes:
+		return "let limits.messageTypes of the route and of the gateway have a type in common"
 	case contract.FaultClientCAUnavailable:
 		return "create the ConfigMap that caRefs names, with the CA's certificate"
 	default:

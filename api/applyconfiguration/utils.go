@@ -141,6 +141,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RevokedTokenIDApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Route"):
 		return &apiv1alpha1.RouteApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RouteLimits"):
+		return &apiv1alpha1.RouteLimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RouteNamespaces"):
 		return &apiv1alpha1.RouteNamespacesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RouteParentStatus"):

@@ -86,6 +86,9 @@ const (
 	// ReasonTooManyRoutes: other WebSocketRoutes have left no room for this one at the
 	// gateway, or its namespace has used up its share.
 	ReasonTooManyRoutes = "TooManyRoutes"
+	// ReasonMessageTypesConflict: a WebSocketRoute lets one type of messages pass, and
+	// its gateway the other.
+	ReasonMessageTypesConflict = "MessageTypesConflict"
 	// ReasonWaitingForDeletion: objects of a deleted gateway of the same name
 	// are still being removed.
 	ReasonWaitingForDeletion = "WaitingForDeletion"

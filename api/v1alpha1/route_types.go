@@ -60,6 +60,11 @@ type Route struct {
 	// +optional
 	Extensions Extensions `json:"extensions,omitempty"`
 
+	// limits of each connection of this route, where they are tighter than those of
+	// the gateway.
+	// +optional
+	Limits *RouteLimits `json:"limits,omitempty"`
+
 	// backendRefs are the Services that connections are relayed to, each in
 	// proportion to its weight; loadBalancing chooses among their endpoints. A Service that does not exist is reported and
 	// gets nothing; the route answers 503 when no other one remains.

@@ -46,6 +46,8 @@ type WebSocketGatewayList struct {
 }
 
 // WebSocketGatewaySpec is the desired state of a gateway.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.limits) || !has(self.limits.messageTypes) || self.limits.messageTypes == 'All' || !has(self.routes) || self.routes.all(r, !has(r.limits) || !has(r.limits.messageTypes) || r.limits.messageTypes == 'All' || r.limits.messageTypes == self.limits.messageTypes)",message="messageTypes of a route and of the gateway have no type in common: no message could pass"
 type WebSocketGatewaySpec struct {
 	// listeners are the ports and hostnames that clients connect to. Listeners
 	// with the same port share one socket; the certificate follows from the

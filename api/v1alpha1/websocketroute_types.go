@@ -142,6 +142,11 @@ type WebSocketRouteRule struct {
 	// +optional
 	Extensions Extensions `json:"extensions,omitempty"`
 
+	// limits of each connection of this rule, where they are tighter than those of
+	// the gateway.
+	// +optional
+	Limits *RouteLimits `json:"limits,omitempty"`
+
 	// backendRefs are the Services that connections are relayed to, each in
 	// proportion to its weight. A Service that does not exist is reported and gets
 	// nothing; the rule answers 503 when no other one remains.

@@ -23,6 +23,9 @@ type AttachedRoute struct {
 	Parents []AttachedParent
 	// Problems concern the route at all of them.
 	Problems []status.Problem
+	// Overruled are limits of the route of which the gateway has tighter ones, and
+	// those.
+	Overruled []string
 	// Unchecked are the references that were taken for granted.
 	Unchecked []Reference
 	// Content identifies what the configuration has of the route; empty if nothing.
@@ -136,7 +139,8 @@ func (a *attaching) one(one *candidate) {
 		a.commit(one, found)
 		one.result.Content = found.content
 	}
-	one.result.Problems, one.result.Unchecked = found.own.result.Problems, found.own.result.Unchecked
+	own := &found.own.result
+	one.result.Problems, one.result.Unchecked, one.result.Overruled = own.Problems, own.Unchecked, own.Overruled
 	slices.SortFunc(one.result.Problems, compareProblems)
 	slices.SortFunc(one.result.Unchecked, compareReferences)
 }
@@ -213,7 +217,8 @@ func AttachedFrom(name string) (namespace string, ok bool) {
 func asRoute(rule *wsv1alpha1.WebSocketRouteRule) *wsv1alpha1.Route {
 	return &wsv1alpha1.Route{
 		Name: rule.Name, Path: rule.Path, AuthPolicy: rule.AuthPolicy, Subprotocols: rule.Subprotocols,
-		Relay: rule.Relay, Extensions: rule.Extensions, BackendRefs: rule.BackendRefs, LoadBalancing: rule.LoadBalancing,
+		Relay: rule.Relay, Extensions: rule.Extensions, Limits: rule.Limits,
+		BackendRefs: rule.BackendRefs, LoadBalancing: rule.LoadBalancing,
 	}
 }
 

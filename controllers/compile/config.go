@@ -29,6 +29,9 @@ type Result struct {
 	// CertificateSecrets are, by listener, the Secrets of Certificates that somebody
 	// else maintains, as far as they are known.
 	CertificateSecrets map[string]string
+	// Overruled are the limits of the gateway's routes of which the gateway has tighter
+	// ones, and those.
+	Overruled []string
 	// Attached is what has come of each of Refs.Routes, oldest first.
 	Attached []AttachedRoute
 	// Unchecked are the references that were taken for granted, sorted by

@@ -4,6 +4,8 @@
 package compile
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,6 +52,47 @@ func limits(spec *wsv1alpha1.Limits) *contract.Limits {
 		return nil
 	}
 	return &l
+}
+
+// routeLimits returns nil for none. They are written as they are, also where those of
+// the gateway are tighter: pods take the tighter one of each.
+func routeLimits(spec *wsv1alpha1.RouteLimits) *contract.RouteLimits {
+	if spec == nil {
+		return nil
+	}
+	l := contract.RouteLimits{
+		MaxMessageBytes: spec.MaxMessageBytes, MaxFrameBytes: spec.MaxFrameBytes, MessageTypes: messageTypes(spec.MessageTypes),
+		MessagesPerSecond: spec.MessagesPerSecond, BytesPerSecond: spec.BytesPerSecond,
+		IdleTimeout: duration(spec.IdleTimeout, 0), MaxConnectionAge: duration(spec.MaxConnectionAge, 0),
+	}
+	if l == (contract.RouteLimits{}) {
+		return nil
+	}
+	return &l
+}
+
+// limitRoute gives a route its limits, and a fault where no message could pass.
+func (c *compiler) limitRoute(route *contract.Route, spec *wsv1alpha1.Route) {
+	route.Limits = routeLimits(spec.Limits)
+	gateway := limits(c.gw.Spec.Limits).WithDefaults()
+	if overruled := route.Limits.Overruled(gateway); len(overruled) > 0 {
+		c.result.Overruled = append(c.result.Overruled, fmt.Sprintf("%s.limits (in force: %s)", c.from.field(spec.Name), strings.Join(overruled, ", ")))
+	}
+	if route.Limits.Within(gateway).MessageTypes != contract.NoMessages {
+		return
+	}
+	field := c.from.field(spec.Name) + ".limits.messageTypes"
+	if c.from.attached() {
+		c.refused(field, wsv1alpha1.ReasonMessageTypesConflict,
+			"the gateway lets messages of type %s pass only, and rule %q none of those, so that it answers 503: take messageTypes out of the rule, or ask whoever runs the gateway",
+			gateway.MessageTypes, spec.Name)
+	} else {
+		c.invalid(field, "spec.limits lets messages of type %s pass only, and route %q none of those: take messageTypes out of one of them",
+			gateway.MessageTypes, spec.Name)
+	}
+	if route.Fault == "" {
+		route.Fault, route.Backends = contract.FaultMessageTypes, nil
+	}
 }
 
 func messageTypes(types wsv1alpha1.MessageTypes) contract.MessageTypes {

@@ -50,6 +50,7 @@ func (c *compiler) route(spec *wsv1alpha1.Route, hostnames []string) contract.Ro
 	if route.Fault == "" {
 		route.Backends, route.Fault = backends, fault
 	}
+	c.limitRoute(&route, spec)
 	return route
 }
 

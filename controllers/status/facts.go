@@ -43,6 +43,9 @@ type Facts struct {
 	ConfigDigest string
 	// AttachedRoutes counts the routes of each listener, by name.
 	AttachedRoutes map[string]int32
+	// Overruled are limits of the gateway's own routes of which the gateway has tighter
+	// ones, and those.
+	Overruled []string
 	// Since says when tolerated states began; see Since.Next.
 	Since Since
 	// Paused is true when the operator was asked to change nothing of the gateway,

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,6 +24,9 @@ type RouteAtParent struct {
 	Known bool
 	// Problems of the route at this parent, sorted by Field.
 	Problems []Problem
+	// Overruled are limits of the route of which the gateway has tighter ones, and
+	// those. They are no problem.
+	Overruled []string
 	// Served is true when the gateway's configuration has something of the route.
 	Served bool
 	// Held is true when the gateway keeps its last good configuration, since its own
@@ -134,7 +138,11 @@ func (p *routePass) accepted(ref *wsv1alpha1.ParentReference, at *RouteAtParent)
 	if found := at.problems(wsv1alpha1.ConditionAccepted); len(found) > 0 {
 		return p.no(found[0].Reason, describe(found))
 	}
-	return p.yes(wsv1alpha1.ReasonAccepted, "The route is attached.")
+	message := "The route is attached."
+	if len(at.Overruled) > 0 {
+		message += " Limits that are looser than the gateway's change nothing: " + strings.Join(at.Overruled, ", ") + "."
+	}
+	return p.yes(wsv1alpha1.ReasonAccepted, message)
 }
 
 func (p *routePass) resolvedRefs(_ *wsv1alpha1.ParentReference, at *RouteAtParent) finding {
@@ -174,7 +182,8 @@ func (at *RouteAtParent) problems(condition string) []Problem {
 // one, has to change.
 func (p *routePass) work(accepted, ready finding) metav1.Condition {
 	switch accepted.reason {
-	case wsv1alpha1.ReasonHostnameConflict, wsv1alpha1.ReasonRouteConflict, wsv1alpha1.ReasonTooManyRoutes, wsv1alpha1.ReasonInvalid:
+	case wsv1alpha1.ReasonHostnameConflict, wsv1alpha1.ReasonRouteConflict, wsv1alpha1.ReasonTooManyRoutes,
+		wsv1alpha1.ReasonMessageTypesConflict, wsv1alpha1.ReasonInvalid:
 		return p.condition(wsv1alpha1.ConditionStalled, p.yes(accepted.reason, accepted.message))
 	}
 	return p.progress(ready)

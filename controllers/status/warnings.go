@@ -6,6 +6,7 @@ package status
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -22,6 +23,7 @@ func (p *pass) warnings() []string {
 		found = append(found, "spec.routes is empty: every handshake is answered 404.")
 	}
 	found = append(found, p.dryRuns()...)
+	found = append(found, p.overruled()...)
 	found = append(found, p.addresses()...)
 	found = append(found, p.queries()...)
 	found = append(found, p.unmanaged()...)
@@ -42,6 +44,15 @@ func capped(warnings []string) []string {
 	}
 	const shown = maxItems - 1
 	return append(warnings[:shown:shown], fmt.Sprintf("and %d more, which have room here when some of these are gone.", len(warnings)-shown))
+}
+
+// overruled limits look as if a route could have more than its gateway.
+func (p *pass) overruled() []string {
+	if len(p.facts.Overruled) == 0 {
+		return nil
+	}
+	return []string{shorten("limits of routes that are looser than spec.limits, or its defaults, change nothing: " +
+		strings.Join(p.facts.Overruled, ", ") + ". Raise those of the gateway, and set tighter ones on other routes.")}
 }
 
 // dryRuns protect nothing, which must not be forgotten. They come early: the list

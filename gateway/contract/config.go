@@ -250,6 +250,8 @@ type Route struct {
 	Extensions Extensions `json:"extensions,omitempty"`
 	// LoadBalancing absent: the endpoint with the fewest open connections.
 	LoadBalancing *LoadBalancing `json:"loadBalancing,omitempty"`
+	// Limits absent: those of the gateway.
+	Limits *RouteLimits `json:"limits,omitempty"`
 	// Fault, if not empty, makes the route answer 503 with that reason.
 	Fault Fault `json:"fault,omitempty"`
 }
@@ -300,6 +302,8 @@ const (
 	FaultBackendTLSMismatch    Fault = "backend_tls_mismatch"
 
 	FaultClientCAUnavailable Fault = "client_ca_unavailable"
+	// FaultMessageTypes: the route and the gateway let no type of message pass in common.
+	FaultMessageTypes Fault = "message_types"
 )
 
 // DefaultClockSkew is more than clocks that are kept at all differ by, and too

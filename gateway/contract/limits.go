@@ -62,7 +62,17 @@ type MessageTypes string
 const (
 	OnlyText   MessageTypes = "Text"
 	OnlyBinary MessageTypes = "Binary"
+	// NoMessages is what a gateway and a route let pass that have no type in common.
+	// Only EffectiveLimits have it.
+	NoMessages MessageTypes = "None"
 )
+
+func (t MessageTypes) validate() error {
+	if t != "" && t != OnlyText && t != OnlyBinary {
+		return fmt.Errorf("limits: message types %q are neither Text nor Binary: update the pods, or leave them out for all", t)
+	}
+	return nil
+}
 
 // EffectiveLimits are Limits with nothing left open but MaxConnections, which
 // is 0 where the pod has to decide.
@@ -142,8 +152,8 @@ func (l *Limits) validate() error {
 	if l == nil {
 		return nil
 	}
-	if l.MessageTypes != "" && l.MessageTypes != OnlyText && l.MessageTypes != OnlyBinary {
-		return fmt.Errorf("limits: message types %q are neither Text nor Binary: update the pods, or leave them out for all", l.MessageTypes)
+	if err := l.MessageTypes.validate(); err != nil {
+		return err
 	}
 	if l.MaxFrameBytes != nil && *l.MaxFrameBytes < 1 || l.MaxFragments != nil && *l.MaxFragments < 1 {
 		return errors.New("limits: frames of no bytes or messages of no frames: maxFrameBytes and maxFragments are at least 1, or absent")

@@ -255,6 +255,9 @@ func (r *Route) validate(policies, profiles map[string]bool) error {
 			return fmt.Errorf("route %q: backend %q: %w", r.Name, r.Backends[i].Name, err)
 		}
 	}
+	if err := r.Limits.validate(); err != nil {
+		return fmt.Errorf("route %q: %w", r.Name, err)
+	}
 	return errors.Join(r.validateRelay(), r.validateBalancing())
 }
 

@@ -145,7 +145,10 @@ type Caller struct {
 
 // Admission is a caller who is let in.
 type Admission struct {
+	// Route that the caller was connected by. Limits are those of the route that it
+	// was admitted by last, which a change may have come between; nil for none.
 	Route    *contract.Route
+	Limits   *contract.RouteLimits
 	Identity authn.Identity
 	Ruling
 	// Upstream has answered its handshake, and Leave gives back the place that
@@ -196,6 +199,7 @@ func (d *Door) Admit(ctx context.Context, rules *Rules, c *Caller, attempt *audi
 		return nil, err
 	}
 	connected = true
+	found.Limits = found.Route.Limits
 	return &found.Admission, nil
 }
 
@@ -213,7 +217,7 @@ func (d *Door) Review(ctx context.Context, rules *Rules, c *Caller, a *Admission
 		// The backend was chosen by the old route and told of the old identity.
 		return outcome.Refuse(outcome.RouteUnavailable, "the route or the identity has changed during the handshake")
 	}
-	a.Identity, a.Ruling = found.Identity, found.Ruling
+	a.Identity, a.Ruling, a.Limits = found.Identity, found.Ruling, found.Route.Limits
 	return nil
 }
 

@@ -123,8 +123,9 @@ func (l *Loops) termsOf(a agreement) *terms {
 	defer l.mu.Unlock()
 	t := l.terms[a]
 	if t == nil {
-		// Few limits are in force at a time, but over the years there are many.
-		if len(l.terms) > 100 {
+		// No more limits are in force at a time than there are routes, but over the
+		// years there are many.
+		if len(l.terms) > 1000 {
 			clear(l.terms)
 		}
 		t = newTerms(a.limits, &l.frames.options).compressed(a.compressed)

@@ -12,14 +12,15 @@ import (
 
 // rulesOf are the rules for the frames of both parties.
 func rulesOf(limits *contract.EffectiveLimits) (rules [2]frame.Rules) {
+	types := limits.MessageTypes
 	for x := range rules {
 		rules[x] = frame.Rules{
 			Masked:       x == fromClient,
 			MaxFrame:     uint64(max(limits.MaxFrameBytes, 0)),
 			MaxMessage:   uint64(max(limits.MaxMessageBytes, 0)),
 			MaxFragments: uint32(max(limits.MaxFragments, 0)),
-			NoText:       limits.MessageTypes == contract.OnlyBinary,
-			NoBinary:     limits.MessageTypes == contract.OnlyText,
+			NoText:       types != "" && types != contract.OnlyText,
+			NoBinary:     types != "" && types != contract.OnlyBinary,
 		}
 	}
 	return rules

@@ -67,7 +67,7 @@ spec:
     anyOf: [{external: {grpc: {backendRef: {name: authz, port: 9000}}, timeout: 1s, revalidateEvery: 1m}}]
     origins: {allow: ["https://app.example.com"]}
   routes:
-  - {name: chat, hostnames: [ws.example.com], path: {type: Exact, value: /chat}, authPolicy: users, subprotocols: [v1], relay: Frames, extensions: PassThrough, backendRefs: [{name: echo, namespace: team, port: 80, weight: 2, tls: inside}], loadBalancing: {policy: ConsistentHash, consistentHash: {type: Header, header: X-Room, maxLoadPercent: 150}}}
+  - {name: chat, hostnames: [ws.example.com], path: {type: Exact, value: /chat}, authPolicy: users, subprotocols: [v1], relay: Frames, extensions: PassThrough, limits: {maxMessageBytes: 9, maxFrameBytes: 8, messageTypes: Text, messagesPerSecond: 6, bytesPerSecond: 4096, idleTimeout: 30s, maxConnectionAge: 8h}, backendRefs: [{name: echo, namespace: team, port: 80, weight: 2, tls: inside}], loadBalancing: {policy: ConsistentHash, consistentHash: {type: Header, header: X-Room, maxLoadPercent: 150}}}
   backendTLS:
   - {name: inside, caRefs: [{kind: ConfigMap, name: inside-ca, key: k}], serverName: echo.example.com, clientCertificate: {secretRef: {name: echo-client}}}
   limits: {maxConnections: 10, maxConnectionsPerIdentity: 3, maxConnectionsPerAddress: 4, handshakesPerSecond: 50, handshakesPerSecondPerAddress: 5, maxMessageBytes: 10, maxFrameBytes: 9, maxFragments: 8, messageTypes: Text, messagesPerSecond: 7, controlFramesPerSecond: 6, bytesPerSecond: 5000, frameTimeout: 4s, backendPongTimeout: 50s, writeTimeout: 2s, maxConnectionAge: 9h, handshakeTimeout: 5s, requestHeaderBytes: 2048, idleTimeout: 1m, pingInterval: 9s, pongTimeout: 3s}

@@ -982,6 +982,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Hostname
           elementRelationship: associative
+    - name: limits
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RouteLimits
     - name: loadBalancing
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LoadBalancing
@@ -1000,6 +1003,30 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RouteLimits
+  map:
+    fields:
+    - name: bytesPerSecond
+      type:
+        scalar: numeric
+    - name: idleTimeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: maxConnectionAge
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: maxFrameBytes
+      type:
+        scalar: numeric
+    - name: maxMessageBytes
+      type:
+        scalar: numeric
+    - name: messageTypes
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.MessageTypes
+    - name: messagesPerSecond
+      type:
+        scalar: numeric
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RouteNamespaces
   map:
     fields:
@@ -1337,6 +1364,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: extensions
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Extensions
+    - name: limits
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RouteLimits
     - name: loadBalancing
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LoadBalancing

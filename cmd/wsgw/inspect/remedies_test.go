@@ -48,7 +48,8 @@ func TestEachReasonHasARemedy(t *testing.T) {
 func isFine(reason string) bool {
 	switch reason {
 	case "Accepted", "ResolvedRefs", "CertificatesReady", "Programmed", "Ready", "Pending", "TooManyRevocations", "GatewayNotFound",
-		"ListenerNotFound", "NotAllowedByListeners", "HostnameConflict", "TooManyRoutes", "AuthPolicyNotAllowed", "BackendTLSNotAllowed",
+		"ListenerNotFound", "NotAllowedByListeners", "HostnameConflict", "TooManyRoutes", "MessageTypesConflict",
+		"AuthPolicyNotAllowed", "BackendTLSNotAllowed",
 		"ProgressDeadlineExceeded":
 		return true
 	default:

@@ -42,6 +42,9 @@ type RouteApplyConfiguration struct {
 	// pass the gateway compressed, and maxMessageBytes counts them so. With relay
 	// Messages it is refused. Other extensions are never passed on. Default Strip.
 	Extensions *apiv1alpha1.Extensions `json:"extensions,omitempty"`
+	// limits of each connection of this route, where they are tighter than those of
+	// the gateway.
+	Limits *RouteLimitsApplyConfiguration `json:"limits,omitempty"`
 	// backendRefs are the Services that connections are relayed to, each in
 	// proportion to its weight; loadBalancing chooses among their endpoints. A Service that does not exist is reported and
 	// gets nothing; the route answers 503 when no other one remains.
@@ -114,6 +117,14 @@ func (b *RouteApplyConfiguration) WithRelay(value apiv1alpha1.Relay) *RouteApply
 // If called multiple times, the Extensions field is set to the value of the last call.
 func (b *RouteApplyConfiguration) WithExtensions(value apiv1alpha1.Extensions) *RouteApplyConfiguration {
 	b.Extensions = &value
+	return b
+}
+
+// WithLimits sets the Limits field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Limits field is set to the value of the last call.
+func (b *RouteApplyConfiguration) WithLimits(value *RouteLimitsApplyConfiguration) *RouteApplyConfiguration {
+	b.Limits = value
 	return b
 }
 

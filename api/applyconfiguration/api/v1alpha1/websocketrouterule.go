@@ -34,6 +34,9 @@ type WebSocketRouteRuleApplyConfiguration struct {
 	// extensions says what becomes of the WebSocket extensions that a client offers,
 	// as in a gateway's own routes. Default Strip.
 	Extensions *apiv1alpha1.Extensions `json:"extensions,omitempty"`
+	// limits of each connection of this rule, where they are tighter than those of
+	// the gateway.
+	Limits *RouteLimitsApplyConfiguration `json:"limits,omitempty"`
 	// backendRefs are the Services that connections are relayed to, each in
 	// proportion to its weight. A Service that does not exist is reported and gets
 	// nothing; the rule answers 503 when no other one remains.
@@ -96,6 +99,14 @@ func (b *WebSocketRouteRuleApplyConfiguration) WithRelay(value apiv1alpha1.Relay
 // If called multiple times, the Extensions field is set to the value of the last call.
 func (b *WebSocketRouteRuleApplyConfiguration) WithExtensions(value apiv1alpha1.Extensions) *WebSocketRouteRuleApplyConfiguration {
 	b.Extensions = &value
+	return b
+}
+
+// WithLimits sets the Limits field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Limits field is set to the value of the last call.
+func (b *WebSocketRouteRuleApplyConfiguration) WithLimits(value *RouteLimitsApplyConfiguration) *WebSocketRouteRuleApplyConfiguration {
+	b.Limits = value
 	return b
 }
 
