@@ -138,6 +138,9 @@ func compare(t *testing.T, file, got string) {
 // describeAttached adds what the owner of a WebSocketRoute is told.
 func describeAttached(text *strings.Builder, one *compile.AttachedRoute) {
 	fmt.Fprintf(text, "WebSocketRoute %s/%s served %v\n", one.Namespace, one.Name, one.Content != "")
+	for _, limits := range one.Overruled {
+		fmt.Fprintf(text, "  overruled %s\n", limits)
+	}
 	problems := slices.Clone(one.Problems)
 	for _, parent := range one.Parents {
 		problems = append(problems, parent.Problems...)
@@ -160,6 +163,9 @@ func describe(result compile.Result) string {
 	}
 	for _, reference := range result.Unchecked {
 		fmt.Fprintf(&text, "unchecked\n  %s\n  %s %q\n", reference.Field, reference.Kind, reference.Name)
+	}
+	for _, limits := range result.Overruled {
+		fmt.Fprintf(&text, "overruled %s\n", limits)
 	}
 	for _, one := range result.Attached {
 		describeAttached(&text, &one)

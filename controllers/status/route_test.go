@@ -72,6 +72,13 @@ func TestStatusOfARoute(t *testing.T) {
 			[]string{"HostnameConflict", "Pending", "Pending", "HostnameConflict"},
 			"Failed",
 		},
+		"that lets the gateway's messages not pass": {
+			with(func(at *status.RouteAtParent) {
+				at.Problems = []status.Problem{problem("Accepted", "MessageTypesConflict")}
+			}),
+			[]string{"MessageTypesConflict", "ResolvedRefs", "Programmed", "MessageTypesConflict"},
+			"Failed",
+		},
 		"one of whose names somebody else holds": {
 			with(func(at *status.RouteAtParent) {
 				at.Problems = []status.Problem{problem("Accepted", "HostnameConflict")}
@@ -150,6 +157,24 @@ func TestStatusOfARoute(t *testing.T) {
 				t.Errorf("a route that is served at last is %s", got)
 			}
 		})
+	}
+}
+
+func TestALooserLimitThanTheGatewaysIsToldAndHarmsNothing(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	route := newRoute(wsv1alpha1.ParentReference{Name: "edge"})
+	at := status.RouteAtParent{Exists: true, Known: true, Served: true, Written: true, Pods: 1, Serving: 1}
+	for range 100 {
+		at.Overruled = append(at.Overruled, "spec.rules[rooms].limits (in force: maxMessageBytes 1048576)")
+	}
+	route.Status, _ = status.Route(route, []status.RouteAtParent{at}, now)
+	accepted := meta.FindStatusCondition(route.Status.Parents[0].Conditions, "Accepted")
+	if accepted.Status != metav1.ConditionTrue || !strings.Contains(accepted.Message, "spec.rules[rooms].limits (in force: maxMessageBytes 1048576)") || len(accepted.Message) > 1024 {
+		t.Errorf("Accepted: %+v", accepted)
+	}
+	if ready := meta.FindStatusCondition(route.Status.Conditions, "Ready"); ready.Status != metav1.ConditionTrue {
+		t.Errorf("Ready: %+v", ready)
 	}
 }
 

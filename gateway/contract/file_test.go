@@ -83,6 +83,11 @@ func fullConfig() contract.Config {
 			{
 				Name: "chat", Hostnames: []string{"ws.example.com"}, Path: contract.Path{Prefix: "/chat"}, Policy: "users",
 				Subprotocols: []string{"chat.v2"}, Backends: []contract.Backend{{Name: "echo:80"}, {Name: "canary:80", Weight: new(int32(0)), TLS: "inside", ServerName: "canary.default.svc"}},
+				Limits: &contract.RouteLimits{
+					MaxMessageBytes: new(int64(5)), MaxFrameBytes: new(int64(4)), MessageTypes: contract.OnlyText,
+					MessagesPerSecond: new(int32(3)), BytesPerSecond: new(int32(4096)),
+					IdleTimeout: new(contract.Duration(time.Minute)), MaxConnectionAge: new(contract.Duration(time.Hour)),
+				},
 				LoadBalancing: &contract.LoadBalancing{
 					Policy: contract.BalanceConsistentHash, Hash: &contract.Hash{By: contract.HashHeader, Header: "X-Room", MaxLoadPercent: new(int32(200))},
 				},
