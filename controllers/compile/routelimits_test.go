@@ -85,11 +85,11 @@ func compareLimits(t *testing.T, whose string, inForce, than contract.EffectiveL
 // arbitrary sets about half of the fields of limits, in the bounds of the API.
 func arbitrary(random *rand.Rand, limits any) {
 	fields := reflect.ValueOf(limits).Elem()
-	for i := range fields.NumField() {
+	for _, value := range fields.Fields() {
 		if random.IntN(2) == 0 {
 			continue
 		}
-		switch field := fields.Field(i).Addr().Interface().(type) {
+		switch field := value.Addr().Interface().(type) {
 		case **int32:
 			*field = new(4096 + random.Int32N(5))
 		case **int64:

@@ -199,7 +199,6 @@ func (d *Door) Admit(ctx context.Context, rules *Rules, c *Caller, attempt *audi
 		return nil, err
 	}
 	connected = true
-	found.Limits = found.Route.Limits
 	return &found.Admission, nil
 }
 
@@ -217,7 +216,7 @@ func (d *Door) Review(ctx context.Context, rules *Rules, c *Caller, a *Admission
 		// The backend was chosen by the old route and told of the old identity.
 		return outcome.Refuse(outcome.RouteUnavailable, "the route or the identity has changed during the handshake")
 	}
-	a.Identity, a.Ruling, a.Limits = found.Identity, found.Ruling, found.Route.Limits
+	a.Identity, a.Ruling, a.Limits = found.Identity, found.Ruling, found.Limits
 	return nil
 }
 

@@ -157,7 +157,7 @@ func (d *Door) findRoute(_ context.Context, v *verdict) error {
 		return outcome.Refuse(outcome.NoRoute, "")
 	}
 	v.attempt.Route, v.attempt.Policy = route.Name, route.Policy
-	v.Route = route
+	v.Route, v.Limits = route, route.Limits
 	if route.Fault != "" {
 		return outcome.Refuse(outcome.RouteUnavailable, "%s", route.Fault)
 	}
