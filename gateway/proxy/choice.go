@@ -119,12 +119,22 @@ func (p *Pool) chooseByKey(backends []contract.Backend, key uint64) (chosen *con
 			continue
 		}
 		const steps = 1 << 53 // those of a float64
-		even := (float64(affinity(key, hashOf(backends[i].Name))>>11) + 0.5) / steps
+		even := (float64(affinity(key, placeOf(backends, i))>>11) + 0.5) / steps
 		if wait := -math.Log(even) / weight; wait < shortest {
 			chosen, shortest = &backends[i], wait
 		}
 	}
 	return chosen, chosen != nil
+}
+
+// placeOf is what keys are drawn to: the name of a backend, which is also there for
+// each further profile by which the same port is spoken to. Those would otherwise be
+// one place, and all keys go to the heavier. They stand side by side in a route.
+func placeOf(backends []contract.Backend, i int) uint64 {
+	if i > 0 && backends[i-1].Name == backends[i].Name {
+		return hashOf(backends[i].Name + " " + backends[i].TLS)
+	}
+	return hashOf(backends[i].Name)
 }
 
 func (p *Pool) weight(backend *contract.Backend) float64 {
@@ -161,18 +171,19 @@ func compareBool(a, b bool) int {
 // take reserves the best address of a backend that was not tried yet. Ties are
 // broken at random: several gateway pods that start together would otherwise all
 // fill the same endpoint first.
-func (p *Pool) take(backend string, by plan, tried map[string]bool) (address string, ok bool) {
+func (p *Pool) take(to way, by plan, tried map[string]bool) (address string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.options.Now()
-	addresses := p.backends[backend].Addresses
-	first, room := p.turn(backend, by, len(addresses)), p.room(addresses, by)
+	addresses := p.backends[to.backend].Addresses
+	first, room := p.turn(to.backend, by, len(addresses)), p.room(addresses, by)
 	best, index, ties := rank{}, -1, 0
 	for i, candidate := range addresses {
 		if tried[candidate] {
 			continue
 		}
-		r := p.rank(candidate, by, now, room, (len(addresses)+i-first)%len(addresses))
+		l := p.load(candidate)
+		r := l.rank(by, now.Before(l.cool[to]), room, (len(addresses)+i-first)%len(addresses))
 		switch c := r.compare(best); {
 		case index < 0 || c < 0:
 			best, index, ties = r, i, 1
@@ -188,27 +199,26 @@ func (p *Pool) take(backend string, by plan, tried map[string]bool) (address str
 		return "", false
 	}
 	if by.policy == contract.BalanceRoundRobin {
-		p.turns[backend] = uint64(index) + 1
+		p.turns[to.backend] = uint64(index) + 1
 	}
 	address = addresses[index]
-	p.reserve(address, now)
+	p.reserve(address, to, now)
 	return address, true
 }
 
-func (p *Pool) reserve(address string, now time.Time) {
+func (p *Pool) reserve(address string, to way, now time.Time) {
 	l := p.load(address)
 	l.open++
-	if !l.coolUntil.IsZero() {
+	if _, failed := l.cool[to]; failed {
 		// One client tries whether it is well again; the others keep away until
 		// that is known.
-		l.coolUntil = now.Add(cooling)
+		l.cool[to] = now.Add(cooling)
 	}
 }
 
 // rank judges an address, which is so many turns away.
-func (p *Pool) rank(address string, by plan, now time.Time, room, away int) rank {
-	l := p.load(address)
-	r := rank{cooling: now.Before(l.coolUntil)}
+func (l *load) rank(by plan, cooling bool, room, away int) rank {
+	r := rank{cooling: cooling}
 	switch by.policy {
 	case contract.BalanceRoundRobin:
 		r.value = uint64(away) //nolint:gosec // not negative

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 )
 
@@ -208,6 +209,70 @@ func TestKeysAreSharedOutByWeight(t *testing.T) {
 		if few[key] == "new" && more[key] != "new" || slices.Contains([]string{"none", "nowhere"}, more[key]) {
 			t.Errorf("key %d moved from %s to %s", key, few[key], more[key])
 		}
+	}
+}
+
+// A port that is spoken to by two profiles is two places for keys: one by which a
+// tenth shall go gets a tenth. The profile cannot be used here, which tells who goes
+// by it.
+func TestProfilesOfOnePortShareTheKeysByWeight(t *testing.T) {
+	t.Parallel()
+	var n network
+	t.Cleanup(n.peers.Wait)
+	pool := n.pool(rand.Float64, ofB(abc).Backends)
+	byProfile := 0
+	for key := range 400 {
+		choice := keyed(fmt.Sprint("user ", key))
+		choice.Backends = []contract.Backend{{Name: "b", Weight: new(int32(70))}, {Name: "b", TLS: "inside", Weight: new(int32(30))}}
+		u, err := pool.Connect(t.Context(), choice, handshake())
+		if err != nil {
+			wantRefusal(t, err, outcome.UpstreamTLSFailed)
+			byProfile++
+			continue
+		}
+		u.Release()
+	}
+	if byProfile < 90 || byProfile > 150 {
+		t.Errorf("%d of 400 keys go by the profile that has 30 of 100", byProfile)
+	}
+}
+
+// Two routes may name the same endpoints, of which one does it wrongly. Its failures
+// are not those of the other.
+func TestAnEndpointIsAvoidedByWhomItFailed(t *testing.T) {
+	t.Parallel()
+	var n network
+	t.Cleanup(n.peers.Wait)
+	backends := map[string]contract.BackendEndpoints{"b": {Addresses: abc}, "other": {Addresses: abc}}
+	pool := n.pool(rand.Float64, backends)
+	other := keyed("k")
+	other.Backends = []contract.Backend{{Name: "other"}}
+	home := goTo(t, pool, keyed("k")).Address
+	n.down = map[string]bool{home: true}
+	goTo(t, pool, other)
+	n.down = nil
+	if got := goTo(t, pool, keyed("k")).Address; got != home {
+		t.Errorf("the key goes to %s, since another backend could not reach %s", got, home)
+	}
+	if got := goTo(t, pool, other).Address; got == home {
+		t.Error("the one that failed tries again at once")
+	}
+	avoided := map[string]bool{}
+	for _, state := range pool.State() {
+		for _, endpoint := range state.Endpoints {
+			avoided[state.Name] = avoided[state.Name] || !endpoint.AvoidedUntil.IsZero()
+		}
+	}
+	if diff := cmp.Diff(map[string]bool{"b": false, "other": true}, avoided); diff != "" {
+		t.Errorf("avoided by (-want +got):\n%s", diff)
+	}
+	if available, failing := pool.Endpoints(); available != 2 || failing != 1 {
+		t.Errorf("%d endpoints available and %d failing", available, failing)
+	}
+	delete(backends, "other")
+	pool.SetEndpoints(contract.Endpoints{Version: 1, Backends: backends})
+	if _, failing := pool.Endpoints(); failing != 0 {
+		t.Error("what a backend that is gone has found is remembered")
 	}
 }
 

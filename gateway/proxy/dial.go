@@ -69,21 +69,21 @@ func (p *Pool) permit(address string) error {
 
 // reach dials endpoints of a backend until one answers, at last its Service; by
 // TLS if securing is not nil. The address that it returns is reserved.
-func (p *Pool) reach(ctx context.Context, backend string, by plan, securing *tls.Config) (net.Conn, string, error) {
+func (p *Pool) reach(ctx context.Context, to way, by plan, securing *tls.Config) (net.Conn, string, error) {
 	tried := map[string]bool{}
 	failed := errNothing
 	for attempt := range maxDials + 1 {
 		address, ok := "", false
 		if attempt < maxDials {
-			address, ok = p.take(backend, by, tried)
+			address, ok = p.take(to, by, tried)
 		}
 		if !ok {
-			address, ok = p.takeService(backend, tried)
+			address, ok = p.takeService(to.backend, tried)
 		}
 		if !ok {
 			break
 		}
-		conn, err := p.attempt(ctx, address, securing)
+		conn, err := p.attempt(ctx, address, to, securing)
 		if err == nil {
 			return conn, address, nil
 		}
@@ -106,7 +106,7 @@ func worse(before, now error) error {
 }
 
 // attempt dials an address that was taken, and releases it when that fails.
-func (p *Pool) attempt(ctx context.Context, address string, securing *tls.Config) (net.Conn, error) {
+func (p *Pool) attempt(ctx context.Context, address string, to way, securing *tls.Config) (net.Conn, error) {
 	bounded, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := p.dialPermitted(bounded, address)
@@ -118,7 +118,7 @@ func (p *Pool) attempt(ctx context.Context, address string, securing *tls.Config
 	}
 	// That a client went away says nothing about the endpoint.
 	if ctx.Err() == nil {
-		p.judged(address, false)
+		p.judged(address, to, false)
 		if p.options.DialFailed != nil {
 			p.options.DialFailed()
 		}

@@ -17,11 +17,29 @@ type load struct {
 	open int
 	// listed is true while some backend has the address.
 	listed bool
-	// coolUntil keeps an address that failed out of the choice, unless there is
-	// no other. It is zero once the address has succeeded.
-	coolUntil time.Time
+	// cool keeps an address that failed out of the choice until then, unless there
+	// is no other, in the ways in which it has not succeeded since.
+	cool map[way]time.Time
 	// hash of the address, the same in every pod.
 	hash uint64
+}
+
+// way is how an address is spoken to. A failure counts for that alone: whoever names
+// the endpoints of somebody else with a profile that they refuse, or as a Service of
+// its own, must not turn the connections of others away from them.
+type way struct{ backend, profile string }
+
+func wayTo(backend *contract.Backend) way { return way{backend: backend.Name, profile: backend.TLS} }
+
+// avoided answers until when an address is avoided in any way, of one backend or, by
+// an empty name, of any.
+func (l *load) avoided(backend string) (until time.Time) {
+	for by, cool := range l.cool {
+		if (backend == "" || by.backend == backend) && cool.After(until) {
+			until = cool
+		}
+	}
+	return until
 }
 
 // cooling is how long a failed address is avoided: long enough that a dead
@@ -52,6 +70,10 @@ func (p *Pool) SetEndpoints(endpoints contract.Endpoints) {
 		if !l.listed && l.open == 0 {
 			delete(p.loads, address)
 		}
+		maps.DeleteFunc(l.cool, func(by way, _ time.Time) bool {
+			_, stays := endpoints.Backends[by.backend]
+			return !stays
+		})
 	}
 }
 
@@ -78,7 +100,7 @@ func (p *Pool) Endpoints() (available, failing int) {
 	for _, l := range p.loads {
 		switch {
 		case !l.listed:
-		case now.Before(l.coolUntil):
+		case now.Before(l.avoided("")):
 			failing++
 		default:
 			available++
@@ -115,7 +137,7 @@ func (p *Pool) State() []BackendState {
 		state := BackendState{Name: name, Service: backend.Service}
 		for _, address := range backend.Addresses {
 			l := p.load(address)
-			state.Endpoints = append(state.Endpoints, EndpointState{Address: address, Open: l.open, AvoidedUntil: l.coolUntil})
+			state.Endpoints = append(state.Endpoints, EndpointState{Address: address, Open: l.open, AvoidedUntil: l.avoided(name)})
 		}
 		states = append(states, state)
 	}
@@ -154,14 +176,17 @@ func (p *Pool) release(address string) {
 }
 
 // judged records whether an address, which is reserved, could be dialled and
-// shook hands.
-func (p *Pool) judged(address string, well bool) {
+// shook hands in a way.
+func (p *Pool) judged(address string, by way, well bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l := p.loads[address]
 	if well {
-		l.coolUntil = time.Time{}
+		delete(l.cool, by)
 		return
 	}
-	l.coolUntil = p.options.Now().Add(cooling)
+	if l.cool == nil {
+		l.cool = map[way]time.Time{}
+	}
+	l.cool[by] = p.options.Now().Add(cooling)
 }

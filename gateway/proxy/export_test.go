@@ -49,6 +49,6 @@ func ReadText(message []byte, size int) ([]byte, error) {
 
 // TakeAndGiveBack chooses an endpoint of the first backend.
 func TakeAndGiveBack(p *Pool, c *Choice) {
-	address, _ := p.take(c.Backends[0].Name, planOf(c), nil)
+	address, _ := p.take(wayTo(&c.Backends[0]), planOf(c), nil)
 	p.release(address)
 }

@@ -139,7 +139,7 @@ func (p *Pool) Connect(ctx context.Context, c Choice, h Handshake) (*Upstream, e
 	if err != nil {
 		return nil, outcome.Refuse(outcome.InternalError, "backend %s: %v", backend, err)
 	}
-	conn, address, err := p.reach(ctx, backend, plan, securing)
+	conn, address, err := p.reach(ctx, wayTo(chosen), plan, securing)
 	if err != nil {
 		return nil, refusal(ctx, unreached(err), "backend "+backend, err)
 	}
@@ -149,7 +149,7 @@ func (p *Pool) Connect(ctx context.Context, c Choice, h Handshake) (*Upstream, e
 	}
 	// That a client went away says nothing about the endpoint.
 	if err == nil || !errors.Is(ctx.Err(), context.Canceled) {
-		p.judged(address, err == nil || answer.forTheCaller())
+		p.judged(address, wayTo(chosen), err == nil || answer.forTheCaller())
 	}
 	if err != nil {
 		_ = conn.Close()
