@@ -329,22 +329,19 @@ func (p *pair) tickAll() {
 	p.tick(l, l.now)
 }
 
-// drop gives back the buffers of a connection that has been quiet for a while.
+// drop gives back the buffers of each side that has been quiet for a while: who only
+// listens needs none, however much the other one has to say.
 func (p *pair) drop() {
-	quiet := time.Duration(0)
-	for x, secure := range p.tls {
-		if secure != nil {
-			quiet = max(quiet, p.parties[x].heard+dropAfter)
-		}
-	}
-	if p.loop.now < quiet {
-		p.dropAt = quiet
-		return
-	}
 	p.dropAt = 0
 	for x, secure := range p.tls {
-		buffers := p.loop.exchanges[x].Buffers
-		if secure != nil && buffers != nil && !p.parties[x].silent && buffers.Drop(secure) > 0 {
+		if secure == nil || p.parties[x].silent {
+			continue
+		}
+		if quiet := p.parties[x].heard + dropAfter; p.loop.now < quiet {
+			p.dropAt = max(p.dropAt, quiet)
+			continue
+		}
+		if buffers := p.loop.exchanges[x].Buffers; buffers != nil && buffers.Drop(secure) > 0 {
 			p.loop.of.dropped.Add(1)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -115,4 +116,29 @@ func TestAConnectionByTLSOnBothSidesThatWasQuietForAWhileGoesOn(t *testing.T) {
 			t.Fatalf("%d bytes came back, %v", len(got), err)
 		}
 	}
+}
+
+// A client that only listens to what its upstream has to say is as good as idle.
+func TestAClientThatOnlyListensHoldsNoBuffers(t *testing.T) {
+	t.Parallel()
+	stop := make(chan struct{})
+	g := relays()["Loops"].rawGate(t, true, func(conn net.Conn) {
+		shake(conn)
+		for talks := time.NewTicker(50 * time.Millisecond); ; {
+			select {
+			case <-talks.C:
+			case <-stop:
+				talks.Stop()
+				return
+			}
+			if _, err := conn.Write(plain(fin|bin, []byte("news"))); err != nil {
+				return
+			}
+		}
+	})
+	defer close(stop)
+	conn := g.raw()
+	go func() { _, _ = io.Copy(io.Discard, conn) }()
+	loops := g.relay.(*proxy.Loops)
+	eventually(t, "those of the client are given back", func() bool { return loops.Stats().Dropped > 0 })
 }
