@@ -252,15 +252,5 @@ func (s *snapshot) keeps(c *audit.Connection) bool {
 		return true
 	}
 	other, ok := s.rules.Routes.Lookup(c.Host, c.Path)
-	return ok && other.Policy == c.Policy && tenant(other.Name) == tenant(c.Route)
-}
-
-// tenant is the namespace of a route that is attached to the gateway, whose name is
-// NAMESPACE/ROUTE/RULE, and empty for one of the gateway's own.
-func tenant(route string) string {
-	namespace, _, attached := strings.Cut(route, "/")
-	if !attached {
-		return ""
-	}
-	return namespace
+	return ok && other.Policy == c.Policy && match.Namespace(other.Name) == match.Namespace(c.Route)
 }

@@ -58,18 +58,18 @@ func (r *Routes) Lookup(host, path string) (*contract.Route, bool) {
 func sharing(wild, exact []*contract.Route) []*contract.Route {
 	var list []*contract.Route
 	for _, route := range wild {
-		namespace := owner(route)
-		if namespace == "" || slices.ContainsFunc(exact, func(r *contract.Route) bool { return owner(r) == namespace }) {
+		namespace := Namespace(route.Name)
+		if namespace == "" || slices.ContainsFunc(exact, func(r *contract.Route) bool { return Namespace(r.Name) == namespace }) {
 			list = append(list, route)
 		}
 	}
 	return list
 }
 
-// owner is the namespace that a route, NAMESPACE/ROUTE/RULE, is of; empty for a
+// Namespace is that of the route with a name, NAMESPACE/ROUTE/RULE; empty for a
 // route of the gateway itself.
-func owner(route *contract.Route) string {
-	namespace, _, attached := strings.Cut(route.Name, "/")
+func Namespace(route string) string {
+	namespace, _, attached := strings.Cut(route, "/")
 	if !attached {
 		return ""
 	}
