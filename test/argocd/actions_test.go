@@ -48,7 +48,7 @@ func (w *world) actions(t *testing.T) {
 	w.act(t, "rotate-certificate")
 	at := w.stamped(t, "wsgateway.dev/rotate-at", started)
 	until(t, 2*time.Minute, func() error {
-		o, err := w.kube.get(t.Context(), teamSpace, "websocketgateways.wsgateway.dev", acted)
+		o, err := w.kube.get(t.Context(), teamSpace, gatewaysKind, acted)
 		if now := w.serial(t, acted); err == nil && (o.Status.LastRotation != at || now == serial || now == "") {
 			err = fmt.Errorf("the gateway serves %q, before the rotation %q, and has handled %q of %q", now, serial, o.Status.LastRotation, at)
 		}
@@ -83,7 +83,7 @@ func (w *world) pods(t *testing.T) []string {
 // stamped checks that an annotation has a time since a moment, and returns it.
 func (w *world) stamped(t *testing.T, annotation string, since time.Time) string {
 	t.Helper()
-	o, err := w.kube.get(t.Context(), teamSpace, "websocketgateways.wsgateway.dev", acted)
+	o, err := w.kube.get(t.Context(), teamSpace, gatewaysKind, acted)
 	if err != nil {
 		t.Fatal(err)
 	}

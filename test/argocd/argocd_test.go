@@ -44,9 +44,11 @@ type mode struct {
 
 func modes() []mode {
 	return []mode{
-		{"client-side-apply", false, false},
 		{"server-side-apply", true, false},
 		{"server-side-diff", true, true},
+		// The last one, so that what follows is told of the mode that the example for
+		// gateways has.
+		{"client-side-apply", false, false},
 	}
 }
 
@@ -56,11 +58,13 @@ func TestArgoCD(t *testing.T) {
 	w := begin(t)
 	step(t, "Everything becomes Healthy, in the order of its waves", w.becomesHealthy)
 	for _, m := range modes() {
-		step(t, m.name+": a new gateway is Progressing, then Healthy", w.in(m, w.created))
+		step(t, m.name+": a new gateway and its route are Progressing, then Healthy", w.in(m, w.created))
 		step(t, m.name+": everything stays Synced", w.in(m, w.staysSynced))
-		step(t, m.name+": a pruned gateway leaves the Secret of its certificate", w.in(m, w.pruned))
+		step(t, m.name+": a route that is changed by hand is put back", w.in(m, w.healsRoute))
+		step(t, m.name+": a pruned gateway and its route leave the Secret of a certificate", w.in(m, w.pruned))
 	}
 	step(t, "A broken gateway is Degraded with the operator's message", w.degraded)
+	step(t, "A route whose hostname another namespace holds is Degraded with the operator's message", w.degradedRoute)
 	step(t, "Self-heal puts a spec back once, and leaves the operator's objects to it", w.selfHeals)
 	step(t, "The actions do what they say, and nothing is out of sync", w.actions)
 	step(t, "Deleting the applications leaves what is documented", w.deleted)

@@ -39,7 +39,7 @@ func (w *world) degraded(t *testing.T) {
 		return nil
 	})
 	w.note("a broken gateway, from the commit to Degraded", time.Since(started).Round(time.Second))
-	if want := w.stalled(t, name); message != want || !strings.Contains(message, "undefined field 'sub'") {
+	if want := w.stalled(t, gatewaysKind, name); message != want || !strings.Contains(message, "undefined field 'sub'") {
 		t.Errorf("Argo CD says %q, the operator %q", message, want)
 	}
 	w.note("what Argo CD says of it", message)
@@ -50,10 +50,11 @@ func (w *world) degraded(t *testing.T) {
 	w.settle(t, w.repo.commit(t, "without it"))
 }
 
-// stalled is the operator's message on a gateway for which waiting will not help.
-func (w *world) stalled(t *testing.T, name string) string {
+// stalled is the operator's message on an object of teamSpace for which waiting will
+// not help.
+func (w *world) stalled(t *testing.T, kind, name string) string {
 	t.Helper()
-	o, err := w.kube.get(t.Context(), teamSpace, "websocketgateways.wsgateway.dev", name)
+	o, err := w.kube.get(t.Context(), teamSpace, kind, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func (w *world) stalled(t *testing.T, name string) string {
 			return c.Message
 		}
 	}
-	t.Fatalf("gateway %s is not stalled: %v", name, o.Status)
+	t.Fatalf("%s %s is not stalled: %v", kind, name, o.Status)
 	return ""
 }
 
@@ -71,9 +72,9 @@ func (w *world) selfHeals(t *testing.T) {
 	t.Helper()
 	commit := w.repo.git(t, "rev-parse", "HEAD")
 	started := time.Now()
-	w.kube.run(t, "patch", "websocketgateways.wsgateway.dev", "edge", "-n", teamSpace, "--type=merge", "--patch", `{"spec":{"limits":{"idleTimeout":"1m"}}}`)
+	w.kube.run(t, "patch", gatewaysKind, "edge", "-n", teamSpace, "--type=merge", "--patch", `{"spec":{"limits":{"idleTimeout":"1m"}}}`)
 	until(t, 2*time.Minute, func() error {
-		o, err := w.kube.get(t.Context(), teamSpace, "websocketgateways.wsgateway.dev", "edge")
+		o, err := w.kube.get(t.Context(), teamSpace, gatewaysKind, "edge")
 		if err == nil && o.Spec.Limits.IdleTimeout != "10m" {
 			err = fmt.Errorf("idleTimeout is %s", o.Spec.Limits.IdleTimeout)
 		}
@@ -130,7 +131,7 @@ func (w *world) deleted(t *testing.T) {
 	until(t, 2*time.Minute, func() error {
 		names := w.kube.run(t, "get", "applications.argoproj.io", "-n", space, "-o", "name")
 		spaces := w.kube.run(t, "get", "namespaces", "-o", "name")
-		if names != "" || strings.Contains(spaces, "namespace/"+teamSpace+"\n") {
+		if names != "" || strings.Contains(spaces, "namespace/"+teamSpace+"\n") || strings.Contains(spaces, "namespace/"+appSpace+"\n") {
 			return fmt.Errorf("there are still the applications %q and the namespaces %q", names, spaces)
 		}
 		return nil

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // kubectl is that of the node's version, as administrator.
@@ -70,9 +71,10 @@ type object struct {
 		ReadyReplicas int    `json:"readyReplicas"`
 		LastRotation  string `json:"lastHandledRotateAt"`
 		Conditions    []struct {
-			Type    string `json:"type"`
-			Status  string `json:"status"`
-			Message string `json:"message"`
+			Type               string    `json:"type"`
+			Status             string    `json:"status"`
+			Message            string    `json:"message"`
+			LastTransitionTime time.Time `json:"lastTransitionTime"`
 		} `json:"conditions"`
 		Listeners []struct {
 			Certificate struct {

@@ -54,6 +54,7 @@ func newRepository(t *testing.T) *repository {
 		r.edit(t, name, "https://github.com/wsgateway/websocket-gateway-operator", "file://"+r.folder)
 		r.edit(t, name, "targetRevision: v0.1.0", "targetRevision: main")
 	}
+	r.addTeam(t)
 	r.git(t, "init", "--quiet", "--initial-branch=main")
 	r.commit(t, "as copied")
 	return r
@@ -133,7 +134,7 @@ func (r *repository) setMode(t *testing.T, m mode) {
 	}
 }
 
-// gatewayManifest is a gateway of one pod; when is a rule of authorization, a
+// gatewayManifest is a gateway of one pod that lets routes of all namespaces in; when is a rule of authorization, a
 // fault where it cannot be compiled.
 func gatewayManifest(name, when string) string {
 	return fmt.Sprintf(`apiVersion: wsgateway.dev/v1alpha1
@@ -143,7 +144,8 @@ spec:
   listeners:
   - name: public
     port: 443
-    hostnames: [%[1]s.example.com]
+    hostnames: [%[1]s.example.com, "*.%[1]s.example.com"]
+    allowedRoutes: {namespaces: {from: All}, authPolicies: [guests]}
     tls: {certificate: {issuerRef: {name: ca, kind: ClusterIssuer}, duration: 1h}}
   authPolicies:
   - name: guests

@@ -15,7 +15,11 @@ import (
 	"time"
 )
 
-const kindGateway = "WebSocketGateway"
+// Our kinds, as Argo CD names them.
+const (
+	kindGateway = "WebSocketGateway"
+	kindRoute   = "WebSocketRoute"
+)
 
 // applications are all, in the order of their waves.
 func applications() []string { return []string{operator, issuers, gateways} }
@@ -55,18 +59,21 @@ func (w *world) first(name string, since time.Time, is func(*application) bool) 
 // wasProgressing checks that a gateway was not called Healthy before it was.
 func (w *world) wasProgressing(t *testing.T, gateway string, since time.Time) {
 	t.Helper()
+	if states := w.states(kindGateway, gateway, since); !slices.Equal(states, []string{"Progressing", "Healthy"}) {
+		t.Errorf("gateway %s was %q, want Progressing and then Healthy", gateway, states)
+	}
+}
+
+// states are what Argo CD has called an object, one after the other.
+func (w *world) states(kind, name string, since time.Time) []string {
 	var states []string
 	for _, s := range w.watch.since(gateways, since) {
-		if r, ok := s.app.find(kindGateway, gateway); ok && r.Health.Status != "" {
+		// Missing is what Argo CD says before it has made the object.
+		if r, ok := s.app.find(kind, name); ok && r.Health.Status != "" && r.Health.Status != "Missing" {
 			states = append(states, r.Health.Status)
 		}
 	}
-	states = slices.Compact(states)
-	// Missing is what Argo CD says before it has made the object.
-	states = slices.DeleteFunc(states, func(s string) bool { return s == "Missing" })
-	if !slices.Equal(states, []string{"Progressing", "Healthy"}) {
-		t.Errorf("gateway %s was %q, want Progressing and then Healthy", gateway, states)
-	}
+	return slices.Compact(states)
 }
 
 // settle has Argo CD look at the repository, and waits until everything is Synced
@@ -102,10 +109,11 @@ func (w *world) created(t *testing.T, m mode) {
 	w.repo.setMode(t, m)
 	w.settle(t, w.repo.commit(t, "apply and compare by "+m.name))
 	started := time.Now()
-	w.repo.write(t, w.fileOf(m), gatewayManifest(m.name, "true"))
-	w.settle(t, w.repo.commit(t, "a gateway by "+m.name))
-	w.note(m.name+": a new gateway, from the commit to Healthy", time.Since(started).Round(time.Second))
+	w.repo.write(t, w.fileOf(m), gatewayManifest(m.name, "true")+routeManifest(appSpace, m.name, m.name, "help"))
+	w.settle(t, w.repo.commit(t, "a gateway and a team's route by "+m.name))
+	w.note(m.name+": a new gateway and a team's route, from the commit to Healthy", time.Since(started).Round(time.Second))
 	w.wasProgressing(t, m.name, started)
+	w.wasReady(t, m.name, started)
 }
 
 func (*world) fileOf(m mode) string { return filepath.Join(gatewaysFolder, m.name+".yaml") }
@@ -114,7 +122,8 @@ func (w *world) staysSynced(t *testing.T, m mode) {
 	t.Helper()
 	started := time.Now()
 	w.renew(t, m.name)
-	w.moveEndpoints(t)
+	w.moveEndpoints(t, teamSpace)
+	w.moveEndpoints(t, appSpace)
 	for i := 0; time.Since(started) < w.quiet/time.Duration(len(modes())); i++ {
 		w.refresh(t, []string{"normal", "normal", "hard"}[i%3])
 		select {
@@ -133,8 +142,10 @@ func (w *world) staysSynced(t *testing.T, m mode) {
 				flips++
 				t.Errorf("%s was %s at %s: %v", name, s.app.Status.Sync.Status, s.at, s.app.Status.Resources)
 			}
-			if r, ok := s.app.find(kindGateway, m.name); ok && r.Health.Status != "Healthy" {
-				t.Errorf("gateway %s was %s at %s: %s", m.name, r.Health.Status, s.at, r.Health.Message)
+			for _, kind := range []string{kindGateway, kindRoute} {
+				if r, ok := s.app.find(kind, m.name); ok && r.Health.Status != "Healthy" {
+					t.Errorf("%s %s was %s at %s: %s", kind, m.name, r.Health.Status, s.at, r.Health.Message)
+				}
 			}
 		}
 		if begun := w.operations(name, started); begun != 0 {
@@ -198,23 +209,23 @@ func (w *world) renew(t *testing.T, gateway string) {
 // serial is the number of the certificate that a gateway serves.
 func (w *world) serial(t *testing.T, gateway string) string {
 	t.Helper()
-	o, err := w.kube.get(t.Context(), teamSpace, "websocketgateways.wsgateway.dev", gateway)
+	o, err := w.kube.get(t.Context(), teamSpace, gatewaysKind, gateway)
 	if err != nil || len(o.Status.Listeners) == 0 || o.Status.Listeners[0].Certificate.ServedBy == 0 {
 		return ""
 	}
 	return o.Status.Listeners[0].Certificate.SerialNumber
 }
 
-// moveEndpoints replaces a pod of the backend.
-func (w *world) moveEndpoints(t *testing.T) {
+// moveEndpoints replaces a pod of a namespace's backend.
+func (w *world) moveEndpoints(t *testing.T, namespace string) {
 	t.Helper()
-	pods := w.kube.list(t, teamSpace, "pods", "-l", "app=echo")
+	pods := w.kube.list(t, namespace, "pods", "-l", "app=echo")
 	if len(pods) == 0 {
-		t.Fatal("the backend has no pods")
+		t.Fatalf("the backend in %s has no pods", namespace)
 	}
-	w.kube.run(t, "delete", "pod", "-n", teamSpace, pods[0].Metadata.Name)
+	w.kube.run(t, "delete", "pod", "-n", namespace, pods[0].Metadata.Name)
 	until(t, 2*time.Minute, func() error {
-		o, err := w.kube.get(t.Context(), teamSpace, "deployments", "echo")
+		o, err := w.kube.get(t.Context(), namespace, "deployments", "echo")
 		if err == nil && o.Status.ReadyReplicas != o.Spec.Replicas {
 			err = fmt.Errorf("%d of %d pods of the backend are ready", o.Status.ReadyReplicas, o.Spec.Replicas)
 		}
@@ -222,19 +233,16 @@ func (w *world) moveEndpoints(t *testing.T) {
 	})
 }
 
-// pruned takes the gateway of a mode out of the repository. What the operator made
-// for it goes with it; the Secret is cert-manager's, and docs/security.md says so.
+// pruned takes the gateway and the route of a mode out of the repository. What the
+// operator made goes with them; the Secret is cert-manager's, and docs/security.md
+// says so.
 func (w *world) pruned(t *testing.T, m mode) {
 	t.Helper()
 	w.repo.remove(t, w.fileOf(m))
 	w.settle(t, w.repo.commit(t, "without the gateway by "+m.name))
-	var left []string
-	until(t, 2*time.Minute, func() error {
-		left = slices.DeleteFunc(w.kube.everything(t, teamSpace), func(name string) bool { return !strings.Contains(name, m.name) })
-		if len(left) == 1 && strings.HasPrefix(left[0], "Secret/") {
-			return nil
-		}
-		return fmt.Errorf("of the pruned gateway there are left: %q", left)
-	})
-	w.note(m.name+": left of a pruned gateway", strings.Join(left, ", "))
+	left := w.gone(t, m.name)
+	if len(left) != 1 {
+		t.Errorf("of the pruned gateway there are left: %q", left)
+	}
+	w.note(m.name+": left of a pruned gateway and route", strings.Join(left, ", "))
 }
