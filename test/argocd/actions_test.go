@@ -24,7 +24,7 @@ func (w *world) actions(t *testing.T) {
 	w.repo.write(t, file, gatewayManifest(acted, "true"))
 	commit := w.repo.commit(t, "a gateway for actions")
 	w.settle(t, commit)
-	started := time.Now()
+	started := w.moment(t)
 	w.offered(t, "pause", "restart", "rotate-certificate")
 
 	w.act(t, "pause")

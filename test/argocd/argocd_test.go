@@ -44,11 +44,9 @@ type mode struct {
 
 func modes() []mode {
 	return []mode{
+		{"client-side-apply", false, false},
 		{"server-side-apply", true, false},
 		{"server-side-diff", true, true},
-		// The last one, so that what follows is told of the mode that the example for
-		// gateways has.
-		{"client-side-apply", false, false},
 	}
 }
 

@@ -71,7 +71,7 @@ func (w *world) stalled(t *testing.T, kind, name string) string {
 func (w *world) selfHeals(t *testing.T) {
 	t.Helper()
 	commit := w.repo.git(t, "rev-parse", "HEAD")
-	started := time.Now()
+	started := w.moment(t)
 	w.kube.run(t, "patch", gatewaysKind, "edge", "-n", teamSpace, "--type=merge", "--patch", `{"spec":{"limits":{"idleTimeout":"1m"}}}`)
 	until(t, 2*time.Minute, func() error {
 		o, err := w.kube.get(t.Context(), teamSpace, gatewaysKind, "edge")
@@ -94,7 +94,7 @@ func (w *world) selfHeals(t *testing.T) {
 		t.Fatalf("the gateway has %d Deployments", len(deployments))
 	}
 	name, wanted := deployments[0].Metadata.Name, deployments[0].Spec.Replicas
-	started = time.Now()
+	started = w.moment(t)
 	w.kube.run(t, "scale", "deployment", name, "-n", teamSpace, fmt.Sprintf("--replicas=%d", wanted-1))
 	until(t, 2*time.Minute, func() error {
 		o, err := w.kube.get(t.Context(), teamSpace, "deployments", name)

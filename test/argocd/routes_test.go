@@ -139,7 +139,7 @@ func (w *world) degradedRoute(t *testing.T) {
 // a list that the repository has too.
 func (w *world) healsRoute(t *testing.T, m mode) {
 	t.Helper()
-	commit, started := w.repo.git(t, "rev-parse", "HEAD"), time.Now()
+	commit, started := w.repo.git(t, "rev-parse", "HEAD"), w.moment(t)
 	before := w.routeSpec(t, m.name)
 	w.patchRoute(t, m.name, `{"op":"replace","path":"/spec/rules/0/path/value","value":"/by-hand"}`)
 	w.putBack(t, m.name, before)
@@ -149,7 +149,7 @@ func (w *world) healsRoute(t *testing.T, m mode) {
 		t.Errorf("Argo CD healed the route %d times, want once", healed)
 	}
 
-	started = time.Now()
+	started = w.moment(t)
 	w.patchRoute(t, m.name, `{"op":"add","path":"/spec/hostnames/-","value":"by-hand.`+m.name+`.example.com"}`)
 	if m.serverApply {
 		// An item of a list belongs to who has added it, as docs/gitops.md says.

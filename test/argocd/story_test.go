@@ -120,7 +120,7 @@ func (*world) fileOf(m mode) string { return filepath.Join(gatewaysFolder, m.nam
 
 func (w *world) staysSynced(t *testing.T, m mode) {
 	t.Helper()
-	started := time.Now()
+	started := w.moment(t)
 	w.renew(t, m.name)
 	w.moveEndpoints(t, teamSpace)
 	w.moveEndpoints(t, appSpace)
@@ -174,12 +174,20 @@ func (w *world) staysSynced(t *testing.T, m mode) {
 	w.note(m.name+": writes of Argo CD to the cluster in that time", len(writes))
 }
 
+// moment is now, and in another second than whatever happened before: Argo CD writes
+// down the second in which an operation began.
+func (w *world) moment(t *testing.T) time.Time {
+	t.Helper()
+	w.pass(t, time.Second)
+	return time.Now()
+}
+
 // operations counts those that an Application began since a moment.
 func (w *world) operations(name string, since time.Time) int {
 	seen := map[string]bool{}
 	for _, s := range w.watch.since(name, since) {
 		began, err := time.Parse(time.RFC3339, s.app.Status.OperationState.StartedAt)
-		if err == nil && began.After(since) {
+		if err == nil && !began.Before(since.Truncate(time.Second)) {
 			seen[s.app.Status.OperationState.StartedAt] = true
 		}
 	}
