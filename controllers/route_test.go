@@ -117,8 +117,12 @@ func TestARouteAttachesFromAnotherNamespace(t *testing.T) {
 	b.serviceIn(team, "echo")
 	b.quiet()
 	b.requests.reset()
-	b.create(b.newAttached(team, "chat", "chat.example.com"))
+	looser := b.newAttached(team, "chat", "chat.example.com")
+	looser.Spec.Rules[0].Limits = &wsv1alpha1.RouteLimits{MaxMessageBytes: new(contract.DefaultMaxMessageBytes + 1)}
+	b.create(looser)
 	b.tells(team, "chat", wsv1alpha1.ConditionReady, wsv1alpha1.ReasonReady)
+	told := b.tells(team, "chat", wsv1alpha1.ConditionAccepted, wsv1alpha1.ReasonAccepted)
+	b.g.Expect(told.Message).To(ContainSubstring("spec.rules[all].limits (in force: maxMessageBytes 1048576)"))
 	b.g.Expect(b.served()).To(HaveKeyWithValue(team+"/chat/all", contract.Fault("")))
 	b.g.Eventually(func() int32 { return b.gateway("edge").Status.Listeners[0].AttachedRoutes }).Should(Equal(int32(2)))
 	b.quiet()
