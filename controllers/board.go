@@ -4,127 +4,90 @@
 package controllers
 
 import (
-	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
-	"github.com/wsgateway/websocket-gateway-operator/controllers/observe"
-	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
-	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
 
-// board is where the passes over gateways put down what has come of revocations,
-// for the passes over revocations to read. Losing it, as a restart does, costs a
-// pass over each gateway.
-type board struct {
+// board is where the passes over gateways put down what has come of the objects K of
+// a kind, for the passes over those to read. C is what a file has of such an object, V what
+// is told of it. Losing it, as a restart does, costs a pass over each gateway. The
+// zero value is ready; safe for concurrent use.
+type board[K, C comparable, V any] struct {
 	mu       sync.Mutex
-	gateways map[client.ObjectKey]posting
+	gateways map[client.ObjectKey]posting[K, C, V]
 }
 
-type posting struct {
-	// files are the last ones that were made, newest at the end.
-	files []madeFile
-	views map[string]view
+type posting[K, C comparable, V any] struct {
+	files history[K, C]
+	views map[K]V
 }
 
-// madeFile is a revocations.json, by its digest, and what is in it.
-type madeFile struct {
-	digest   string
-	included map[string]compile.Edition
-}
+// history are the last files that were made for a gateway, newest at the end. It
+// never changes.
+type history[K, C comparable] []madeFile[K, C]
 
-// view is what has come of one edition of a revocation at one gateway.
-type view struct {
-	compile.Edition
-	status.RevocationAtGateway
+// madeFile is a file, by its digest, and what it has of each object.
+type madeFile[K, C comparable] struct {
+	digest  string
+	content map[K]C
 }
 
 // filesRemembered is how many files a pod may be behind and still count for the
-// revocations that the file it has is no different in: another revocation must
-// not make it look as if this one were to be acknowledged anew.
+// objects that the file it has is no different in: a change of another one must not
+// make it look as if this one were to be taken in anew.
 const filesRemembered = 8
 
-// post puts down what a pass over a gateway has seen: the file that is wanted, the
-// digest of the one in the cluster, and the pods. It answers the names of the
-// revocations of which something changed.
-func (b *board) post(gateway client.ObjectKey, made *compile.RevocationResult, inCluster string, pods []observe.Pod) []string {
+// has tells whether the file of a digest has an object so. A file that nobody here
+// has made has nothing.
+func (h history[K, C]) has(digest string, key K, content C) bool {
+	return slices.ContainsFunc(h, func(f madeFile[K, C]) bool {
+		found, ok := f.content[key]
+		return f.digest == digest && ok && found == content
+	})
+}
+
+func (h history[K, C]) with(made madeFile[K, C]) history[K, C] {
+	if made.digest == "" || (len(h) > 0 && h[len(h)-1].digest == made.digest) {
+		return h
+	}
+	longer := append(slices.Clone(h), made)
+	return longer[max(0, len(longer)-filesRemembered):]
+}
+
+// post puts down what a pass over a gateway has seen: the file that is wanted, of no
+// digest while there is none, and what look tells of each object by the files so far.
+// It answers the objects of which something changed.
+func (b *board[K, C, V]) post(gateway client.ObjectKey, made madeFile[K, C], look func(history[K, C]) map[K]V) []K {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before := b.gateways[gateway]
-	next := posting{files: before.files, views: map[string]view{}}
-	if digest := contract.Digest(made.File); len(next.files) == 0 || next.files[len(next.files)-1].digest != digest {
-		next.files = append(slices.Clone(next.files), madeFile{digest: digest, included: made.Included})
-		next.files = next.files[max(0, len(next.files)-filesRemembered):]
-	}
-	for name, edition := range made.Included {
-		next.views[name] = next.look(name, edition, inCluster, pods)
-	}
-	for name, left := range made.LeftOut {
-		next.views[name] = view{left.Edition, status.RevocationAtGateway{LeftOut: left.Why, Invalid: left.Invalid}}
-	}
+	files := before.files.with(made)
+	next := posting[K, C, V]{files: files, views: look(files)}
 	if b.gateways == nil {
-		b.gateways = map[client.ObjectKey]posting{}
+		b.gateways = map[client.ObjectKey]posting[K, C, V]{}
 	}
 	b.gateways[gateway] = next
-	var changed []string
-	for name, now := range next.views {
-		if before.views[name] != now {
-			changed = append(changed, name)
+	var changed []K
+	for key, now := range next.views {
+		if was, known := before.views[key]; !known || !reflect.DeepEqual(was, now) {
+			changed = append(changed, key)
 		}
 	}
 	return changed
 }
 
-// look sums up what the ready pods say of one edition.
-func (p *posting) look(name string, edition compile.Edition, inCluster string, pods []observe.Pod) view {
-	found := view{Edition: edition}
-	found.Written = p.has(inCluster, name, edition)
-	for i := range pods {
-		pod := &pods[i]
-		if pod.Report != nil {
-			found.Closed += pod.Report.Revoked[string(edition.UID)]
-		}
-		if !pod.Ready || pod.Terminating {
-			continue
-		}
-		found.Pods++
-		var file contract.FileState
-		if pod.Report != nil {
-			file = pod.Report.Files[contract.RevocationsFile]
-		}
-		switch {
-		case p.has(file.InForce, name, edition):
-			found.Acknowledged++
-		case found.Waiting != "":
-		case file.Error != "":
-			found.Waiting = fmt.Sprintf("pod %s refuses the revocations (%s): see that operator and gateway image are of one release", pod.Name, file.Error)
-		case pod.Silence != "":
-			found.Waiting = fmt.Sprintf("pod %s has not acknowledged it and does not answer: see that network policies let the operator reach it", pod.Name)
-		default:
-			found.Waiting = fmt.Sprintf("pod %s has not acknowledged it yet", pod.Name)
-		}
-	}
-	return found
-}
-
-// has tells whether the file of a digest has the edition. A file that nobody here
-// has made has nothing.
-func (p *posting) has(digest, name string, edition compile.Edition) bool {
-	return slices.ContainsFunc(p.files, func(f madeFile) bool { return f.digest == digest && f.included[name] == edition })
-}
-
-// read answers what was put down about an edition; false if nothing was yet.
-func (b *board) read(gateway client.ObjectKey, name string, edition compile.Edition) (status.RevocationAtGateway, bool) {
+// read answers what was put down about an object; false if nothing was yet.
+func (b *board[K, C, V]) read(gateway client.ObjectKey, key K) (V, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	found, ok := b.gateways[gateway].views[name]
-	return found.RevocationAtGateway, ok && found.Edition == edition
+	found, ok := b.gateways[gateway].views[key]
+	return found, ok
 }
 
-func (b *board) forget(gateway client.ObjectKey) {
+func (b *board[K, C, V]) forget(gateway client.ObjectKey) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.gateways, gateway)

@@ -44,7 +44,7 @@ type Reconciler struct {
 	metrics  *metrics.Set
 	memory   memory
 	// board is told what has come of revocations, wakeRevocation that it was.
-	board          *board
+	board          *revocationBoard
 	wakeRevocation func(context.Context, types.NamespacedName)
 	// pacer says whose pods may be replaced, and wake begins a pass.
 	pacer *rollout.Pacer

@@ -28,7 +28,7 @@ const countsPause = 3 * time.Second
 type Revocations struct {
 	client client.Client
 	now    func() time.Time
-	board  *board
+	board  *revocationBoard
 	// metrics count what is pending.
 	metrics *metrics.Set
 
@@ -88,7 +88,7 @@ func (r *Revocations) facts(
 		if !exists {
 			continue
 		}
-		at, known := r.board.read(key, object.Name, edition)
+		at, known := revocationAt(r.board, key, object.Name, edition)
 		complete = complete && known
 		facts.Gateways[ref.Name] = at
 	}

@@ -69,7 +69,10 @@ func (r *Reconciler) tellRevocations(ctx context.Context, p *pass, files map[str
 		return
 	}
 	inCluster := contract.Digest([]byte(files[contract.RevocationsFile]))
-	for _, name := range r.board.post(client.ObjectKeyFromObject(p.gw), &p.revoked, inCluster, seen.Pods) {
+	made := madeFile[string, compile.Edition]{digest: contract.Digest(p.revoked.File), content: p.revoked.Included}
+	for _, name := range r.board.post(client.ObjectKeyFromObject(p.gw), made, func(files revocationFiles) map[string]revocationView {
+		return lookAtRevocations(files, &p.revoked, inCluster, seen.Pods)
+	}) {
 		r.wakeRevocation(ctx, client.ObjectKey{Namespace: p.gw.Namespace, Name: name})
 	}
 }

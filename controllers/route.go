@@ -80,7 +80,7 @@ func (r *Routes) parents(ctx context.Context, route *wsv1alpha1.WebSocketRoute) 
 			found = append(found, status.RouteAtParent{})
 			continue
 		}
-		at := r.board.read(key, client.ObjectKeyFromObject(route), edition, i)
+		at := routeAt(r.board, key, client.ObjectKeyFromObject(route), edition, i)
 		complete = complete && at.Known
 		found = append(found, at)
 	}

@@ -5,9 +5,7 @@ package controllers
 
 import (
 	"context"
-	"reflect"
 	"slices"
-	"sync"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -17,26 +15,11 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
 
-// routeBoard is where the passes over gateways put down what has come of
-// WebSocketRoutes, as board is for revocations.
-type routeBoard struct {
-	mu       sync.Mutex
-	gateways map[client.ObjectKey]routePosting
-}
-
-type routePosting struct {
-	// files are the last ones that were made, newest at the end: a change of one
-	// tenant must not make it look as if the routes of another were to be taken in
-	// anew.
-	files []routeFile
-	views map[client.ObjectKey]routeView
-}
-
-// routeFile is a config.json, by its digest, and what it has of each route.
-type routeFile struct {
-	digest  string
-	content map[client.ObjectKey]string
-}
+// The board of WebSocketRoutes compares what identifies their content.
+type (
+	routeBoard = board[client.ObjectKey, string, routeView]
+	routeFiles = history[client.ObjectKey, string]
+)
 
 // routeView is what has come of one edition of a route at one gateway.
 type routeView struct {
@@ -57,75 +40,56 @@ type routeNews struct {
 	pods            []observe.Pod
 }
 
-// post puts down the news of a gateway. It answers the routes of which something
-// changed.
-func (b *routeBoard) post(gateway client.ObjectKey, news *routeNews) []client.ObjectKey {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	before := b.gateways[gateway]
-	next := routePosting{files: before.files, views: make(map[client.ObjectKey]routeView, len(news.attached))}
-	if len(news.attached) > 0 || len(before.views) > 0 {
-		next.remember(news)
-	}
-	var changed []client.ObjectKey
-	for i := range news.attached {
-		one := &news.attached[i]
-		key := client.ObjectKey{Namespace: one.Namespace, Name: one.Name}
-		view := next.look(key, one, news)
-		next.views[key] = view
-		if !reflect.DeepEqual(before.views[key], view) {
-			changed = append(changed, key)
+func attachedKey(one *compile.AttachedRoute) client.ObjectKey {
+	return client.ObjectKey{Namespace: one.Namespace, Name: one.Name}
+}
+
+// file is what the wanted config.json has of each route. Without any it is not worth
+// remembering.
+func (n *routeNews) file() madeFile[client.ObjectKey, string] {
+	content := make(map[client.ObjectKey]string, len(n.attached))
+	for i := range n.attached {
+		if one := &n.attached[i]; one.Content != "" {
+			content[attachedKey(one)] = one.Content
 		}
 	}
-	if b.gateways == nil {
-		b.gateways = map[client.ObjectKey]routePosting{}
+	if len(content) == 0 {
+		return madeFile[client.ObjectKey, string]{}
 	}
-	b.gateways[gateway] = next
-	return changed
+	return madeFile[client.ObjectKey, string]{digest: n.made, content: content}
 }
 
-func (p *routePosting) remember(news *routeNews) {
-	if news.made == "" || (len(p.files) > 0 && p.files[len(p.files)-1].digest == news.made) {
-		return
+func (n *routeNews) look(files routeFiles) map[client.ObjectKey]routeView {
+	views := make(map[client.ObjectKey]routeView, len(n.attached))
+	for i := range n.attached {
+		views[attachedKey(&n.attached[i])] = n.lookAt(&n.attached[i], files)
 	}
-	content := make(map[client.ObjectKey]string, len(news.attached))
-	for i := range news.attached {
-		content[client.ObjectKey{Namespace: news.attached[i].Namespace, Name: news.attached[i].Name}] = news.attached[i].Content
-	}
-	p.files = append(slices.Clone(p.files), routeFile{digest: news.made, content: content})
-	p.files = p.files[max(0, len(p.files)-filesRemembered):]
+	return views
 }
 
-func (p *routePosting) look(key client.ObjectKey, one *compile.AttachedRoute, news *routeNews) routeView {
+func (n *routeNews) lookAt(one *compile.AttachedRoute, files routeFiles) routeView {
+	key := attachedKey(one)
 	view := routeView{Edition: one.Edition, parents: one.Parents, at: status.RouteAtParent{
 		Exists: true, Known: true, Problems: one.Problems, Overruled: one.Overruled, Served: one.Content != "",
-		Held: news.made == "", Written: p.has(news.inCluster, key, one.Content),
+		Held: n.made == "", Written: files.has(n.inCluster, key, one.Content),
 	}}
-	for i := range news.pods {
-		pod := &news.pods[i]
+	for i := range n.pods {
+		pod := &n.pods[i]
 		if !pod.Ready || pod.Terminating {
 			continue
 		}
 		view.at.Pods++
-		if pod.Report != nil && p.has(pod.Report.Files[contract.ConfigFile].InForce, key, one.Content) {
+		if pod.Report != nil && files.has(pod.Report.Files[contract.ConfigFile].InForce, key, one.Content) {
 			view.at.Serving++
 		}
 	}
 	return view
 }
 
-// has tells whether the file of a digest has a route so. A file that nobody here
-// has made has nothing.
-func (p *routePosting) has(digest string, key client.ObjectKey, content string) bool {
-	return content != "" && slices.ContainsFunc(p.files, func(f routeFile) bool { return f.digest == digest && f.content[key] == content })
-}
-
-// read answers what is known of an edition at the parent of an index; not Known if
+// routeAt answers what is known of an edition at the parent of an index; not Known if
 // nothing is yet.
-func (b *routeBoard) read(gateway, route client.ObjectKey, edition compile.Edition, index int) status.RouteAtParent {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	view, ok := b.gateways[gateway].views[route]
+func routeAt(b *routeBoard, gateway, route client.ObjectKey, edition compile.Edition, index int) status.RouteAtParent {
+	view, ok := b.read(gateway, route)
 	if !ok || view.Edition != edition {
 		return status.RouteAtParent{Exists: true}
 	}
@@ -138,22 +102,16 @@ func (b *routeBoard) read(gateway, route client.ObjectKey, edition compile.Editi
 	return at
 }
 
-func (b *routeBoard) forget(gateway client.ObjectKey) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.gateways, gateway)
-}
-
 // tellRoutes puts down what has come of the gateway's WebSocketRoutes, and wakes
 // those of which something changed.
 func (r *Reconciler) tellRoutes(ctx context.Context, p *pass, files map[string]string, seen *observe.Seen) {
 	if !seen.Complete {
 		return
 	}
-	changed := r.attached.post(client.ObjectKeyFromObject(p.gw), &routeNews{
+	news := &routeNews{
 		attached: p.attached, made: p.made, inCluster: contract.Digest([]byte(files[contract.ConfigFile])), pods: seen.Pods,
-	})
-	for _, route := range changed {
+	}
+	for _, route := range r.attached.post(client.ObjectKeyFromObject(p.gw), news.file(), news.look) {
 		r.wakeRoute(ctx, route)
 	}
 }

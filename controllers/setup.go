@@ -107,7 +107,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	options.Metrics = cmp.Or(options.Metrics, metrics.New())
 	wake, wakeRevocation, wakeRoute := make(wakeups), make(wakeups), make(wakeups)
-	posted, attached := &board{}, &routeBoard{}
+	posted, attached := &revocationBoard{}, &routeBoard{}
 	certs, grants := certManager(), referenceGrants()
 	poller := observe.NewPoller(options.Reporter, options.Now, options.Logger, wake.wake)
 	referred := &referredCertificates{reader: issuers}
@@ -208,7 +208,7 @@ func newReconciler(mgr ctrl.Manager, options Options, from *sources) *Reconciler
 	}
 }
 
-func newRevocations(mgr ctrl.Manager, options Options, posted *board) *Revocations {
+func newRevocations(mgr ctrl.Manager, options Options, posted *revocationBoard) *Revocations {
 	return &Revocations{client: mgr.GetClient(), now: options.Now, board: posted, metrics: options.Metrics}
 }
 
