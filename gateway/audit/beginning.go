@@ -17,6 +17,9 @@ type beginning struct {
 	state []byte
 }
 
+// mostReused is how much room for a text is used again.
+const mostReused = 2 * bodyBytes
+
 // beginnings are made when the first stream writes an entry and are used again when
 // the last one has. The garbage of a new one for each would cost more than to fill it.
 // They are safe for concurrent use.
@@ -67,7 +70,7 @@ func (b *beginnings) keep(e *entry, text []byte, h hash.Hash) {
 	made.text = append(made.text[:0], text...)
 	made.state = appendState(made.state[:0], h)
 	if !e.made.CompareAndSwap(nil, made) {
-		b.free.Put(made)
+		b.release(made)
 	}
 }
 
@@ -77,6 +80,15 @@ func (b *beginnings) done(e *entry) {
 		return
 	}
 	if made := e.made.Swap(nil); made != nil {
+		b.release(made)
+	}
+}
+
+// release lets a beginning be used again, but for one that grew: a few long records,
+// which anybody can cause, would make all of them long in time, and what waits for a
+// slow sink many times what it says.
+func (b *beginnings) release(made *beginning) {
+	if cap(made.text) <= mostReused {
 		b.free.Put(made)
 	}
 }

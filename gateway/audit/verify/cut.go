@@ -69,12 +69,21 @@ func (v *Verifier) unclaimed() {
 }
 
 // cutOff notes a damaged line that can be one of those to come; sequence is its number,
-// 0 where that is not known.
+// 0 where that is not known. A sink that goes on failing takes a part of the same line
+// again and again: those that cannot be before a number were written again.
 func (c *chain) cutOff(sequence uint64, at cut) bool {
-	if sequence != 0 && sequence != c.next+uint64(len(c.cuts)) || len(c.cuts) == maxCuts {
+	before := uint64(len(c.cuts))
+	if sequence != 0 {
+		if sequence < c.next || sequence-c.next > before {
+			return false
+		}
+		before = sequence - c.next
+	}
+	if before == maxCuts {
 		return false
 	}
-	c.cuts = append(c.cuts, at)
+	*c.torn += uint64(len(c.cuts)) - before
+	c.cuts = append(c.cuts[:before], at)
 	return true
 }
 

@@ -113,7 +113,11 @@ func TestTamperingIsFoundAtTheRightLine(t *testing.T) {
 		"a line is cut in its head":       {func(l []string) []string { l[4] = l[4][:60]; return l }, []string{"truncated log:5 0", "deleted log:6 5"}},
 		"two lines in a row are cut":      {func(l []string) []string { l[4], l[5] = l[4][:400], l[5][:400]; return l }, []string{"truncated log:5 5", "truncated log:6 6"}},
 		"one is cut, the next deleted":    {func(l []string) []string { l[4] = l[4][:400]; return append(l[:5], l[6:]...) }, []string{"truncated log:5 5", "deleted log:6 6"}},
-		"the first two lines are cut":     {func(l []string) []string { l[0], l[1] = l[0][:400], l[1][:400]; return l }, []string{"truncated log:1 1", "truncated log:2 2"}},
+		"one is torn, then cut twice": {func(l []string) []string {
+			torn := append(append([]string{}, l[:4]...), l[4][:300])
+			return append(append(torn, l[4][:len(l[4])-9], l[5][:400]), l[6:]...)
+		}, []string{"truncated log:6 5", "truncated log:7 6"}},
+		"the first two lines are cut": {func(l []string) []string { l[0], l[1] = l[0][:400], l[1][:400]; return l }, []string{"truncated log:1 1", "truncated log:2 2"}},
 		"all lines are cut": {func(l []string) []string {
 			for i := range l {
 				l[i] = l[i][:400]
@@ -215,6 +219,11 @@ func TestWhatIsToldOfAStream(t *testing.T) {
 		},
 		"the first line, of which a failing sink took half twice": {
 			input: lines[0][:300] + "\n" + lines[0][:200] + "\n" + strings.Join(lines, "\n") + "\n", want: whole,
+		},
+		"a line of which a failing sink took a part three times, twice with its number": {
+			input: strings.Join(lines[:4], "\n") + "\n" + lines[4][:300] + "\n" + lines[4][:len(lines[4])-9] + "\n" +
+				lines[4][:len(lines[4])-20] + "\n" + strings.Join(lines[4:], "\n") + "\n",
+			want: whole,
 		},
 		"kubectl logs with names and times": {
 			input: "[pod/edge-b/gateway] 2026-03-04T12:00:00.123456789Z " + strings.Join(lines, "\n[pod/edge-b/gateway] 2026-03-04T12:00:00Z ") + "\n", want: whole,
