@@ -11,7 +11,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +26,9 @@ const (
 	// unwellAttempts is how often lines are sent to a server that answers with
 	// failures which may be the fault of the lines.
 	unwellAttempts = 8
+	// keptFor is how long memory is kept for the next message: longer than a busy log
+	// takes to fill one.
+	keptFor = 2 * time.Second
 )
 
 // Options configure New. Client and Now are required.
@@ -57,11 +59,13 @@ type Output struct {
 	// encoded; nil while there are none. count is how many they are.
 	message *[]byte
 	count   int
-	// sent are messages that nobody reads any more. A new one for each would be half of
-	// the garbage that records make; to keep one would be memory that a gateway in which
-	// nothing happens does not need.
-	sent  sync.Pool
-	kinds map[kind][]byte
+	// sent is a message that nobody reads any more; nil for none. A new one for each would
+	// be most of the garbage that records make. A sync.Pool forgets it: the garbage
+	// collector of a busy gateway comes several times while one message is filled. forget
+	// drops it where nothing happens: idle connections are not to hold its memory.
+	sent   atomic.Pointer[[]byte]
+	forget *time.Timer
+	kinds  map[kind][]byte
 	// trouble is why the last attempt failed; nil if it did not.
 	trouble atomic.Pointer[string]
 }
@@ -72,7 +76,9 @@ func New(o Options) *Output {
 		o.Random = rand.Float64
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	return &Output{options: o, ctx: ctx, stop: stop, envelope: envelopeOf(&o), kinds: map[kind][]byte{}}
+	out := &Output{options: o, ctx: ctx, stop: stop, envelope: envelopeOf(&o), kinds: map[kind][]byte{}}
+	out.forget = time.AfterFunc(keptFor, func() { out.sent.Store(nil) })
+	return out
 }
 
 // Write keeps a line for the next Flush.
@@ -87,8 +93,8 @@ func (o *Output) Write(line []byte) (int, error) {
 
 // empty is a message that has no records yet.
 func (o *Output) empty() *[]byte {
-	used, ok := o.sent.Get().(*[]byte)
-	if !ok {
+	used := o.sent.Swap(nil)
+	if used == nil {
 		used = new([]byte)
 	}
 	*used = slices.Grow((*used)[:0], o.envelope.room())[:o.envelope.room()]
@@ -102,7 +108,10 @@ func (o *Output) take() (message *otlp.Message, count int) {
 	}
 	taken, count := o.message, o.count
 	o.message, o.count = nil, 0
-	return otlp.NewMessage(o.envelope.seal(*taken), func() { o.sent.Put(taken) }), count
+	return otlp.NewMessage(o.envelope.seal(*taken), func() {
+		o.sent.Store(taken)
+		o.forget.Reset(keptFor)
+	}), count
 }
 
 // Flush sends what was written, and waits until the server has it, as long as
@@ -175,4 +184,7 @@ func (o *Output) Trouble() string {
 }
 
 // Stop makes Flush give up, now and from then on.
-func (o *Output) Stop() { o.stop() }
+func (o *Output) Stop() {
+	o.stop()
+	o.forget.Stop()
+}
