@@ -283,8 +283,6 @@ func TestARemovedRouteEndsItsConnectionsOverTheWindowAndNoOthers(t *testing.T) {
 	// Long against what a slow machine may take, short against idleTimeout.
 	const window = 5 * time.Minute
 	one := baseConfig()
-	// A ping that the clock's jumps put out of date would end a connection too.
-	one.Limits = &contract.Limits{PingInterval: new(contract.Duration(time.Hour))}
 	both := one
 	both.Routes = append(slices.Clone(one.Routes), contract.Route{
 		Name: "feed", Hostnames: []string{"ws.example.com"}, Path: contract.Path{Prefix: "/feed"},

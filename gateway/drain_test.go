@@ -15,7 +15,6 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway"
-	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
 )
@@ -26,8 +25,6 @@ func startDraining(t *testing.T, accept, window time.Duration, change ...func(*g
 	echo, ca, root := wstest.Echo(t), wstest.NewCA(t), wstest.NewRoot(t)
 	root.TLSSecret(t, "public-tls", ca.Issue(t, "ws.example.com", "*.chat.example.com"))
 	config := baseConfig()
-	// A clock that is put forward leaves nobody the time to answer a ping.
-	config.Limits = &contract.Limits{PingInterval: new(contract.Duration(time.Hour))}
 	root.Config(t, config, endpoints(echo.Address))
 	return start(t, root, ca, func(o *gateway.Options) {
 		o.AcceptAfterStop, o.DrainWindow = accept, window

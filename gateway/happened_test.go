@@ -32,8 +32,9 @@ func (r *running) applied(t *testing.T, file string) []string {
 
 func TestEveryChangeOfTheConfigurationIsOnRecordOnce(t *testing.T) {
 	t.Parallel()
-	r, echo := startBase(t, nil)
-	more := baseConfig()
+	r, echo := startBase(t, func(c *contract.Config) { c.Limits = nil })
+	less, more := baseConfig(), baseConfig()
+	less.Limits = nil
 	more.Limits = &contract.Limits{MaxMessageBytes: new(int64(4096))}
 	more.Routes[0].Subprotocols = []string{"chat"}
 	r.put(t, echo, more)
@@ -52,7 +53,7 @@ func TestEveryChangeOfTheConfigurationIsOnRecordOnce(t *testing.T) {
 		}
 		return ""
 	})
-	r.put(t, echo, baseConfig())
+	r.put(t, echo, less)
 	digest := r.report(t).Files[contract.ConfigFile].InForce
 	r.end(t)
 	want := []string{"success 3: 3 0 0", "success 4: 1 0 1", "failure 0: 0 0 0", "success 3: 0 1 1"}

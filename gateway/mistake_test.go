@@ -75,7 +75,7 @@ func TestAMistakeBehindTheAdmissionLeavesNoPlaceTaken(t *testing.T) {
 	t.Parallel()
 	made := &mistake{function: "gateway.(*visit).answer"}
 	config := guarded(0)
-	config.Limits = &contract.Limits{MaxConnectionsPerIdentity: new(int32(1))}
+	config.Limits.MaxConnectionsPerIdentity = new(int32(1))
 	g := startGuardedWith(t, doorkeeper(t), config, made.plant)
 	credential := http.Header{"Authorization": {"Bearer " + marked + "-ann"}}
 	made.armed.Store(true)
