@@ -290,7 +290,7 @@ func (l *loop) enter(p *pair) {
 }
 
 // bury closes the pairs that ended. It comes after all events of a batch: until
-// then they may name a descriptor that would be somebody else's.
+// then they may name a slot that would be somebody else's.
 func (l *loop) bury() {
 	for i, p := range l.dead {
 		l.timers.Set(p, time.Time{})

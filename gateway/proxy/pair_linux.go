@@ -261,8 +261,8 @@ func (p *pair) hangUp() {
 		case party.gone, len(s.pending) > 0:
 			s.ended = true
 		case party.parted && x == fromUpstream && p.tls[x] == nil:
-			// It has read all of ours, so no reset can overtake anything, as one could
-			// overtake close_notify. A client gets an orderly end all the same: browsers
+			// Nothing that was said is unread here, so there is no reset, as there would be
+			// for its close_notify. A client gets an orderly end all the same: browsers
 			// tell its user of a reset.
 			s.close()
 		default:
@@ -282,7 +282,12 @@ func (p *pair) notify() {
 
 // left tells whether both peers have gone or had their time.
 func (p *pair) left() bool {
-	return p.loop.now >= p.until || p.sockets[0].ended && p.sockets[1].ended
+	for x := range p.sockets {
+		if !p.sockets[x].ended && !p.parties[x].gone {
+			return p.loop.now >= p.until
+		}
+	}
+	return true
 }
 
 func (p *pair) kill() {

@@ -103,8 +103,8 @@ type party struct {
 	// what it has sent, or because it has sent too much: see setHeld.
 	held bool
 	// silent is true once nothing more is read from it, deaf once nothing more is
-	// written to it, gone once the connection has failed. parted is true once it has
-	// answered our Close frame: it has all that was for it.
+	// written to it, gone once the connection has failed. parted is true once its
+	// Close frame has come and ours is sent: neither has more to say.
 	silent, deaf, gone, parted bool
 }
 
