@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,12 @@ import (
 
 // allMonitors is everything that the switch switches.
 const allMonitors = "audit metrics traces"
+
+// monitorParts are what WSGATEWAY_BENCH_PARTS may name: a misspelt one would measure
+// nothing and find it cheap.
+func monitorParts() []string {
+	return []string{"none", "audit", "stdout", "file", "otlp", "metrics", "traces"}
+}
 
 // switched is a gateway in a process of its own whose monitors can be switched,
 // with everything around it in this one.
@@ -69,6 +76,11 @@ func watched(parts string) contract.Config {
 // startSwitched starts a gateway whose monitors, those of parts, are on.
 func startSwitched(b *testing.B, parts string) *switched {
 	b.Helper()
+	for _, part := range strings.Fields(parts) {
+		if !slices.Contains(monitorParts(), part) {
+			b.Fatalf("WSGATEWAY_BENCH_PARTS: there is no %q, only %v", part, monitorParts())
+		}
+	}
 	ca, root, echo := wstest.NewCA(b), wstest.NewRoot(b), wstest.Echo(b)
 	s := &switched{trust: ca.Pool, records: wstest.CollectLogs(b), spans: wstest.Collect(b)}
 	places := endpoints(echo.Address)
