@@ -26,51 +26,7 @@ const mostReused = 2 * bodyBytes
 type beginnings struct {
 	// head are the fields that all lines have, with the same values.
 	head []byte
-
-	// mu guards free, those that nobody uses. A sync.Pool forgets them: the garbage
-	// collector of a busy gateway comes several times while records wait.
-	mu   sync.Mutex
-	free []*beginning
-}
-
-// mostFree bounds the memory of what is free, which is below 2 KiB for nearly all.
-const mostFree = 256
-
-func (b *beginnings) take() *beginning {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	last := len(b.free) - 1
-	if last < 0 {
-		return &beginning{text: make([]byte, 0, bodyBytes)}
-	}
-	taken := b.free[last]
-	b.free[last] = nil
-	b.free = b.free[:last]
-	return taken
-}
-
-// put lets a beginning be used again, but for one that grew: a few long records,
-// which anybody can cause, would make all of them long in time, and what waits for a
-// slow sink many times what it says.
-func (b *beginnings) put(used *beginning) {
-	if cap(used.text) > mostReused {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.free) < mostFree {
-		b.free = append(b.free, used)
-	}
-}
-
-// forget drops half of what is free, once a tick: a log in which nothing happens keeps
-// nothing.
-func (b *beginnings) forget() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	left := len(b.free) / 2
-	clear(b.free[left:])
-	b.free = b.free[:left]
+	free sync.Pool
 }
 
 func newBeginnings(o *Options) *beginnings {
@@ -107,11 +63,14 @@ func (b *beginnings) appendTo(line []byte, e *entry, h hash.Hash) []byte {
 
 // keep keeps what was made for the other streams.
 func (b *beginnings) keep(e *entry, text []byte, h hash.Hash) {
-	made := b.take()
+	made, used := b.free.Get().(*beginning)
+	if !used {
+		made = &beginning{text: make([]byte, 0, bodyBytes)}
+	}
 	made.text = append(made.text[:0], text...)
 	made.state = appendState(made.state[:0], h)
 	if !e.made.CompareAndSwap(nil, made) {
-		b.put(made)
+		b.release(made)
 	}
 }
 
@@ -121,7 +80,16 @@ func (b *beginnings) done(e *entry) {
 		return
 	}
 	if made := e.made.Swap(nil); made != nil {
-		b.put(made)
+		b.release(made)
+	}
+}
+
+// release lets a beginning be used again, but for one that grew: a few long records,
+// which anybody can cause, would make all of them long in time, and what waits for a
+// slow sink many times what it says.
+func (b *beginnings) release(made *beginning) {
+	if cap(made.text) <= mostReused {
+		b.free.Put(made)
 	}
 }
 

@@ -83,7 +83,6 @@ func (l *Log) run() {
 				l.put(e)
 			}
 			l.look()
-			l.beginnings.forget()
 		case <-l.stop:
 			last := l.denials.due(l.options.Now(), l.privacy.Load(), true)
 			// Nobody changes the streams of a closed log.

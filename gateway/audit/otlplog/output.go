@@ -11,6 +11,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,9 +27,6 @@ const (
 	// unwellAttempts is how often lines are sent to a server that answers with
 	// failures which may be the fault of the lines.
 	unwellAttempts = 8
-	// keptFor is how long memory is kept for the next message: longer than a busy log
-	// takes to fill one.
-	keptFor = 2 * time.Second
 )
 
 // Options configure New. Client and Now are required.
@@ -59,13 +57,11 @@ type Output struct {
 	// encoded; nil while there are none. count is how many they are.
 	message *[]byte
 	count   int
-	// sent is a message that nobody reads any more; nil for none. A new one for each would
-	// be most of the garbage that records make. A sync.Pool forgets it: the garbage
-	// collector of a busy gateway comes several times while one message is filled. forget
-	// drops it where nothing happens: idle connections are not to hold its memory.
-	sent   atomic.Pointer[[]byte]
-	forget *time.Timer
-	kinds  map[kind][]byte
+	// sent are messages that nobody reads any more. A new one for each would be half of
+	// the garbage that records make; to keep one would be memory that a gateway in which
+	// nothing happens does not need.
+	sent  sync.Pool
+	kinds map[kind][]byte
 	// trouble is why the last attempt failed; nil if it did not.
 	trouble atomic.Pointer[string]
 }
@@ -76,9 +72,7 @@ func New(o Options) *Output {
 		o.Random = rand.Float64
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	out := &Output{options: o, ctx: ctx, stop: stop, envelope: envelopeOf(&o), kinds: map[kind][]byte{}}
-	out.forget = time.AfterFunc(keptFor, func() { out.sent.Store(nil) })
-	return out
+	return &Output{options: o, ctx: ctx, stop: stop, envelope: envelopeOf(&o), kinds: map[kind][]byte{}}
 }
 
 // Write keeps a line for the next Flush.
@@ -93,8 +87,8 @@ func (o *Output) Write(line []byte) (int, error) {
 
 // empty is a message that has no records yet.
 func (o *Output) empty() *[]byte {
-	used := o.sent.Swap(nil)
-	if used == nil {
+	used, ok := o.sent.Get().(*[]byte)
+	if !ok {
 		used = new([]byte)
 	}
 	*used = slices.Grow((*used)[:0], o.envelope.room())[:o.envelope.room()]
@@ -108,10 +102,7 @@ func (o *Output) take() (message *otlp.Message, count int) {
 	}
 	taken, count := o.message, o.count
 	o.message, o.count = nil, 0
-	return otlp.NewMessage(o.envelope.seal(*taken), func() {
-		o.sent.Store(taken)
-		o.forget.Reset(keptFor)
-	}), count
+	return otlp.NewMessage(o.envelope.seal(*taken), func() { o.sent.Put(taken) }), count
 }
 
 // Flush sends what was written, and waits until the server has it, as long as
@@ -184,7 +175,4 @@ func (o *Output) Trouble() string {
 }
 
 // Stop makes Flush give up, now and from then on.
-func (o *Output) Stop() {
-	o.stop()
-	o.forget.Stop()
-}
+func (o *Output) Stop() { o.stop() }
