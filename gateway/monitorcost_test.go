@@ -76,7 +76,7 @@ func watched(parts string) contract.Config {
 // startSwitched starts a gateway whose monitors, those of parts, are on.
 func startSwitched(b *testing.B, parts string) *switched {
 	b.Helper()
-	for _, part := range strings.Fields(parts) {
+	for part := range strings.FieldsSeq(parts) {
 		if !slices.Contains(monitorParts(), part) {
 			b.Fatalf("WSGATEWAY_BENCH_PARTS: there is no %q, only %v", part, monitorParts())
 		}
