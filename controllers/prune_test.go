@@ -20,15 +20,23 @@ import (
 
 func mustQuantity(text string) resource.Quantity { return resource.MustParse(text) }
 
-func TestTheCertificateOfARemovedListenerIsRemoved(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
+// secondListener makes the gateway "edge" with two listeners and returns the name of
+// the Certificate of the second, once it is there.
+func (b *bench) secondListener() string {
+	b.t.Helper()
 	b.surroundings()
 	gw := b.newGateway("edge")
 	gw.Spec.Listeners = append(gw.Spec.Listeners, newListener("second", 443, "second.example.com"))
 	b.create(gw)
 	second := compile.CertificateSecretName("edge", "second")
 	b.g.Eventually(func() bool { return b.exists(&cmv1.Certificate{}, second) }).Should(BeTrue())
+	return second
+}
+
+func TestTheCertificateOfARemovedListenerIsRemoved(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	second := b.secondListener()
 
 	// One that looks like ours and is not: labels prove nothing.
 	foreign := &cmv1.Certificate{
@@ -50,12 +58,7 @@ func TestTheCertificateOfARemovedListenerIsRemoved(t *testing.T) {
 func TestOfAPausedGatewayNothingIsRemoved(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.surroundings()
-	gw := b.newGateway("edge")
-	gw.Spec.Listeners = append(gw.Spec.Listeners, newListener("second", 443, "second.example.com"))
-	b.create(gw)
-	second := compile.CertificateSecretName("edge", "second")
-	b.g.Eventually(func() bool { return b.exists(&cmv1.Certificate{}, second) }).Should(BeTrue())
+	second := b.secondListener()
 
 	b.annotate("edge", wsv1alpha1.AnnotationPaused, "true")
 	b.change("edge", func(gw *wsv1alpha1.WebSocketGateway) { gw.Spec.Listeners = gw.Spec.Listeners[:1] })
