@@ -51,9 +51,10 @@ func modes() []mode {
 }
 
 // TestArgoCD tells one story, so its parts run in order and the first failure ends
-// it.
+// it. What was measured until then is reported all the same.
 func TestArgoCD(t *testing.T) {
 	w := begin(t)
+	defer w.report(t)
 	step(t, "Everything becomes Healthy, in the order of its waves", w.becomesHealthy)
 	for _, m := range modes() {
 		step(t, m.name+": a new gateway and its route are Progressing, then Healthy", w.in(m, w.created))
@@ -66,7 +67,6 @@ func TestArgoCD(t *testing.T) {
 	step(t, "Self-heal puts a spec back once, and leaves the operator's objects to it", w.selfHeals)
 	step(t, "The actions do what they say, and nothing is out of sync", w.actions)
 	step(t, "Deleting the applications leaves what is documented", w.deleted)
-	w.report(t)
 }
 
 func step(t *testing.T, name string, run func(*testing.T)) {
