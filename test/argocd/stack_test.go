@@ -87,7 +87,13 @@ func startArgo(t *testing.T, k kubectl) *argo {
 	a := &argo{folder: t.TempDir(), client: http.Client{Timeout: 30 * time.Second}}
 	k.apply(t, installation)
 	k.run(t, "apply", "--server-side", "--force-conflicts", "-k", filepath.Join(need(t, "WSGATEWAY_ARGOCD_SOURCE"), "manifests", "crds"))
-	k.run(t, "wait", "--for=condition=Established", "--timeout=60s", "crd/applications.argoproj.io", "crd/appprojects.argoproj.io")
+	// A CRD that was made a moment ago has null where its conditions will be, which
+	// kubectl wait takes for a fault of its own.
+	until(t, time.Minute, func() error {
+		_, err := k.try(t.Context(), "", "wait", "--for=condition=Established", "--timeout=30s",
+			"crd/applications.argoproj.io", "crd/appprojects.argoproj.io")
+		return err
+	})
 	k.apply(t, project)
 	// As docs/gitops.md says.
 	k.run(t, "apply", "--server-side", "--force-conflicts", "-f", filepath.Join(checkout, "config/argocd/argocd-cm.yaml"))
