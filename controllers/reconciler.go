@@ -147,6 +147,7 @@ func (r *Reconciler) converge(ctx context.Context, p *pass) error {
 	}
 	p.facts.Problems = slices.Clone(compiled.Problems)
 	p.facts.AttachedRoutes, p.facts.Overruled = compiled.AttachedRoutes, compiled.Overruled
+	p.facts.Limits = new(compiled.Config.Limits.WithDefaults())
 	p.attached = compiled.Attached
 	if !compiled.Blocked() {
 		p.made = contract.Digest(compiled.File)

@@ -25,7 +25,9 @@ func (p *pass) details() wsv1alpha1.WebSocketGatewayStatus {
 	if !p.held() {
 		result.Hostnames = hostnames(p.gw)
 		result.Listeners = p.listeners()
-		result.Limits = p.limits()
+	}
+	if p.facts.Limits != nil && !p.held() {
+		result.Limits = describeLimits(p.facts.Limits)
 	}
 	result.Warnings = p.warnings()
 	if p.facts.RotatedAt != "" {
@@ -176,13 +178,6 @@ func (p *pass) expiry() string {
 		return ""
 	}
 	return stamp(first)
-}
-
-func duration(d *metav1.Duration) *contract.Duration {
-	if d == nil {
-		return nil
-	}
-	return new(contract.Duration(d.Duration))
 }
 
 // leastConnections is the smallest maximum among the ready pods: half of the

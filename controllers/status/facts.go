@@ -43,6 +43,9 @@ type Facts struct {
 	ConfigDigest string
 	// AttachedRoutes counts the routes of each listener, by name.
 	AttachedRoutes map[string]int32
+	// Limits of the gateway, with what is the pods' to decide left open; nil when the
+	// pass did not get so far.
+	Limits *contract.EffectiveLimits
 	// Overruled are limits of the gateway's own routes of which the gateway has tighter
 	// ones, and those.
 	Overruled []string

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
 	gatewaystatus "github.com/wsgateway/websocket-gateway-operator/controllers/status"
 )
 
@@ -60,6 +61,8 @@ func fixtures(t *testing.T) map[string]fixture {
 		f := fixture{folder: filepath.Dir(path)}
 		read(t, path, &f.gateway)
 		read(t, filepath.Join(f.folder, "facts.yaml"), &f.input)
+		compiled := compile.Config(&f.gateway, compile.Refs{}, nil)
+		f.input.Facts.Limits = new(compiled.Config.Limits.WithDefaults())
 		all[filepath.Base(f.folder)] = f
 	}
 	return all

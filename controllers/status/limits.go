@@ -10,9 +10,8 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
 
-// limits are those in force, as far as the spec says.
-func (p *pass) limits() *wsv1alpha1.EffectiveLimits {
-	effective := wantedLimits(p.gw.Spec.Limits).WithDefaults()
+// describeLimits are limits as the status has them.
+func describeLimits(effective *contract.EffectiveLimits) *wsv1alpha1.EffectiveLimits {
 	return &wsv1alpha1.EffectiveLimits{
 		MaxConnections: effective.MaxConnections,
 
@@ -49,38 +48,4 @@ func unlessZero(d time.Duration) string {
 		return ""
 	}
 	return d.String()
-}
-
-func wantedLimits(l *wsv1alpha1.Limits) *contract.Limits {
-	if l == nil {
-		return nil
-	}
-	return &contract.Limits{
-		MaxConnections: l.MaxConnections,
-
-		MaxConnectionsPerIdentity: l.MaxConnectionsPerIdentity,
-		MaxConnectionsPerAddress:  l.MaxConnectionsPerAddress,
-
-		HandshakesPerSecond:           l.HandshakesPerSecond,
-		HandshakesPerSecondPerAddress: l.HandshakesPerSecondPerAddress,
-
-		MaxFrameBytes: l.MaxFrameBytes,
-		MaxFragments:  l.MaxFragments,
-		MessageTypes:  contract.MessageTypes(l.MessageTypes),
-
-		MessagesPerSecond:      l.MessagesPerSecond,
-		ControlFramesPerSecond: l.ControlFramesPerSecond,
-		BytesPerSecond:         l.BytesPerSecond,
-		FrameTimeout:           duration(l.FrameTimeout),
-
-		MaxMessageBytes:    l.MaxMessageBytes,
-		RequestHeaderBytes: l.RequestHeaderBytes,
-		HandshakeTimeout:   duration(l.HandshakeTimeout),
-		IdleTimeout:        duration(l.IdleTimeout),
-		PingInterval:       duration(l.PingInterval),
-		PongTimeout:        duration(l.PongTimeout),
-		BackendPongTimeout: duration(l.BackendPongTimeout),
-		WriteTimeout:       duration(l.WriteTimeout),
-		MaxConnectionAge:   duration(l.MaxConnectionAge),
-	}
 }
