@@ -28,7 +28,9 @@ ignored. Nothing is sent anywhere.
 
 Each problem is printed as FILE:DOCUMENT: FIELD: what to do, and makes the exit
 status 1. References to objects that are in none of the files are printed as "not
-checked" and do not change the exit status, unless --strict is given.`,
+checked" and do not change the exit status, unless --strict is given. Limits of routes
+that are looser than those of their gateway, and so change nothing, are hinted at on
+standard error and never change it.`,
 		Example: `  wsgw validate -f gateway.yaml
   wsgw validate -f manifests/ --strict
   helm template my-chart | wsgw validate -f -`,
@@ -73,8 +75,7 @@ func validate(ctx context.Context, s streams, files []string, strict bool) error
 	}
 	for i, route := range routes {
 		if route != nil {
-			problems, unchecked := v.set.CheckRoute(v.set.Routes[i], route, gateways)
-			v.conclude(v.set.Routes[i], problems, unchecked)
+			v.conclude(v.set.Routes[i], v.set.CheckRoute(v.set.Routes[i], route, gateways))
 		}
 	}
 	if err := v.revocations(ctx); err != nil {
@@ -126,11 +127,11 @@ func (v *validation) decodeRoutes(ctx context.Context) ([]*wsv1alpha1.WebSocketR
 
 func (v *validation) gateway(ctx context.Context, document manifest.Document) *wsv1alpha1.WebSocketGateway {
 	gw, problems := v.schema.Decode(ctx, document)
-	var unchecked []manifest.Problem
+	found := manifest.Findings{Problems: problems}
 	if gw != nil {
-		problems, unchecked = v.set.Compile(document, gw, time.Now())
+		found = v.set.Compile(document, gw, time.Now())
 	}
-	v.conclude(document, problems, unchecked)
+	v.conclude(document, found)
 	return gw
 }
 
@@ -144,27 +145,32 @@ func (v *validation) revocations(ctx context.Context) error {
 	}
 	for _, document := range v.set.Revocations {
 		r, problems := schema.DecodeRevocation(ctx, document)
-		var unchecked []manifest.Problem
+		found := manifest.Findings{Problems: problems}
 		if r != nil {
-			problems, unchecked = v.set.CheckRevocation(document, r, time.Now())
+			found.Problems, found.Unchecked = v.set.CheckRevocation(document, r, time.Now())
 		}
-		v.conclude(document, problems, unchecked)
+		v.conclude(document, found)
 	}
 	return nil
 }
 
-// conclude prints what was found of one document.
-func (v *validation) conclude(document manifest.Document, problems, unchecked []manifest.Problem) {
-	v.print(problems)
-	for _, reference := range unchecked {
+// conclude prints what was found of one document. Hints go to standard error: what
+// they are about is in order.
+func (v *validation) conclude(document manifest.Document, found manifest.Findings) {
+	v.print(found.Problems)
+	for _, reference := range found.Unchecked {
 		reference.Message = "not checked: " + reference.Message
 		fmt.Fprintln(v.streams.out, reference)
 	}
-	if v.strict && len(unchecked) > 0 {
+	for _, hint := range found.Hints {
+		hint.Message = "hint: " + hint.Message
+		fmt.Fprintln(v.streams.err, hint)
+	}
+	if v.strict && len(found.Unchecked) > 0 {
 		v.failed = true
 		return
 	}
-	if len(problems) == 0 {
+	if len(found.Problems) == 0 {
 		fmt.Fprintf(v.streams.out, "%s: %s %q is valid\n", document.Position(), document.Object.GetKind(), document.Object.GetName())
 	}
 }

@@ -190,6 +190,44 @@ func TestValidateReadsFoldersAndStandardInput(t *testing.T) {
 	}
 }
 
+func TestValidateHintsAtLimitsThatChangeNothing(t *testing.T) {
+	t.Parallel()
+	limited := func(text, limits string) string {
+		return strings.Replace(text, "backendRefs:", "limits: "+limits+", backendRefs:", 1)
+	}
+	attached := func(limits string) string {
+		return openGateway + limited(attachedRoute("a", "chat.example.com", "all"), limits) + team("a", "yes")
+	}
+	loose, tight := "{maxMessageBytes: 2097152, idleTimeout: 1m}", "{maxMessageBytes: 65536}"
+	for name, test := range map[string]struct{ text, hint string }{
+		"a route of the gateway that is looser than a default": {
+			limited(gatewayHead+keysPolicy+keysRoute, loose),
+			`gw.yaml:1: hint: spec.routes[chat].limits (in force: maxMessageBytes 1048576): WebSocketGateway "edge" has tighter ones`,
+		},
+		"a route of the gateway that is looser than its limits": {
+			limited(gatewayHead+keysPolicy+keysRoute, tight) + "  limits: {maxMessageBytes: 1024}\n",
+			`gw.yaml:1: hint: spec.routes[chat].limits (in force: maxMessageBytes 1024): WebSocketGateway "edge" has tighter ones`,
+		},
+		"a route of the gateway that is tighter": {limited(gatewayHead+keysPolicy+keysRoute, tight), ""},
+		"a WebSocketRoute that is looser": {
+			attached(loose),
+			`gw.yaml:2: hint: spec.rules[v1].limits (in force: maxMessageBytes 1048576): WebSocketGateway "edge" has tighter ones`,
+		},
+		"a WebSocketRoute that is tighter": {attached(tight), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, log, exit := validated(t, test.text)
+			if exit != 0 || strings.Contains(out, "hint") {
+				t.Errorf("exit status %d, and hints are for standard error:\n%s", exit, out)
+			}
+			if !strings.Contains(log, test.hint) || strings.Count(log, "hint: ") != min(len(test.hint), 1) {
+				t.Errorf("want %q and no other hint in\n%s", test.hint, log)
+			}
+		})
+	}
+}
+
 func TestTheSamplesForGitOpsAreValid(t *testing.T) {
 	t.Parallel()
 	const samples = "../../config/samples/gitops/"

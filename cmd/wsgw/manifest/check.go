@@ -74,11 +74,12 @@ func (s *Set) Secret(namespace, name string) (map[string][]byte, bool) {
 }
 
 // Compile compiles a gateway as the operator would, and looks at the Secrets as
-// its pods would. It returns what has to be repaired, and what could not be
-// checked because no document holds it.
-func (s *Set) Compile(d Document, gw *wsv1alpha1.WebSocketGateway, now time.Time) (problems, unchecked []Problem) {
+// its pods would.
+func (s *Set) Compile(d Document, gw *wsv1alpha1.WebSocketGateway, now time.Time) Findings {
 	result, problems, unchecked := s.Config(d, gw)
-	return append(problems, s.CheckContents(d, &result.Config, now)...), unchecked
+	found := Findings{Problems: append(problems, s.CheckContents(d, &result.Config, now)...), Unchecked: unchecked}
+	found.overruled(d, gw.Name, result.Overruled)
+	return found
 }
 
 // Config compiles a gateway as the operator would. It returns what has to be

@@ -3,6 +3,8 @@
 
 package manifest
 
+import "fmt"
+
 // Problem is something in a manifest that has to be repaired.
 type Problem struct {
 	// Position is FILE:DOCUMENT.
@@ -19,4 +21,22 @@ func (p Problem) String() string {
 		return p.Position + ": " + p.Message
 	}
 	return p.Position + ": " + p.Field + ": " + p.Message
+}
+
+// Findings are what there is to say of one document.
+type Findings struct {
+	// Problems have to be repaired.
+	Problems []Problem
+	// Unchecked are the references that no document holds.
+	Unchecked []Problem
+	// Hints are about what is in order and means something else than it looks like.
+	Hints []Problem
+}
+
+// overruled hints at limits that look as if a route could have more than its gateway.
+func (f *Findings) overruled(d Document, gateway string, limits []string) {
+	for _, one := range limits {
+		f.Hints = append(f.Hints, Problem{Position: d.Position(), Message: fmt.Sprintf(
+			"%s: WebSocketGateway %q has tighter ones in spec.limits, or by default, and they count: raise those, or set tighter ones here", one, gateway)})
+	}
 }

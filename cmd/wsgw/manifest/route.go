@@ -87,33 +87,41 @@ func (s *Set) AttachedProblems(d Document, result *compile.Result) []status.Prob
 }
 
 // CheckRoute compiles the gateways among the documents that a route names, and
-// answers what has to be repaired in the route, and what could not be checked.
-func (s *Set) CheckRoute(d Document, route *wsv1alpha1.WebSocketRoute, gateways []*wsv1alpha1.WebSocketGateway) (problems, unchecked []Problem) {
+// answers what there is to say of the route.
+func (s *Set) CheckRoute(d Document, route *wsv1alpha1.WebSocketRoute, gateways []*wsv1alpha1.WebSocketGateway) Findings {
+	var found Findings
 	for i, ref := range route.Spec.ParentRefs {
 		namespace := cmp.Or(ref.Namespace, route.Namespace)
 		at := slices.IndexFunc(gateways, func(gw *wsv1alpha1.WebSocketGateway) bool { return gw.Namespace == namespace && gw.Name == ref.Name })
 		if at < 0 {
-			unchecked = append(unchecked, missing(d, compile.Reference{
+			found.Unchecked = append(found.Unchecked, missing(d, compile.Reference{
 				Field: fmt.Sprintf("spec.parentRefs[%d]", i), Kind: wsv1alpha1.KindWebSocketGateway, Name: ref.Name,
 			}))
 			continue
 		}
-		if slices.ContainsFunc(route.Spec.ParentRefs[:i], func(other wsv1alpha1.ParentReference) bool {
+		if !slices.ContainsFunc(route.Spec.ParentRefs[:i], func(other wsv1alpha1.ParentReference) bool {
 			return other.Name == ref.Name && cmp.Or(other.Namespace, route.Namespace) == namespace
 		}) {
-			continue // said already
-		}
-		result := compile.Config(gateways[at], s.Refs(gateways[at]), nil)
-		for _, problem := range s.AttachedProblems(d, &result) {
-			problems = append(problems, Problem{Position: d.Position(), Field: problem.Field, Message: problem.Message})
-		}
-		for j := range result.Attached {
-			if one := &result.Attached[j]; one.Namespace == route.Namespace && one.Name == route.Name {
-				for _, reference := range one.Unchecked {
-					unchecked = append(unchecked, missing(d, reference))
-				}
-			}
+			s.checkAt(d, route, gateways[at], &found)
 		}
 	}
-	return problems, unchecked
+	return found
+}
+
+// checkAt is CheckRoute at one gateway.
+func (s *Set) checkAt(d Document, route *wsv1alpha1.WebSocketRoute, gw *wsv1alpha1.WebSocketGateway, found *Findings) {
+	result := compile.Config(gw, s.Refs(gw), nil)
+	for _, problem := range s.AttachedProblems(d, &result) {
+		found.Problems = append(found.Problems, Problem{Position: d.Position(), Field: problem.Field, Message: problem.Message})
+	}
+	for i := range result.Attached {
+		one := &result.Attached[i]
+		if one.Namespace != route.Namespace || one.Name != route.Name {
+			continue
+		}
+		for _, reference := range one.Unchecked {
+			found.Unchecked = append(found.Unchecked, missing(d, reference))
+		}
+		found.overruled(d, gw.Name, one.Overruled)
+	}
 }
