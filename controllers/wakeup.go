@@ -62,7 +62,7 @@ func referencesOf(object client.Object) []string {
 		namespace, service := compile.ServiceKey(gw.Namespace, name)
 		values = append(values, referenceValue(compile.KindService, namespace+"/"+service))
 	}
-	for _, namespace := range compile.GrantNamespaces(gw, nil) {
+	for _, namespace := range compile.GrantNamespaces(gw, &compile.Refs{}) {
 		values = append(values, referenceValue(compile.KindGrant, namespace))
 	}
 	for _, name := range compile.Certificates(gw) {

@@ -33,47 +33,67 @@ func candidates(gw *wsv1alpha1.WebSocketGateway, refs *Refs) []*candidate {
 	list := make([]*candidate, 0, len(refs.Routes))
 	for i := range refs.Routes {
 		route := &refs.Routes[i]
-		if route.DeletionTimestamp != nil {
-			continue
+		if route.DeletionTimestamp == nil {
+			list = append(list, &candidate{route: route, result: AttachedRoute{
+				Namespace: route.Namespace, Name: route.Name,
+				Edition: Edition{UID: route.UID, Generation: route.Generation},
+			}})
 		}
-		one := &candidate{route: route, result: AttachedRoute{
-			Namespace: route.Namespace, Name: route.Name,
-			Edition: Edition{UID: route.UID, Generation: route.Generation},
-		}}
-		for j := range route.Spec.ParentRefs {
-			if ref := &route.Spec.ParentRefs[j]; names(route, ref, gw) {
-				one.knock(gw, refs, j, ref)
-			}
-		}
-		list = append(list, one)
 	}
 	slices.SortFunc(list, func(a, b *candidate) int {
 		return cmp.Or(a.route.CreationTimestamp.Compare(b.route.CreationTimestamp.Time),
 			cmp.Compare(a.route.Namespace, b.route.Namespace), cmp.Compare(a.route.Name, b.route.Name))
 	})
-	turnAway(list)
+	p := &porter{gw: gw, refs: refs, all: pointers(gw.Spec.Listeners), open: map[string][]*wsv1alpha1.Listener{}, inside: map[string]int{}}
+	for _, one := range list {
+		p.meet(one)
+	}
 	return list
 }
 
-// turnAway lets in no more than the oldest routes of each namespace: every one takes
-// time in each pass over the gateway, which the others wait for.
-func turnAway(list []*candidate) {
-	seen := map[string]int{}
-	for _, one := range list {
-		namespace := one.route.Namespace
-		if len(one.listeners) == 0 {
-			continue
+// porter lets no more than the oldest routes of each namespace in: every one takes
+// time in each pass over the gateway, which the others wait for. So does asking, and
+// anybody may write thousands of routes that ask: it must cost next to nothing for
+// namespaces that are not allowed, and for routes that are too many.
+type porter struct {
+	gw   *wsv1alpha1.WebSocketGateway
+	refs *Refs
+	// all are the listeners, open those that allow a namespace, and inside is how many
+	// of its routes were let in.
+	all    []*wsv1alpha1.Listener
+	open   map[string][]*wsv1alpha1.Listener
+	inside map[string]int
+}
+
+// meet fills in the listeners of a route, and what it is told.
+func (p *porter) meet(one *candidate) {
+	namespace := one.route.Namespace
+	if _, known := p.open[namespace]; !known {
+		p.open[namespace] = slices.DeleteFunc(slices.Clone(p.all), func(l *wsv1alpha1.Listener) bool { return !allows(p.gw, p.refs, l, namespace) })
+	}
+	full := p.inside[namespace] >= maxNamespaceRoutes
+	for i := range one.route.Spec.ParentRefs {
+		if ref := &one.route.Spec.ParentRefs[i]; names(one.route, ref, p.gw) {
+			p.knock(one, i, full)
 		}
-		if seen[namespace]++; seen[namespace] <= maxNamespaceRoutes {
-			continue
-		}
-		one.listeners = nil
-		for i := range one.result.Parents {
-			if parent := &one.result.Parents[i]; len(parent.Problems) == 0 {
-				parent.refuse(fmt.Sprintf("spec.parentRefs[%d]", parent.Index), wsv1alpha1.ReasonTooManyRoutes, fmt.Sprintf(
-					"namespace %q has %d older routes at the gateway, and no more are looked at: put rules together into fewer routes, or remove some",
-					namespace, maxNamespaceRoutes))
-			}
+	}
+	switch {
+	case len(one.listeners) == 0:
+	case full:
+		one.turnAway()
+	default:
+		p.inside[namespace]++
+	}
+}
+
+// turnAway tells a route that it is one too many.
+func (one *candidate) turnAway() {
+	one.listeners = nil
+	for i := range one.result.Parents {
+		if parent := &one.result.Parents[i]; len(parent.Problems) == 0 {
+			parent.refuse(fmt.Sprintf("spec.parentRefs[%d]", parent.Index), wsv1alpha1.ReasonTooManyRoutes, fmt.Sprintf(
+				"namespace %q has %d older routes at the gateway, and no more are looked at: put rules together into fewer routes, or remove some",
+				one.route.Namespace, maxNamespaceRoutes))
 		}
 	}
 }
@@ -83,35 +103,24 @@ func names(route *wsv1alpha1.WebSocketRoute, ref *wsv1alpha1.ParentReference, gw
 	return ref.Name == gw.Name && cmp.Or(ref.Namespace, route.Namespace) == gw.Namespace
 }
 
-// knock asks the listeners of one parent reference to let the route in.
-func (one *candidate) knock(gw *wsv1alpha1.WebSocketGateway, refs *Refs, index int, ref *wsv1alpha1.ParentReference) {
-	parent := AttachedParent{Index: index}
+// knock asks the listeners of one parent reference to let the route in. Where the
+// namespace is full nobody looks at hostnames.
+func (p *porter) knock(one *candidate, index int, full bool) {
+	parent, ref := AttachedParent{Index: index}, &one.route.Spec.ParentRefs[index]
 	field := fmt.Sprintf("spec.parentRefs[%d]", index)
-	found, covers := false, false
-	var open []*wsv1alpha1.Listener
-	for i := range gw.Spec.Listeners {
-		listener := &gw.Spec.Listeners[i]
-		if ref.SectionName != "" && ref.SectionName != listener.Name {
-			continue
-		}
-		found = true
-		if allows(gw, refs, listener, one.route.Namespace) {
-			open = append(open, listener)
-			covers = covers || slices.ContainsFunc(one.route.Spec.Hostnames, func(name wsv1alpha1.Hostname) bool {
-				return covered(listener, string(name))
-			})
-		}
-	}
+	named := func(l *wsv1alpha1.Listener) bool { return ref.SectionName == "" || ref.SectionName == l.Name }
+	open := slices.DeleteFunc(slices.Clone(p.open[one.route.Namespace]), func(l *wsv1alpha1.Listener) bool { return !named(l) })
 	switch {
-	case !found:
-		parent.refuse(field+".sectionName", wsv1alpha1.ReasonListenerNotFound, fmt.Sprintf(
-			"gateway %q has no listener %q: correct the name, or leave it out for every listener that allows the route", gw.Name, ref.SectionName))
-	case len(open) == 0:
-		parent.refuse(field, wsv1alpha1.ReasonNotAllowedByListeners, fmt.Sprintf(
-			"no listener that this names allows routes of namespace %q: ask whoever runs gateway %q for allowedRoutes", one.route.Namespace, gw.Name))
-	case !covers:
+	case len(open) > 0 && (full || slices.ContainsFunc(open, one.covered)):
+	case len(open) > 0:
 		parent.refuse(field, wsv1alpha1.ReasonHostnameNotServed, fmt.Sprintf(
-			"no listener that this names and that allows the route has a hostname of it: correct spec.hostnames, or ask whoever runs gateway %q for another listener", gw.Name))
+			"no listener that this names and that allows the route has a hostname of it: correct spec.hostnames, or ask whoever runs gateway %q for another listener", p.gw.Name))
+	case slices.ContainsFunc(p.all, named):
+		parent.refuse(field, wsv1alpha1.ReasonNotAllowedByListeners, fmt.Sprintf(
+			"no listener that this names allows routes of namespace %q: ask whoever runs gateway %q for allowedRoutes", one.route.Namespace, p.gw.Name))
+	default:
+		parent.refuse(field+".sectionName", wsv1alpha1.ReasonListenerNotFound, fmt.Sprintf(
+			"gateway %q has no listener %q: correct the name, or leave it out for every listener that allows the route", p.gw.Name, ref.SectionName))
 	}
 	for _, listener := range open {
 		if !slices.Contains(one.listeners, listener) {
@@ -119,6 +128,11 @@ func (one *candidate) knock(gw *wsv1alpha1.WebSocketGateway, refs *Refs, index i
 		}
 	}
 	one.result.Parents = append(one.result.Parents, parent)
+}
+
+// covered tells whether a listener has any of the route's hostnames.
+func (one *candidate) covered(listener *wsv1alpha1.Listener) bool {
+	return slices.ContainsFunc(one.route.Spec.Hostnames, func(name wsv1alpha1.Hostname) bool { return covered(listener, string(name)) })
 }
 
 func (p *AttachedParent) refuse(field, reason, message string) {
@@ -131,6 +145,14 @@ func (p *AttachedParent) refuse(field, reason, message string) {
 func covered(listener *wsv1alpha1.Listener, hostname string) bool {
 	return slices.Contains(listener.Hostnames, wsv1alpha1.Hostname(hostname)) ||
 		slices.Contains(listener.Hostnames, wsv1alpha1.Hostname(wildcard(hostname)))
+}
+
+func pointers(listeners []wsv1alpha1.Listener) []*wsv1alpha1.Listener {
+	list := make([]*wsv1alpha1.Listener, len(listeners))
+	for i := range listeners {
+		list[i] = &listeners[i]
+	}
+	return list
 }
 
 // allows tells whether routes of a namespace may attach to a listener. A namespace
@@ -240,16 +262,19 @@ func UsableServices(gw *wsv1alpha1.WebSocketGateway, refs *Refs) []string {
 }
 
 // GrantNamespaces names the namespaces whose ReferenceGrants decide about the
-// Services of a gateway and of the routes that name it, sorted and once each.
-func GrantNamespaces(gw *wsv1alpha1.WebSocketGateway, routes []wsv1alpha1.WebSocketRoute) []string {
+// Services of a gateway and of the routes of refs, sorted and once each. Routes that
+// no listener lets in add none: whoever writes those could name a million.
+func GrantNamespaces(gw *wsv1alpha1.WebSocketGateway, refs *Refs) []string {
 	var list []string
 	for _, ref := range ServiceReferences(gw) {
 		if ref.Namespace != "" && ref.Namespace != gw.Namespace {
 			list = append(list, ref.Namespace)
 		}
 	}
-	for i := range routes {
-		list = append(list, ForeignNamespaces(&routes[i])...)
+	for _, one := range candidates(gw, refs) {
+		if len(one.listeners) > 0 {
+			list = append(list, ForeignNamespaces(one.route)...)
+		}
 	}
 	return sorted(list)
 }

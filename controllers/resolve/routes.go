@@ -82,7 +82,7 @@ func (r *Resolver) namespaces(ctx context.Context, refs *compile.Refs) error {
 // grants reads the ReferenceGrants of the namespaces whose Services are asked for.
 // One that cannot be understood grants nothing.
 func (r *Resolver) grants(ctx context.Context, gw *wsv1alpha1.WebSocketGateway, refs *compile.Refs) error {
-	namespaces := compile.GrantNamespaces(gw, refs.Routes)
+	namespaces := compile.GrantNamespaces(gw, refs)
 	kind, ok := r.GrantKind()
 	refs.GrantsMissing = !ok
 	if !ok {
