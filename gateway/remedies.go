@@ -112,6 +112,8 @@ func remedyOfFault(fault contract.Fault) string {
 		return "let backendRefs[].tls and the appProtocol of the Service's port agree"
 	case contract.FaultMessageTypes:
 		return "let limits.messageTypes of the route and of the gateway have a type in common"
+	case contract.FaultNoRoom:
+		return "shorten the rule to what it was, or remove other rules of its namespace: the status of the WebSocketRoute says how much room there is"
 	case contract.FaultClientCAUnavailable:
 		return "create the ConfigMap that caRefs names, with the CA's certificate"
 	default:

@@ -114,8 +114,8 @@ type made struct {
 	content string
 }
 
-// one decides about one route. Of one that has no room, what was in force stays if
-// that still has.
+// one decides about one route. Of one that has no room, what was in force stays as far
+// as that still has.
 func (a *attaching) one(one *candidate) {
 	a.release(one)
 	namespace := one.route.Namespace
@@ -128,8 +128,8 @@ func (a *attaching) one(one *candidate) {
 		a.full = true
 		found.rules = nil
 		if before := a.inForce[one.key()]; before != nil {
-			if less := a.make(one, before); len(less.rules) > 0 && a.room.fits(namespace, less.size) {
-				found, why = less, why+". Until then what is in force of it stays, without what is new"
+			if less, note := a.remainder(one, before); less != nil {
+				found, why = less, why+note
 			}
 		}
 		found.own.refused("spec.rules", wsv1alpha1.ReasonTooManyRoutes, "%s", why)
@@ -154,7 +154,7 @@ func (a *attaching) make(one *candidate, before *holding) *made {
 	rules := byName(one.route.Spec.Rules)
 	if before != nil {
 		found.hostnames = slices.DeleteFunc(found.hostnames, func(name string) bool { return !before.hostnames[name] })
-		rules = slices.DeleteFunc(rules, func(rule wsv1alpha1.WebSocketRouteRule) bool { return !before.rules[rule.Name] })
+		rules = slices.DeleteFunc(rules, func(rule wsv1alpha1.WebSocketRouteRule) bool { return before.rules[rule.Name] == 0 })
 	}
 	charged := a.rules(found, one, rules)
 	a.measure(found, charged)

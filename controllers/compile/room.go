@@ -71,8 +71,10 @@ func (r *room) lacks(namespace string, size share) string {
 
 // holding is what a configuration has of one WebSocketRoute.
 type holding struct {
-	size             share
-	rules, hostnames map[string]bool
+	size share
+	// rules are how many bytes each has, by its name.
+	rules     map[string]int
+	hostnames map[string]bool
 }
 
 // holdings are those of a configuration, by NAMESPACE/NAME of the route.
@@ -87,9 +89,9 @@ func holdings(config *contract.Config) map[string]*holding {
 	}
 	found := make(map[string]*holding, len(routes))
 	for key, rules := range routes {
-		held := &holding{size: share{rules: len(rules), bytes: encoded(rules)}, rules: map[string]bool{}, hostnames: map[string]bool{}}
+		held := &holding{size: share{rules: len(rules), bytes: encoded(rules)}, rules: map[string]int{}, hostnames: map[string]bool{}}
 		for i := range rules {
-			held.rules[strings.TrimPrefix(rules[i].Name, key+"/")] = true
+			held.rules[strings.TrimPrefix(rules[i].Name, key+"/")] = encoded(rules[i : i+1])
 			for _, hostname := range rules[i].Hostnames {
 				held.hostnames[hostname] = true
 			}
@@ -107,6 +109,48 @@ func encoded(rules []contract.Route) int {
 		return maxAttachedBytes + 1
 	}
 	return len(file)
+}
+
+// remainder is what of a route that has no room can be served in the room of what was
+// in force, nil for nothing, and what its owner is told of it.
+func (a *attaching) remainder(one *candidate, before *holding) (*made, string) {
+	less := a.make(one, before)
+	note := ". Until then what is in force of it stays, without what is new"
+	if len(less.rules) > 0 && !a.room.fits(one.route.Namespace, less.size) {
+		note += ", and rules that have become larger answer 503: " + strings.Join(less.narrow(before), ", ")
+	}
+	if len(less.rules) == 0 || !a.room.fits(one.route.Namespace, less.size) {
+		return nil, ""
+	}
+	return less, note
+}
+
+// narrow empties the rules that need more than they had in force, and names them. They
+// keep their places and answer 503: without one, its path would be another rule's,
+// whose policy may let in more. What was in force of them is not served either: its
+// owner has replaced it, perhaps by something stricter.
+func (m *made) narrow(before *holding) []string {
+	var names []string
+	for i := range m.rules {
+		rule := &m.rules[i]
+		name := rule.Name[strings.LastIndex(rule.Name, "/")+1:]
+		if encoded(m.rules[i:i+1]) > before.rules[name] {
+			names = append(names, fmt.Sprintf("%q", name))
+			*rule = contract.Route{Name: rule.Name, Hostnames: rule.Hostnames, Path: rule.Path, Fault: contract.FaultNoRoom}
+		}
+	}
+	m.weigh()
+	return names
+}
+
+// weigh notes the size of the rules as they are, and what identifies them.
+func (m *made) weigh() {
+	file, err := contract.Encode(m.rules)
+	if err != nil {
+		m.rules = nil // what could be written before cannot fail
+		return
+	}
+	m.size, m.content = share{rules: len(m.rules), bytes: len(file)}, contract.Digest(file)
 }
 
 // keep sets room aside for what is in force of the candidates, so that a route that

@@ -64,6 +64,8 @@ func TestWhatIsInForceKeepsItsRoom(t *testing.T) {
 		// the routes that have found no room.
 		want map[string]int
 		told []string
+		// empty is how many rules of the route that was edited answer 503.
+		empty int
 	}{
 		"an older route that grows has what it had": {
 			change: func(routes []wsv1alpha1.WebSocketRoute) []wsv1alpha1.WebSocketRoute {
@@ -107,7 +109,17 @@ func TestWhatIsInForceKeepsItsRoom(t *testing.T) {
 				routes[0] = fat(routes[0])
 				return routes
 			},
-			want: map[string]int{"team-0/r0": 0}, told: []string{"team-0/r0"},
+			told: []string{"team-0/r0"}, empty: 25,
+		},
+		"of a route some of whose rules need more, the others stay": {
+			change: func(routes []wsv1alpha1.WebSocketRoute) []wsv1alpha1.WebSocketRoute {
+				routes[0] = sized(0, 0, 100, 26) // the new one waits
+				larger := routes[0]
+				larger.Spec.Rules = larger.Spec.Rules[3:24]
+				fat(larger)
+				return routes
+			},
+			told: []string{"team-0/r0"}, empty: 21,
 		},
 	}
 	for name, test := range tests {
@@ -126,6 +138,9 @@ func TestWhatIsInForceKeepsItsRoom(t *testing.T) {
 					t.Errorf("%s has %d rules, want %d", key, got, want)
 				}
 			}
+			if got, named := emptied(t, &before.Config, &after.Config), named(&after); got != test.empty || named != test.empty {
+				t.Errorf("%d rules answer 503 for want of room and %d are named, want %d", got, named, test.empty)
+			}
 			if got := len(served(&after.Config)[waiting]); got != test.want[waiting] {
 				t.Errorf("%s has %d rules, want %d", waiting, got, test.want[waiting])
 			}
@@ -141,6 +156,42 @@ func TestWhatIsInForceKeepsItsRoom(t *testing.T) {
 			}
 		})
 	}
+}
+
+// emptied counts the rules without room. All others of before have to be as they were.
+func emptied(t *testing.T, before, after *contract.Config) int {
+	t.Helper()
+	had := map[string]contract.Route{}
+	for _, rule := range before.Routes {
+		had[rule.Name] = rule
+	}
+	count := 0
+	for _, rule := range after.Routes {
+		old, known := had[rule.Name]
+		switch {
+		case rule.Fault == contract.FaultNoRoom:
+			count++
+			if want := (contract.Route{Name: old.Name, Hostnames: old.Hostnames, Path: old.Path, Fault: rule.Fault}); !reflect.DeepEqual(want, rule) {
+				t.Errorf("without room (-want +got):\n%s", cmp.Diff(want, rule))
+			}
+		case known && !reflect.DeepEqual(old, rule):
+			t.Errorf("a rule that had room (-before +after):\n%s", cmp.Diff(old, rule))
+		}
+	}
+	return count
+}
+
+// named counts the rules without room that owners are told of.
+func named(result *compile.Result) int {
+	count := 0
+	for _, one := range result.Attached {
+		for _, problem := range one.Problems {
+			if _, names, found := strings.Cut(problem.Message, "have become larger answer 503: "); found {
+				count += len(strings.Split(names, ", "))
+			}
+		}
+	}
+	return count
 }
 
 // fat gives a route's rules more bytes than a namespace may have.

@@ -304,6 +304,8 @@ const (
 	FaultClientCAUnavailable Fault = "client_ca_unavailable"
 	// FaultMessageTypes: the route and the gateway let no type of message pass in common.
 	FaultMessageTypes Fault = "message_types"
+	// FaultNoRoom: the rule was changed and needs more bytes than the gateway has left.
+	FaultNoRoom Fault = "no_room"
 )
 
 // DefaultClockSkew is more than clocks that are kept at all differ by, and too
