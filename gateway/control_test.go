@@ -524,6 +524,10 @@ func TestTheStateTellsWhatIsServedAndWhatIsWrong(t *testing.T) {
 	config.Routes = append(config.Routes, contract.Route{
 		Name: "broken", Hostnames: []string{"ws.example.com"}, Path: contract.Path{Exact: "/broken"}, Fault: contract.FaultBackendNotFound, Policy: "users",
 	})
+	config.Limits = &contract.Limits{MaxMessageBytes: new(int64(4096)), BytesPerSecond: new(int32(1000))}
+	config.Routes[0].Limits = &contract.RouteLimits{
+		MaxMessageBytes: new(int64(8192)), BytesPerSecond: new(int32(500)), IdleTimeout: new(contract.Duration(time.Minute)), // the first is looser
+	}
 	config.Policies = append(config.Policies, contract.Policy{Name: "lost", Methods: []contract.Method{{APIKey: &contract.APIKey{
 		Secret: "missing", From: []contract.Source{{Header: "X-Api-Key"}},
 	}}}})
@@ -539,6 +543,9 @@ func TestTheStateTellsWhatIsServedAndWhatIsWrong(t *testing.T) {
 	}
 	if route := state.Routes[0]; route.Name != "chat" || route.PathPrefix != "/chat" || route.Connections != 2 || len(route.Backends) != 1 || route.Backends[0] != (control.Share{Backend: "echo", Weight: 1}) {
 		t.Errorf("route: %+v", route)
+	}
+	if l := state.Routes[0].Limits; l == nil || *l != (control.RouteLimits{BytesPerSecond: 500, IdleTimeout: contract.Duration(time.Minute)}) || state.Routes[1].Limits != nil {
+		t.Errorf("limits of routes: %+v, %+v", l, state.Routes[1].Limits)
 	}
 	if policy := state.Policies[0]; policy.Name != "users" || !slices.Equal(policy.Methods, []string{"jwt", "apiKey"}) {
 		t.Errorf("policy: %+v", policy)

@@ -80,6 +80,31 @@ func limitsOf(l *contract.EffectiveLimits, most int32) control.Limits {
 	}
 }
 
+// tightened are the limits of a route in force that are not those of its gateway.
+func tightened(own *contract.RouteLimits, gateway *contract.EffectiveLimits) *control.RouteLimits {
+	l := own.Within(*gateway)
+	told := control.RouteLimits{
+		MaxMessageBytes: unlessSame(l.MaxMessageBytes, gateway.MaxMessageBytes), MaxFrameBytes: unlessSame(l.MaxFrameBytes, gateway.MaxFrameBytes),
+		MessageTypes:      string(unlessSame(l.MessageTypes, gateway.MessageTypes)),
+		MessagesPerSecond: unlessSame(l.MessagesPerSecond, gateway.MessagesPerSecond), BytesPerSecond: unlessSame(l.BytesPerSecond, gateway.BytesPerSecond),
+		IdleTimeout:      contract.Duration(unlessSame(l.IdleTimeout, gateway.IdleTimeout)),
+		MaxConnectionAge: contract.Duration(unlessSame(l.MaxConnectionAge, gateway.MaxConnectionAge)),
+	}
+	if told == (control.RouteLimits{}) {
+		return nil
+	}
+	return &told
+}
+
+// unlessSame is the zero value for what is the gateway's.
+func unlessSame[T comparable](route, gateway T) T {
+	if route == gateway {
+		var absent T
+		return absent
+	}
+	return route
+}
+
 func listenersOf(s *snapshot, report *contract.Report, open map[string]int) []control.Listener {
 	list := make([]control.Listener, 0, len(s.config.Listeners))
 	for i := range s.config.Listeners {
@@ -109,7 +134,7 @@ func routesOf(s *snapshot, open map[string]int) []control.Route {
 		r := &s.routes[i]
 		told := control.Route{
 			Name: r.Name, Hostnames: r.Hostnames, PathPrefix: r.Path.Prefix, PathExact: r.Path.Exact, Policy: r.Policy,
-			Fault: string(r.Fault), Connections: open[r.Name],
+			Fault: string(r.Fault), Connections: open[r.Name], Limits: tightened(r.Limits, &s.limits),
 		}
 		for j := range r.Backends {
 			share := control.Share{Backend: r.Backends[j].Name, Weight: 1}

@@ -4,6 +4,7 @@
 package control
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
@@ -141,6 +142,41 @@ type Route struct {
 	Fault       string  `json:"fault,omitempty"`
 	Backends    []Share `json:"backends,omitempty"`
 	Connections int     `json:"connections"`
+	// Limits in force that are tighter than those of State.Limits, which are the rest;
+	// nil where none is.
+	Limits *RouteLimits `json:"limits,omitempty"`
+}
+
+// RouteLimits are limits of the connections of one route. What is absent is the
+// gateway's.
+type RouteLimits struct {
+	MaxMessageBytes int64 `json:"maxMessageBytes,omitempty"`
+	MaxFrameBytes   int64 `json:"maxFrameBytes,omitempty"`
+	// MessageTypes is None where the gateway and the route have none in common.
+	MessageTypes      string            `json:"messageTypes,omitempty"`
+	MessagesPerSecond int32             `json:"messagesPerSecond,omitempty"`
+	BytesPerSecond    int32             `json:"bytesPerSecond,omitempty"`
+	IdleTimeout       contract.Duration `json:"idleTimeout,omitempty"`
+	MaxConnectionAge  contract.Duration `json:"maxConnectionAge,omitempty"`
+}
+
+// Fields are the limits that are not absent, each with its name and value as the API
+// writes them.
+func (l *RouteLimits) Fields() []string {
+	var list []string
+	add := func(there bool, name string, value any) {
+		if there {
+			list = append(list, fmt.Sprintf("%s %v", name, value))
+		}
+	}
+	add(l.MaxMessageBytes > 0, "maxMessageBytes", l.MaxMessageBytes)
+	add(l.MaxFrameBytes > 0, "maxFrameBytes", l.MaxFrameBytes)
+	add(l.MessageTypes != "", "messageTypes", l.MessageTypes)
+	add(l.MessagesPerSecond > 0, "messagesPerSecond", l.MessagesPerSecond)
+	add(l.BytesPerSecond > 0, "bytesPerSecond", l.BytesPerSecond)
+	add(l.IdleTimeout > 0, "idleTimeout", time.Duration(l.IdleTimeout))
+	add(l.MaxConnectionAge > 0, "maxConnectionAge", time.Duration(l.MaxConnectionAge))
+	return list
 }
 
 // Share is a backend of a route and its weight among the others.

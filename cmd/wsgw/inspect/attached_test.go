@@ -14,6 +14,7 @@ import (
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/ask"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/inspect"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/control"
 )
 
@@ -48,5 +49,27 @@ func TestAttachedRoutesAreShownWithTheirConnections(t *testing.T) {
 		if !strings.Contains(drawn, want) {
 			t.Errorf("the status does not have %q:\n%s", want, drawn)
 		}
+	}
+}
+
+func TestLimitsThatAreTighterThanTheGatewayAreShown(t *testing.T) {
+	t.Parallel()
+	gw := &wsv1alpha1.WebSocketGateway{ObjectMeta: metav1.ObjectMeta{Namespace: "wss", Name: "edge"}}
+	gw.Spec.Routes = []wsv1alpha1.Route{{Name: "chat"}, {Name: "feed"}}
+	facts := &inspect.Facts{
+		Gateway: gw,
+		Pods:    []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "p"}}},
+		States: map[string]ask.Answer[*control.State]{"p": {Value: &control.State{Routes: []control.Route{
+			{Name: "chat", Limits: &control.RouteLimits{
+				MaxMessageBytes: 1, MaxFrameBytes: 2, MessageTypes: "Text", MessagesPerSecond: 3, BytesPerSecond: 4,
+				IdleTimeout: contract.Duration(time.Minute), MaxConnectionAge: contract.Duration(time.Hour),
+			}},
+			{Name: "feed"},
+		}}}},
+	}
+	drawn := inspect.New(facts).Text(time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC), false)
+	want := "tighter than the gateway: maxMessageBytes 1, maxFrameBytes 2, messageTypes Text, messagesPerSecond 3, bytesPerSecond 4, idleTimeout 1m0s, maxConnectionAge 1h0m0s"
+	if !strings.Contains(drawn, want) || strings.Count(drawn, "tighter") != 1 {
+		t.Errorf("want %q, once, in\n%s", want, drawn)
 	}
 }

@@ -112,7 +112,7 @@ func (f *Facts) route(spec *wsv1alpha1.Route) Route {
 			continue
 		}
 		if r.Connections == nil {
-			r.Connections = new(0)
+			r.Connections, r.Limits = new(0), state.Routes[i].Limits
 		}
 		*r.Connections += state.Routes[i].Connections
 		if r.Fault == "" {

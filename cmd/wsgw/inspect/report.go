@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/control"
 )
 
 // Report is a gateway as it stands. Its JSON form is API: nothing in it changes
@@ -158,8 +159,11 @@ type Route struct {
 	// Connections of the pods that answered; absent when none did.
 	Connections *int `json:"connections,omitempty"`
 	// Fault is why pods answer 503 on it.
-	Fault    string    `json:"fault,omitempty"`
-	Backends []Backend `json:"backends"`
+	Fault string `json:"fault,omitempty"`
+	// Limits of its connections that are tighter than the gateway's, at the first pod
+	// that answered; absent when none is, or none did.
+	Limits   *control.RouteLimits `json:"limits,omitempty"`
+	Backends []Backend            `json:"backends"`
 }
 
 // Backend is a Service of a route.

@@ -185,6 +185,9 @@ func (d *drawing) route(root *text.Tree, r *Route) {
 	if r.Fault != "" {
 		branch.Add("answers 503: " + r.Fault).Mark(true)
 	}
+	if r.Limits != nil {
+		branch.Add("tighter than the gateway: " + strings.Join(r.Limits.Fields(), ", "))
+	}
 	for i := range r.Backends {
 		b := &r.Backends[i]
 		line := []string{fmt.Sprintf("Backend %s:%d", b.Service, b.Port)}
