@@ -18,7 +18,8 @@ import (
 	"github.com/wsgateway/websocket-gateway-operator/test/chart"
 )
 
-// TestFluxTakesTheExample sends config/flux to an API server with the kinds of Flux.
+// TestFluxTakesTheExample sends config/flux to an API server with the kinds of Flux,
+// also by the command of docs/gitops.md.
 func TestFluxTakesTheExample(t *testing.T) {
 	kindsOfFlux(t)
 	if err := shared.namespaces("flux-system"); err != nil {
@@ -35,6 +36,7 @@ func TestFluxTakesTheExample(t *testing.T) {
 	}
 	objects = append(objects, more...)
 	accepted(t, objects)
+	typed(t, "config/flux")
 
 	kinds := map[string]*unstructured.Unstructured{}
 	for i := range objects {
