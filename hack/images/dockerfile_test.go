@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -52,6 +53,19 @@ func command[T instructions.Command](t *testing.T, stage instructions.Stage) T {
 	return found[0]
 }
 
+// arguments are what a stage takes over from the beginning of the file.
+func arguments(stage instructions.Stage) []string {
+	var names []string
+	for _, each := range stage.Commands {
+		if argument, ok := each.(*instructions.ArgCommand); ok {
+			for _, one := range argument.Args {
+				names = append(names, one.Key)
+			}
+		}
+	}
+	return names
+}
+
 func TestTheDockerfileMakesWhatWePack(t *testing.T) {
 	t.Parallel()
 	all := stages(t)
@@ -69,6 +83,17 @@ func TestTheDockerfileMakesWhatWePack(t *testing.T) {
 		files := command[*instructions.CopyCommand](t, stage)
 		if files.From != "build" || !slices.Equal(files.SourcePaths, []string{"/out/" + name}) || files.DestPath != "/"+name {
 			t.Errorf("%s has %v from %s as %s", name, files.SourcePaths, files.From, files.DestPath)
+		}
+		labels := map[string]string{}
+		for _, label := range command[*instructions.LabelCommand](t, stage).Labels {
+			labels[label.Key] = strings.Trim(label.Value, `"`)
+		}
+		packed := Image{Repository: name, Version: "$VERSION", Revision: "$REVISION"}.annotations()
+		if !maps.Equal(labels, packed) {
+			t.Errorf("%s has the labels %v, packed images %v", name, labels, packed)
+		}
+		if given := arguments(stage); !slices.Equal(given, []string{"VERSION", "REVISION"}) {
+			t.Errorf("%s knows %v, without which a label is empty", name, given)
 		}
 	}
 }

@@ -146,6 +146,14 @@ func TestTheChartRefusesWhatCannotWork(t *testing.T) {
 		"a peer that is nobody":           {"networkPolicy.metricsFrom={null}", "metricsFrom"},
 		"to warn of what is denied":       {"admissionPolicy.actions={Deny,Warn}", "actions"},
 		"an argument that is no flag":     {"controller.extraArgs={serve}", "extraArgs"},
+		"a registry with its protocol":    {"global.imageRegistry=https://registry.example.com", "imageRegistry"},
+		"an image's registry with one":    {"gateway.image.registry=https://registry.example.com", "registry"},
+		"a name that no object may have":  {"fullnameOverride=Edge_1", "fullnameOverride"},
+		"a part of a name of that sort":   {"nameOverride=Edge", "nameOverride"},
+		"two names in place of one":       {`imagePullSecrets={one\,two}`, "imagePullSecrets"},
+		"a pull Secret as pods write it":  {"imagePullSecrets[0].name=pull", "imagePullSecrets"},
+		"a number of replicas in words":   {"controller.replicas=two", "replicas"},
+		"a switch that is text":           {"admissionPolicy.enabled=off", "enabled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			command := exec.CommandContext(t.Context(), helm, "template", "release", chart.Path, "--set", row.values)

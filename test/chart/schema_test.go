@@ -21,11 +21,14 @@ type node struct {
 	Ref                  string           `json:"$ref"`
 	Properties           map[string]*node `json:"properties"`
 	AdditionalProperties any              `json:"additionalProperties"`
+	Required             []string         `json:"required"`
 	Definitions          map[string]*node `json:"definitions"`
 }
 
 // TestTheSchemaAndTheValuesHaveTheSameNames walks both: a value that the schema does
-// not know cannot be set, one that is not in values.yaml is in no README.
+// not know cannot be set, one that is not in values.yaml is in no README. One whose
+// default says something cannot be taken away: "null" would switch a policy off that
+// nobody means to do without, or end in a flag without a value.
 func TestTheSchemaAndTheValuesHaveTheSameNames(t *testing.T) {
 	content, err := os.ReadFile(chart.Path + "/values.schema.json")
 	if err != nil {
@@ -58,6 +61,9 @@ func TestTheSchemaAndTheValuesHaveTheSameNames(t *testing.T) {
 			if inner.Ref != "" {
 				inner = root.Definitions[strings.TrimPrefix(inner.Ref, "#/definitions/")]
 			}
+			if says(value, inner) && !slices.Contains(schema.Required, name) {
+				t.Errorf("values.schema.json does not require %v, so that null takes it away", append(path, name))
+			}
 			if more, nested := value.(map[string]any); nested && len(inner.Properties) > 0 {
 				walk(append(slices.Clone(path), name), inner, more)
 			}
@@ -66,6 +72,21 @@ func TestTheSchemaAndTheValuesHaveTheSameNames(t *testing.T) {
 	walk(nil, root, values)
 	if seen < 50 {
 		t.Errorf("the walk has seen %d values only", seen)
+	}
+}
+
+// says tells whether a default is more than the absence of the value: it is no empty
+// text or list, and no object that is handed on as it is.
+func says(value any, schema *node) bool {
+	switch value := value.(type) {
+	case string:
+		return value != ""
+	case []any:
+		return len(value) > 0
+	case map[string]any:
+		return len(schema.Properties) > 0
+	default:
+		return true
 	}
 }
 

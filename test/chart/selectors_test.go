@@ -13,9 +13,10 @@ import (
 // A selector that finds nothing is no error anywhere: the operator would just not be
 // scraped, reached or kept.
 func TestEverySelectorFindsWhatItIsFor(t *testing.T) {
-	seen := map[string]int{}
+	seen, asked := map[string]int{}, map[string]int{}
 	for name, rendered := range renders(t) {
 		t.Run(name, func(t *testing.T) {
+			portsAreThere(t, rendered, asked)
 			pod := stringsAt(t, find(t, rendered, "Deployment", ""), "spec", "template", "metadata", "labels")
 			for i := range rendered {
 				object := &rendered[i]
@@ -38,6 +39,11 @@ func TestEverySelectorFindsWhatItIsFor(t *testing.T) {
 	for _, kind := range []string{"Deployment", "PodDisruptionBudget", "Service", "NetworkPolicy", "ServiceMonitor"} {
 		if seen[kind] < 2 {
 			t.Errorf("%d installations have a %s: this test looks for it in the wrong way", seen[kind], kind)
+		}
+	}
+	for _, kind := range []string{"Deployment", "Service", "NetworkPolicy", "ServiceMonitor", "PodMonitor"} {
+		if asked[kind] < 2 {
+			t.Errorf("%d ports of a %s were asked for: this test looks for them in the wrong way", asked[kind], kind)
 		}
 	}
 }

@@ -4,11 +4,13 @@
 package install_test
 
 import (
+	"os"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/wsgateway/websocket-gateway-operator/test/chart"
 )
@@ -42,6 +44,30 @@ func TestTheAPIServerTakesEveryObject(t *testing.T) {
 			t.Error("Create takes it")
 		}
 	})
+}
+
+// Catalogues show the examples of Chart.yaml, and people copy them from there.
+func TestTheAPIServerTakesTheExamplesOfTheChart(t *testing.T) {
+	content, err := os.ReadFile(chart.Path + "/Chart.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var meta struct {
+		Annotations map[string]string `json:"annotations"`
+	}
+	if err := yaml.Unmarshal(content, &meta); err != nil {
+		t.Fatal(err)
+	}
+	var examples []map[string]any
+	if err := yaml.Unmarshal([]byte(meta.Annotations["artifacthub.io/crdsExamples"]), &examples); err != nil || len(examples) == 0 {
+		t.Fatalf("%d examples, %v", len(examples), err)
+	}
+	objects := make([]unstructured.Unstructured, len(examples))
+	for i := range examples {
+		objects[i].Object = examples[i]
+		objects[i].SetNamespace("chat")
+	}
+	accepted(t, objects)
 }
 
 func accepted(t *testing.T, objects []unstructured.Unstructured) {

@@ -20,10 +20,13 @@
 {{- default (include "wsgateway.fullname" .) .Values.serviceAccount.name -}}
 {{- end -}}
 
-{{- /* The name label is fixed: the gateways' NetworkPolicies let pods with it in. */ -}}
+{{- /*
+The name label is fixed: the gateways' NetworkPolicies let pods with it in. Names are
+quoted here and everywhere, since 123, 1e3 and true may be names, and are no text in YAML.
+*/ -}}
 {{- define "wsgateway.selectorLabels" -}}
 app.kubernetes.io/name: websocket-gateway-operator
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- /*
@@ -35,7 +38,7 @@ printed one after the other: a key twice is an error for server-side apply.
 {{- $_ := set $own "app.kubernetes.io/version" .root.Chart.AppVersion -}}
 {{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service -}}
 {{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
-{{- merge $own (deepCopy (default dict .extra)) (deepCopy .root.Values.commonLabels) | toYaml -}}
+{{- merge $own (deepCopy (default dict .extra)) (deepCopy (default dict .root.Values.commonLabels)) | toYaml -}}
 {{- end -}}
 
 {{- /*
@@ -43,13 +46,13 @@ metadata takes a dict of root, and optionally suffix of the name, name instead o
 cluster (the object has no namespace), namespace, labels and annotations.
 */ -}}
 {{- define "wsgateway.metadata" -}}
-name: {{ default (printf "%s%s" (include "wsgateway.fullname" .root) (default "" .suffix)) .name }}
+name: {{ default (printf "%s%s" (include "wsgateway.fullname" .root) (default "" .suffix)) .name | quote }}
 {{- if not .cluster }}
-namespace: {{ default (include "wsgateway.namespace" .root) .namespace }}
+namespace: {{ default (include "wsgateway.namespace" .root) .namespace | quote }}
 {{- end }}
 labels:
   {{- include "wsgateway.labels" (dict "root" .root "extra" .labels) | nindent 2 }}
-{{- with merge dict (deepCopy (default dict .annotations)) (deepCopy .root.Values.commonAnnotations) }}
+{{- with merge dict (deepCopy (default dict .annotations)) (deepCopy (default dict .root.Values.commonAnnotations)) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
