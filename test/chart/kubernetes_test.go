@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	celgo "github.com/google/cel-go/cel"
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
@@ -100,7 +100,7 @@ func compileCRD(t *testing.T, known *environment.EnvSet, object *unstructured.Un
 // compilePolicy returns how many expressions the policy has.
 func compilePolicy(t *testing.T, known *environment.EnvSet, object *unstructured.Unstructured) int {
 	t.Helper()
-	var policy admissionv1.ValidatingAdmissionPolicy
+	var policy admissionregistrationv1.ValidatingAdmissionPolicy
 	decode(t, object, &policy)
 	var all []string
 	for i := range policy.Spec.MatchConditions {

@@ -133,7 +133,7 @@ func TestEveryInstallationHasTheSameRules(t *testing.T) {
 // it can be granted; but it does not read the labels of all namespaces.
 func TestNamespacedRolesAddUpToTheWholeRole(t *testing.T) {
 	everywhere := granted(t, template(t, "helm"), chart.Release)
-	for _, verb := range strings.Fields(reads) {
+	for verb := range strings.FieldsSeq(reads) {
 		if !everywhere[verb+" /namespaces"] {
 			t.Errorf("an operator of all namespaces may not %s them", verb)
 		}
