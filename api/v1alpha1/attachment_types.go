@@ -15,10 +15,11 @@ type AllowedRoutes struct {
 	// route answers 503 until its policy is one of them, so none at all makes every
 	// route wait.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.all(one, self.indexOf(one) == self.lastIndexOf(one))",message="each policy may be listed only once"
 	AuthPolicies []string `json:"authPolicies,omitempty"`
 
 	// backendTLSProfiles are the names of the profiles of spec.backendTLS that
@@ -26,10 +27,11 @@ type AllowedRoutes struct {
 	// them gets no connections. Absent: none; routes of the gateway itself may use
 	// every profile.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.all(one, self.indexOf(one) == self.lastIndexOf(one))",message="each profile may be listed only once"
 	BackendTLSProfiles []string `json:"backendTLSProfiles,omitempty"`
 }
 

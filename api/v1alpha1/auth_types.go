@@ -139,9 +139,10 @@ type JWTMethod struct {
 	// +kubebuilder:validation:MaxLength=512
 	Issuer string `json:"issuer"`
 
-	// audiences of which the aud claim must hold at least one.
+	// audiences of which the aud claim must hold at least one. One that is listed
+	// twice counts once.
 	// +required
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=1
@@ -150,9 +151,10 @@ type JWTMethod struct {
 
 	// algorithms that are accepted. The token's own header never chooses.
 	// +required
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=13
+	// +kubebuilder:validation:XValidation:rule="self.all(one, self.indexOf(one) == self.lastIndexOf(one))",message="each algorithm may be listed only once"
 	Algorithms []JWTAlgorithm `json:"algorithms"`
 
 	// jwks is where the issuer's keys come from.
@@ -187,9 +189,10 @@ type JWTMethod struct {
 	ClockSkew *metav1.Duration `json:"clockSkew,omitempty"`
 }
 
-// ClaimValues are the accepted values of a claim.
+// ClaimValues are the accepted values of a claim. One that is listed twice counts
+// once.
 //
-// +listType=set
+// +listType=atomic
 // +kubebuilder:validation:MinItems=1
 // +kubebuilder:validation:MaxItems=32
 // +kubebuilder:validation:items:MinLength=1
@@ -329,9 +332,10 @@ type ClientCertificateMethod struct {
 
 	// patterns are the names that are accepted: exact ones, or with one "*" that
 	// stands for one part of the name: no dot in a DNS name, no slash in a URI, no
-	// comma in a subject. Default: all names that the CAs have certified.
+	// comma in a subject. One that is listed twice counts once. Default: all names
+	// that the CAs have certified.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	Patterns []CertificateNamePattern `json:"patterns,omitempty"`
@@ -349,8 +353,7 @@ type CertificateNamePattern string
 type ForwardIdentity struct {
 	// headers that are set on the request to the backend.
 	// +required
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, b.name.lowerAscii() == a.name.lowerAscii()))",message="header names are compared without regard to case: each may appear only once"

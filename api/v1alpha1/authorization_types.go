@@ -10,17 +10,19 @@ package v1alpha1
 type ClientCIDRs struct {
 	// allow lists the networks that callers may come from. Absent: all.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:XValidation:rule="self.all(one, self.indexOf(one) == self.lastIndexOf(one))",message="each network may be listed only once"
 	Allow []CIDR `json:"allow,omitempty"`
 
 	// deny lists the networks that callers must not come from, also where allow
 	// has them.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:XValidation:rule="self.all(one, self.indexOf(one) == self.lastIndexOf(one))",message="each network may be listed only once"
 	Deny []CIDR `json:"deny,omitempty"`
 }
 

@@ -27,9 +27,10 @@ type Listener struct {
 	// leading label (*.example.com). A TLS handshake for any other name is
 	// refused.
 	// +required
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(one, self.indexOf(one) == self.lastIndexOf(one))",message="each hostname may be listed only once"
 	Hostnames []Hostname `json:"hostnames"`
 
 	// tls says how this listener speaks TLS. There is no listener without TLS.
@@ -62,9 +63,10 @@ type ClientAddress struct {
 	// trustedCIDRs are the networks of the load balancers and proxies that are
 	// believed what they say. Keep them as small as they are.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(one, self.indexOf(one) == self.lastIndexOf(one))",message="each network may be listed only once"
 	// +kubebuilder:validation:XValidation:rule="self.all(n, !n.endsWith('/0'))",message="trustedCIDRs must not be the whole Internet: whoever is in them can claim any address"
 	TrustedCIDRs []CIDR `json:"trustedCIDRs,omitempty"`
 

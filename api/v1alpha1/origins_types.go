@@ -20,9 +20,10 @@ type Origins struct {
 	// host and, if it is not the scheme's default, port; lower case, no path.
 	// "*." in front of a host stands for exactly one label, so that
 	// https://*.example.com accepts https://app.example.com, but neither
-	// https://example.com nor https://a.b.example.com.
+	// https://example.com nor https://a.b.example.com. One that is listed twice
+	// counts once.
 	// +required
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	Allow []Origin `json:"allow"`

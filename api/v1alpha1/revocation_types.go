@@ -52,10 +52,10 @@ type WebSocketRevocationSpec struct {
 	// gatewayRefs are the gateways, in the revocation's own namespace, that the
 	// revocation is for.
 	// +required
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, b.name == a.name))",message="each gateway may be named only once"
 	GatewayRefs []GatewayReference `json:"gatewayRefs"`
 
 	// until is when the revocation stops applying, in RFC 3339 without fractions

@@ -16,9 +16,10 @@ type Route struct {
 
 	// hostnames that the route serves; each must be covered by a listener's
 	// hostnames. Default: all hostnames of all listeners, except those that
-	// another route names together with the same path.
+	// another route names together with the same path. One that is listed twice
+	// counts once.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Hostnames []Hostname `json:"hostnames,omitempty"`
 
@@ -37,11 +38,12 @@ type Route struct {
 	// none of which is listed, is refused. Default: whatever client and backend
 	// agree upon.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=128
 	// +kubebuilder:validation:items:Pattern="^[-!#$%&'*+.^_`|~0-9A-Za-z]+$"
+	// +kubebuilder:validation:XValidation:rule="self.all(one, self.indexOf(one) == self.lastIndexOf(one))",message="each subprotocol may be listed only once"
 	Subprotocols []string `json:"subprotocols,omitempty"`
 
 	// relay says how messages are carried. Frames passes frames on as they came,

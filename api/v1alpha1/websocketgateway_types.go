@@ -53,33 +53,33 @@ type WebSocketGatewaySpec struct {
 	// with the same port share one socket; the certificate follows from the
 	// server name (SNI) that the client sends.
 	// +required
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, b.name == a.name))",message="the name of a listener must be unique in the gateway"
 	// +kubebuilder:validation:XValidation:rule="self.all(a, self.all(b, a.name == b.name || a.port != b.port || !a.hostnames.exists(h, h in b.hostnames)))",message="a hostname may appear only once per port"
 	Listeners []Listener `json:"listeners"`
 
 	// authPolicies are the named rules by which routes decide who may connect.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, b.name == a.name))",message="the name of a policy must be unique in the gateway"
 	AuthPolicies []AuthPolicy `json:"authPolicies,omitempty"`
 
 	// backendTLS are the named ways to speak TLS to backends.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, b.name == a.name))",message="the name of a profile must be unique in the gateway"
 	BackendTLS []BackendTLS `json:"backendTLS,omitempty"`
 
 	// routes map hostnames and paths to backends. The most specific hostname,
 	// then the most specific path wins; the order of the list has no meaning.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, b.name == a.name))",message="the name of a route must be unique in the gateway"
 	Routes []Route `json:"routes,omitempty"`
 
 	// limits bound what clients may use. All limits are per pod.

@@ -56,18 +56,19 @@ type WebSocketRouteSpec struct {
 	// namespace that has claimed it, and a wildcard with it whatever nobody held
 	// below it by then.
 	// +required
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(one, self.indexOf(one) == self.lastIndexOf(one))",message="each hostname may be listed only once"
 	Hostnames []Hostname `json:"hostnames"`
 
 	// rules say where connections go, by their path. The most specific path wins;
 	// the order of the list has no meaning.
 	// +required
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, b.name == a.name))",message="the name of a rule must be unique in the route"
 	Rules []WebSocketRouteRule `json:"rules"`
 }
 
@@ -125,11 +126,12 @@ type WebSocketRouteRule struct {
 	// none of which is listed, is refused. Default: whatever client and backend
 	// agree upon.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=128
 	// +kubebuilder:validation:items:Pattern="^[-!#$%&'*+.^_`|~0-9A-Za-z]+$"
+	// +kubebuilder:validation:XValidation:rule="self.all(one, self.indexOf(one) == self.lastIndexOf(one))",message="each subprotocol may be listed only once"
 	Subprotocols []string `json:"subprotocols,omitempty"`
 
 	// relay says how messages are carried, as in a gateway's own routes. Default

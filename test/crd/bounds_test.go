@@ -86,13 +86,14 @@ func specs(t *testing.T) map[string]*apiextensionsv1.JSONSchemaProps {
 	return found
 }
 
-// walk visits a schema and everything below it. A place is written with [] for the
-// items of a list and {} for the values of a map.
+// walk visits a schema and everything below it, which visit may change. A place is
+// written with [] for the items of a list and {} for the values of a map.
 func walk(place string, schema *apiextensionsv1.JSONSchemaProps, visit func(string, *apiextensionsv1.JSONSchemaProps)) {
 	visit(place, schema)
 	for name := range schema.Properties {
 		property := schema.Properties[name]
 		walk(place+"."+name, &property, visit)
+		schema.Properties[name] = property
 	}
 	if schema.Items != nil && schema.Items.Schema != nil {
 		walk(place+"[]", schema.Items.Schema, visit)
@@ -136,6 +137,12 @@ func breaking(s *apiextensionsv1.JSONSchemaProps) map[string]func(any) any {
 			return items
 		}
 	}
+	if s.Type == "array" && slices.ContainsFunc(s.XValidations, refusesRepeats) {
+		ways["an item that is there twice"] = func(value any) any {
+			items := value.([]any)
+			return append(items, items[len(items)-1])
+		}
+	}
 	if s.MinItems != nil {
 		ways["minItems"] = func(value any) any { return value.([]any)[:*s.MinItems-1] }
 	}
@@ -170,6 +177,12 @@ func breaking(s *apiextensionsv1.JSONSchemaProps) map[string]func(any) any {
 		ways["enum"] = func(any) any { return "Ünknown" }
 	}
 	return ways
+}
+
+// refusesRepeats knows the rules of lists by the ways in which they look for an item,
+// or its name, a second time.
+func refusesRepeats(rule apiextensionsv1.ValidationRule) bool {
+	return strings.Contains(rule.Rule, "exists_one(") || strings.Contains(rule.Rule, "lastIndexOf(")
 }
 
 // site is where an accepted manifest has a place.

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
@@ -28,6 +29,9 @@ import (
 // TestMain.
 var gateways, routes, revocations dynamic.ResourceInterface
 
+// server is how to reach it; set by TestMain.
+var server *rest.Config
+
 func TestMain(m *testing.M) {
 	code, err := withServer(m.Run)
 	if err != nil {
@@ -38,15 +42,15 @@ func TestMain(m *testing.M) {
 }
 
 func withServer(run func() int) (int, error) {
-	server, err := apiserver.New(nil, "../../config/crd/bases")
+	environment, err := apiserver.New(nil, "../../config/crd/bases")
 	if err != nil {
 		return 1, err
 	}
-	config, err := server.Start()
+	server, err = environment.Start()
 	if err != nil {
 		return 1, fmt.Errorf("start the API server: %w", err)
 	}
-	client, err := dynamic.NewForConfig(config)
+	client, err := dynamic.NewForConfig(server)
 	if err != nil {
 		return 1, fmt.Errorf("make a client: %w", err)
 	}
@@ -54,7 +58,7 @@ func withServer(run func() int) (int, error) {
 	routes = client.Resource(wsv1alpha1.SchemeGroupVersion.WithResource("websocketroutes")).Namespace("default")
 	revocations = client.Resource(wsv1alpha1.SchemeGroupVersion.WithResource("websocketrevocations")).Namespace("default")
 	code := run()
-	if err := server.Stop(); err != nil {
+	if err := environment.Stop(); err != nil {
 		return 1, fmt.Errorf("stop the API server: %w", err)
 	}
 	return code, nil
@@ -64,21 +68,32 @@ func withServer(run func() int) (int, error) {
 // know. Nothing is stored.
 func admit(t *testing.T, manifest []byte) error {
 	t.Helper()
+	object := parsed(t, manifest)
+	_, err := doorOf(object).Create(t.Context(), object, metav1.CreateOptions{
+		DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict,
+	})
+	return err
+}
+
+func parsed(t *testing.T, manifest []byte) *unstructured.Unstructured {
+	t.Helper()
 	object := &unstructured.Unstructured{}
 	if err := yaml.Unmarshal(manifest, &object.Object); err != nil {
 		t.Fatal(err)
 	}
-	door := gateways
+	return object
+}
+
+// doorOf is the server's door for the kind of an object.
+func doorOf(object *unstructured.Unstructured) dynamic.ResourceInterface {
 	switch object.GetKind() {
 	case wsv1alpha1.KindWebSocketRoute:
-		door = routes
+		return routes
 	case wsv1alpha1.KindWebSocketRevocation:
-		door = revocations
+		return revocations
+	default:
+		return gateways
 	}
-	_, err := door.Create(t.Context(), object, metav1.CreateOptions{
-		DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict,
-	})
-	return err
 }
 
 func manifests(t *testing.T, folder string, atLeast int) map[string][]byte {

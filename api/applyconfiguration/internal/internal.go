@@ -46,13 +46,13 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             scalar: string
-          elementRelationship: associative
+          elementRelationship: atomic
     - name: backendTLSProfiles
       type:
         list:
           elementType:
             scalar: string
-          elementRelationship: associative
+          elementRelationship: atomic
     - name: namespaces
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RouteNamespaces
@@ -304,7 +304,7 @@ var schemaYAML = typed.YAMLObject(`types:
   list:
     elementType:
       scalar: string
-    elementRelationship: associative
+    elementRelationship: atomic
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientAddress
   map:
     fields:
@@ -319,7 +319,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CIDR
-          elementRelationship: associative
+          elementRelationship: atomic
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCIDR
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCIDRs
@@ -330,13 +330,13 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CIDR
-          elementRelationship: associative
+          elementRelationship: atomic
     - name: deny
       type:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CIDR
-          elementRelationship: associative
+          elementRelationship: atomic
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCertificateMethod
   map:
     fields:
@@ -348,7 +348,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.CertificateNamePattern
-          elementRelationship: associative
+          elementRelationship: atomic
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCertificateMode
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ClientCertificates
@@ -504,9 +504,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.IdentityHeader
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ForwardedHeader
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.GatewayAddress
@@ -571,13 +569,13 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.JWTAlgorithm
-          elementRelationship: associative
+          elementRelationship: atomic
     - name: audiences
       type:
         list:
           elementType:
             scalar: string
-          elementRelationship: associative
+          elementRelationship: atomic
     - name: clockSkew
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
@@ -706,7 +704,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Hostname
-          elementRelationship: associative
+          elementRelationship: atomic
     - name: name
       type:
         scalar: string
@@ -850,7 +848,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Origin
-          elementRelationship: associative
+          elementRelationship: atomic
     - name: missing
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.MissingOrigin
@@ -981,7 +979,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Hostname
-          elementRelationship: associative
+          elementRelationship: atomic
     - name: limits
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RouteLimits
@@ -1002,7 +1000,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             scalar: string
-          elementRelationship: associative
+          elementRelationship: atomic
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RouteLimits
   map:
     fields:
@@ -1143,17 +1141,13 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AuthPolicy
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: backendTLS
       type:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.BackendTLS
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: infrastructure
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Infrastructure
@@ -1168,17 +1162,13 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Listener
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: routes
       type:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Route
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: tracing
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Tracing
@@ -1280,9 +1270,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.GatewayReference
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: reason
       type:
         scalar: string
@@ -1384,7 +1372,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             scalar: string
-          elementRelationship: associative
+          elementRelationship: atomic
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRouteSpec
   map:
     fields:
@@ -1393,7 +1381,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Hostname
-          elementRelationship: associative
+          elementRelationship: atomic
     - name: parentRefs
       type:
         list:
@@ -1405,9 +1393,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRouteRule
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.WebSocketRouteStatus
   map:
     fields:

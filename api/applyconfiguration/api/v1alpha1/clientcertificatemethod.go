@@ -22,7 +22,8 @@ type ClientCertificateMethodApplyConfiguration struct {
 	IdentityFrom *apiv1alpha1.CertificateName `json:"identityFrom,omitempty"`
 	// patterns are the names that are accepted: exact ones, or with one "*" that
 	// stands for one part of the name: no dot in a DNS name, no slash in a URI, no
-	// comma in a subject. Default: all names that the CAs have certified.
+	// comma in a subject. One that is listed twice counts once. Default: all names
+	// that the CAs have certified.
 	Patterns []apiv1alpha1.CertificateNamePattern `json:"patterns,omitempty"`
 }
 

@@ -18,7 +18,8 @@ import (
 type JWTMethodApplyConfiguration struct {
 	// issuer that the iss claim must equal.
 	Issuer *string `json:"issuer,omitempty"`
-	// audiences of which the aud claim must hold at least one.
+	// audiences of which the aud claim must hold at least one. One that is listed
+	// twice counts once.
 	Audiences []string `json:"audiences,omitempty"`
 	// algorithms that are accepted. The token's own header never chooses.
 	Algorithms []apiv1alpha1.JWTAlgorithm `json:"algorithms,omitempty"`

@@ -18,7 +18,8 @@ type OriginsApplyConfiguration struct {
 	// host and, if it is not the scheme's default, port; lower case, no path.
 	// "*." in front of a host stands for exactly one label, so that
 	// https://*.example.com accepts https://app.example.com, but neither
-	// https://example.com nor https://a.b.example.com.
+	// https://example.com nor https://a.b.example.com. One that is listed twice
+	// counts once.
 	Allow []apiv1alpha1.Origin `json:"allow,omitempty"`
 	// missing says what happens to a request without an Origin header. Browsers
 	// always send one; other clients in general do not. Default Deny.

@@ -18,7 +18,8 @@ type RouteApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// hostnames that the route serves; each must be covered by a listener's
 	// hostnames. Default: all hostnames of all listeners, except those that
-	// another route names together with the same path.
+	// another route names together with the same path. One that is listed twice
+	// counts once.
 	Hostnames []apiv1alpha1.Hostname `json:"hostnames,omitempty"`
 	// path that the route serves. Default: every path.
 	Path *PathMatchApplyConfiguration `json:"path,omitempty"`
