@@ -94,6 +94,33 @@ func TestValuesOfTheChartThatPagesNameExist(t *testing.T) {
 	}
 }
 
+// TestVersionsOnPagesAreThoseOfTheTests: what a page says that the tests have is what
+// they are built from.
+func TestVersionsOnPagesAreThoseOfTheTests(t *testing.T) {
+	t.Parallel()
+	page := pages(t)["docs/operations.md"]
+	for file, pattern := range map[string]string{
+		"hack/cluster/artifact/artifact.go":            `(?m)KubernetesVersion +\= "(v[0-9.]+)"`,
+		"hack/cluster/certmanager/go.mod":              `(?m)github\.com/cert-manager/cert-manager (v[0-9.]+)`,
+		"hack/tools/helm/go.mod":                       `(?m)helm\.sh/helm/v[34] (v[0-9.]+)`,
+		"charts/websocket-gateway-operator/Chart.yaml": `(?m)^kubeVersion: ">=([0-9]+\.[0-9]+)`,
+	} {
+		text, err := os.ReadFile(root + "/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(pattern).FindAllStringSubmatch(string(text), -1)
+		if len(found) == 0 {
+			t.Errorf("%s: nothing like %s", file, pattern)
+		}
+		for _, version := range found {
+			if !strings.Contains(page, version[1]) {
+				t.Errorf("docs/operations.md does not name %s of %s", version[1], file)
+			}
+		}
+	}
+}
+
 // read decodes a file of the repository, JSON or YAML.
 func read(t *testing.T, file string, into any) {
 	t.Helper()
