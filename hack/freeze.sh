@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # hack/freeze.sh VERSION keeps what a release is, for the tests of the next one
-# (test/skew): its contract, what its operator writes, and the objects that it makes.
-# It is run when the release is made; then test/skew and controllers/upgrade_test.go
-# name the new folder, and the one before it goes.
+# (test/skew): its contract, what its operator writes, the objects that it makes, and
+# the values of its chart. It is run when the release is made; then test/skew,
+# test/chart and controllers/upgrade_test.go name the new folder, and the one before
+# it goes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,4 +39,5 @@ for name in least audit-file drain-window resources secrets-of-policies; do
 	cp "$from/gateway.yaml" "$to/pods/$name/"
 	cp "$from/want.yaml" "$to/pods/$name/objects.yaml"
 done
+cp charts/websocket-gateway-operator/values.yaml "$to/values.yaml"
 echo "$to"

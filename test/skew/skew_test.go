@@ -6,8 +6,8 @@
 // operator of one release talks to pods of the other.
 //
 // testdata/vX.Y.Z is what a release was: its contract package, which decodes as
-// strictly as its pods do; manifests with what its operator wrote for them; and the
-// objects that it made. "hack/freeze.sh X.Y.Z" writes it when a release is made,
+// strictly as its pods do; manifests with what its operator wrote for them; the
+// objects that it made; and the values of its chart, for test/chart. "hack/freeze.sh X.Y.Z" writes it when a release is made,
 // and nothing changes it afterwards.
 package skew_test
 
