@@ -70,7 +70,9 @@ func trimCertificate(certificate *cmv1.Certificate) {
 		return
 	}
 	certificate.Labels, certificate.Annotations = nil, nil
-	certificate.Spec = cmv1.CertificateSpec{SecretName: certificate.Spec.SecretName, DNSNames: certificate.Spec.DNSNames}
+	certificate.Spec = cmv1.CertificateSpec{
+		SecretName: certificate.Spec.SecretName, DNSNames: certificate.Spec.DNSNames, IssuerRef: certificate.Spec.IssuerRef,
+	}
 }
 
 // trimService leaves our own Services whole: they are compared with what was

@@ -91,11 +91,16 @@ func TestWhatTheCachesKeep(t *testing.T) {
 		"of any other Certificate its Secret, its names and its state": {
 			in: &cmv1.Certificate{
 				ObjectMeta: noisy(noise, noise),
-				Spec:       cmv1.CertificateSpec{SecretName: "s", DNSNames: []string{"a"}, Subject: &cmv1.X509Subject{}},
-				Status:     cmv1.CertificateStatus{Revision: new(3)},
+				Spec: cmv1.CertificateSpec{
+					SecretName: "s", DNSNames: []string{"a"}, Subject: &cmv1.X509Subject{}, IssuerRef: cmmetav1.IssuerReference{Name: "ca"},
+				},
+				Status: cmv1.CertificateStatus{Revision: new(3)},
 			},
 			want: &cmv1.Certificate{
-				ObjectMeta: metav1.ObjectMeta{Name: "x"}, Spec: cmv1.CertificateSpec{SecretName: "s", DNSNames: []string{"a"}},
+				ObjectMeta: metav1.ObjectMeta{Name: "x"},
+				Spec: cmv1.CertificateSpec{
+					SecretName: "s", DNSNames: []string{"a"}, IssuerRef: cmmetav1.IssuerReference{Name: "ca"},
+				},
 				Status: cmv1.CertificateStatus{Revision: new(3)},
 			},
 		},

@@ -55,7 +55,10 @@ func (o *Observer) details(
 			known = read
 		}
 		told := *attempt
-		told.Detail = known.of(attempt.UID)
+		var err error
+		if told.Detail, err = o.explain(ctx, namespace, known, &certificate); err != nil {
+			return 0, err
+		}
 		certificate.Attempt = &told
 		certificates[listener] = certificate
 		if !attempt.Failed {
@@ -65,6 +68,26 @@ func (o *Observer) details(
 	return after, nil
 }
 
+// explain asks the issuer too while no ACME server has the Order.
+func (o *Observer) explain(
+	ctx context.Context, namespace string, known *acme, certificate *status.Certificate,
+) (string, error) {
+	attempt := certificate.Attempt
+	detail, sent := known.of(attempt.UID, certificate.FailureMessage)
+	if sent || attempt.Failed {
+		return detail, nil
+	}
+	said, asked := known.issuers[certificate.Issuer]
+	if !asked {
+		var err error
+		if said, err = o.issuer(ctx, namespace, certificate.Issuer); err != nil {
+			return "", err
+		}
+		known.issuers[certificate.Issuer] = said
+	}
+	return joined(detail, pendingOf(attempt, detail), said), nil
+}
+
 func earlier(a, b time.Duration) time.Duration {
 	if a == 0 {
 		return b
@@ -72,45 +95,69 @@ func earlier(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// acme is what an ACME server was asked for in a namespace.
+// acme is what an ACME server was asked for in a namespace, and what is wrong with
+// the issuers that were asked about it.
 type acme struct {
 	orders     []acmev1.Order
 	challenges []acmev1.Challenge
+	issuers    map[status.Issuer]string
 }
 
 // readACME answers what the API server has in memory: a little late is early
 // enough. Where the kinds are missing, or may not be read, nothing is known.
 func readACME(ctx context.Context, live client.Reader, namespace string) (*acme, error) {
 	cached := &client.ListOptions{Namespace: namespace, Raw: &metav1.ListOptions{ResourceVersion: "0"}}
+	known := &acme{issuers: map[status.Issuer]string{}}
 	var orders acmev1.OrderList
 	var challenges acmev1.ChallengeList
 	for _, list := range []client.ObjectList{&orders, &challenges} {
 		err := live.List(ctx, list, cached)
 		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
-			return &acme{}, nil
+			return known, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("list %T: %w", list, err)
 		}
 	}
-	return &acme{orders: orders.Items, challenges: challenges.Items}, nil
+	known.orders, known.challenges = orders.Items, challenges.Items
+	return known, nil
 }
 
-// of tells how the Order of a CertificateRequest fares; empty where there is none,
-// as with issuers that are no ACME server.
-func (a *acme) of(request types.UID) string {
+// of tells how the Order of a CertificateRequest fares, and whether an ACME server
+// has taken it; empty where there is none, as with issuers that are no ACME server.
+// A reason that has been told already is not repeated.
+func (a *acme) of(request types.UID, told string) (detail string, sent bool) {
 	for i := range a.orders {
 		order := &a.orders[i]
 		if !controlledBy(order, request) {
 			continue
 		}
-		parts := []string{fmt.Sprintf("Order %q is %s", order.Name, cmp.Or(string(order.Status.State), "not sent yet"))}
-		if order.Status.Reason != "" {
-			parts[0] += ": " + status.WithoutLocalPort(order.Status.Reason)
+		text := fmt.Sprintf("Order %q ", order.Name)
+		if order.Status.State == "" {
+			// What an ACME server answers by no answer, cert-manager tells its log only.
+			text += "is not sent yet: if that lasts, see the log of cert-manager"
+		} else {
+			text += "is " + string(order.Status.State)
 		}
-		return strings.Join(append(parts, a.challengesOf(order.UID)...), "; ")
+		if reason := status.Quote(order.Status.Reason); reason != "" && !strings.Contains(told, reason) {
+			text += ": " + reason
+		}
+		return joined(append([]string{text}, a.challengesOf(order.UID)...)...), order.Status.State != ""
 	}
-	return ""
+	return "", false
+}
+
+// pendingOf is what a CertificateRequest says of itself, which is less than its Order
+// does where there is one.
+func pendingOf(attempt *status.Attempt, order string) string {
+	if order != "" || attempt.Pending == "" {
+		return ""
+	}
+	return fmt.Sprintf("CertificateRequest %q: %s", attempt.Name, attempt.Pending)
+}
+
+func joined(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
 }
 
 // challengesOf leaves out those that have been met.
@@ -124,7 +171,7 @@ func (a *acme) challengesOf(order types.UID) []string {
 		text := fmt.Sprintf("%s challenge for %s is %s", challenge.Spec.Type, challenge.Spec.DNSName,
 			cmp.Or(string(challenge.Status.State), "waiting"))
 		if challenge.Status.Reason != "" {
-			text += ": " + status.WithoutLocalPort(challenge.Status.Reason)
+			text += ": " + status.Quote(challenge.Status.Reason, challenge.Spec.Key, challenge.Spec.Token)
 		}
 		found = append(found, text)
 	}

@@ -59,6 +59,16 @@ func challenge(name, host string, state acmev1.State, reason string) *acmev1.Cha
 	}
 }
 
+func issuer(ready cmmetav1.ConditionStatus, reason, message string) *cmv1.Issuer {
+	found := &cmv1.Issuer{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "ca"}}
+	if ready != "" {
+		found.Status.Conditions = []cmv1.IssuerCondition{{
+			Type: cmv1.IssuerConditionReady, Status: ready, Reason: reason, Message: message,
+		}}
+	}
+	return found
+}
+
 func TestWhatHoldsUpAnAttempt(t *testing.T) {
 	t.Parallel()
 	const attempted = "the attempt"
@@ -82,11 +92,57 @@ func TestWhatHoldsUpAnAttempt(t *testing.T) {
 		},
 		"it is too early to look": {
 			objects: []runtime.Object{attempt(approved(), ready("Pending", "soon")), order(acmev1.Pending, "")}, after: 4 * time.Second,
-			want: &status.Attempt{Approved: true}, again: 6 * time.Second,
+			want: &status.Attempt{Approved: true, Pending: "soon"}, again: 6 * time.Second,
 		},
-		"no ACME server is asked": {
+		"no ACME server is asked, and its issuer is gone": {
 			objects: []runtime.Object{attempt(approved(), ready("Pending", "soon")), foreign}, after: time.Minute,
+			want:  &status.Attempt{Approved: true, Pending: "soon", Detail: `CertificateRequest "request-1": soon`},
+			again: 30 * time.Second,
+		},
+		"its issuer works": {
+			objects: []runtime.Object{attempt(approved()), issuer(cmmetav1.ConditionTrue, "Ready", "registered")}, after: time.Minute,
 			want: &status.Attempt{Approved: true}, again: 30 * time.Second,
+		},
+		"its issuer has no account": {
+			objects: []runtime.Object{
+				attempt(approved(), ready("Pending", "the issuer is not ready")),
+				issuer(cmmetav1.ConditionFalse, "ErrRegisterACMEAccount", "read tcp 10.0.0.1:50642->10.0.0.7:443:\n  i/o timeout"),
+			}, after: time.Minute,
+			want: &status.Attempt{
+				Approved: true, Pending: "the issuer is not ready",
+				Detail: `CertificateRequest "request-1": the issuer is not ready; ` +
+					`Issuer "ca" is not ready: ErrRegisterACMEAccount: read tcp 10.0.0.7:443: i/o timeout`,
+			}, again: 30 * time.Second,
+		},
+		"its issuer has said nothing": {
+			objects: []runtime.Object{attempt(approved()), issuer("", "", "")}, after: time.Minute,
+			want: &status.Attempt{Approved: true, Detail: `Issuer "ca" has not said yet that it is ready`}, again: 30 * time.Second,
+		},
+		"an ACME server takes no orders": {
+			objects: []runtime.Object{
+				attempt(approved(), ready("Pending", "waiting for the order")), order("", ""),
+				issuer(cmmetav1.ConditionTrue, "ACMEAccountRegistered", ""),
+			}, after: time.Minute,
+			want: &status.Attempt{
+				Approved: true, Pending: "waiting for the order",
+				Detail: `Order "order" is not sent yet: if that lasts, see the log of cert-manager`,
+			}, again: 30 * time.Second,
+		},
+		"what a challenge says without its token": {
+			objects: []runtime.Object{
+				attempt(approved(), ready("Pending", "soon")), order(acmev1.Pending, ""),
+				challenge("a", "a.example.com", acmev1.Pending, `Get "http://a.example.com/secret-token": want secret-key`),
+			}, after: time.Minute,
+			want: &status.Attempt{
+				Approved: true, Pending: "soon",
+				Detail: `Order "order" is pending; DNS-01 challenge for a.example.com is pending: Get "http://a.example.com/...": want ...`,
+			}, again: 30 * time.Second,
+		},
+		"an ACME server has refused the order, which is told once": {
+			objects: []runtime.Object{
+				attempt(approved(), ready("Failed", "order failed: 400 rejected")), order(acmev1.Errored, "400 rejected"),
+			}, after: time.Second,
+			want: &status.Attempt{Approved: true, Failed: true, Detail: `Order "order" is errored`},
 		},
 		"challenges are not met": {
 			objects: []runtime.Object{
@@ -95,7 +151,7 @@ func TestWhatHoldsUpAnAttempt(t *testing.T) {
 				challenge("a", "a.example.com", "", ""), challenge("c", "c.example.com", acmev1.Valid, ""),
 			}, after: time.Minute,
 			want: &status.Attempt{
-				Approved: true,
+				Approved: true, Pending: "soon",
 				Detail: `Order "order" is pending; DNS-01 challenge for a.example.com is waiting; ` +
 					`DNS-01 challenge for b.example.com is pending: read udp 10.0.0.7:53: i/o timeout`,
 			}, again: 30 * time.Second,
@@ -114,7 +170,7 @@ func TestWhatHoldsUpAnAttempt(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			seen := observed(t, madeAt().Add(tt.after), nil, append(tt.objects, certificateOf(nil))...)
+			seen := observed(t, madeAt().Add(tt.after), nil, append(tt.objects, certificateOf(by("", "ca")))...)
 			tt.want.Name, tt.want.UID, tt.want.Since = "request-1", "request", madeAt()
 			got := seen.Running.Certificates["public"].Attempt
 			got.Since = got.Since.UTC()
@@ -128,13 +184,30 @@ func TestWhatHoldsUpAnAttempt(t *testing.T) {
 	}
 }
 
+func by(kind, name string) func(*cmv1.Certificate) {
+	return func(c *cmv1.Certificate) { c.Spec.IssuerRef = cmmetav1.IssuerReference{Kind: kind, Name: name} }
+}
+
+// What a ClusterIssuer says may name what the people of a namespace may not see.
+func TestAClusterIssuerIsNotQuoted(t *testing.T) {
+	t.Parallel()
+	unready := &cmv1.ClusterIssuer{ObjectMeta: metav1.ObjectMeta{Name: "shared"}, Status: issuer(
+		cmmetav1.ConditionFalse, "ErrGetKeyPair", `secret "private-name" not found`,
+	).Status}
+	seen := observed(t, madeAt().Add(time.Minute), nil, unready, attempt(approved()), certificateOf(by("ClusterIssuer", "shared")))
+	const want = `ClusterIssuer "shared" is not ready: ErrGetKeyPair: who may read it sees more by kubectl describe clusterissuer shared`
+	if got := seen.Running.Certificates["public"].Attempt.Detail; got != want {
+		t.Errorf("the detail is %q, want %q", got, want)
+	}
+}
+
 // A role of the release before does not have the permission, and a cluster may lack
 // the kinds: that is no reason to know nothing else.
 func TestOrdersThatCannotBeReadHideNothingElse(t *testing.T) {
 	t.Parallel()
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Group: "acme.cert-manager.io", Resource: "orders"}, "", nil)
 	seen := observed(t, madeAt().Add(time.Minute), forbidden, attempt(approved(), ready("Pending", "soon")), certificateOf(nil))
-	if got := seen.Running.Certificates["public"].Attempt; got == nil || !got.Approved || got.Detail != "" {
+	if got := seen.Running.Certificates["public"].Attempt; got == nil || !got.Approved || got.Detail != `CertificateRequest "request-1": soon` {
 		t.Errorf("the attempt is %+v", got)
 	}
 }

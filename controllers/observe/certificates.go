@@ -4,6 +4,7 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -107,7 +108,7 @@ func ownCertificates(
 }
 
 func certificateOf(certificate *cmv1.Certificate, requests []cmv1.CertificateRequest) status.Certificate {
-	found := status.Certificate{Name: certificate.Name}
+	found := status.Certificate{Name: certificate.Name, Issuer: issuerOf(certificate)}
 	issuing := conditionOf(certificate, cmv1.CertificateConditionIssuing)
 	found.Issuing = issuing != nil && issuing.Status == cmmetav1.ConditionTrue
 	revision := 0
@@ -127,6 +128,14 @@ func certificateOf(certificate *cmv1.Certificate, requests []cmv1.CertificateReq
 	return found
 }
 
+// issuerOf fills in what cert-manager takes for granted.
+func issuerOf(certificate *cmv1.Certificate) status.Issuer {
+	ref := &certificate.Spec.IssuerRef
+	return status.Issuer{
+		Group: cmp.Or(ref.Group, cmv1.SchemeGroupVersion.Group), Kind: cmp.Or(ref.Kind, cmv1.IssuerKind), Name: ref.Name,
+	}
+}
+
 // attemptOf leaves out a request that has its certificate: it is about to become
 // the current one.
 func attemptOf(request *cmv1.CertificateRequest) *status.Attempt {
@@ -139,8 +148,11 @@ func attemptOf(request *cmv1.CertificateRequest) *status.Attempt {
 	}
 	for i := range request.Status.Conditions {
 		condition := &request.Status.Conditions[i]
-		if condition.Type == cmv1.CertificateRequestConditionApproved && condition.Status == cmmetav1.ConditionTrue {
+		switch {
+		case condition.Type == cmv1.CertificateRequestConditionApproved && condition.Status == cmmetav1.ConditionTrue:
 			attempt.Approved = true
+		case condition.Type == cmv1.CertificateRequestConditionReady && condition.Reason == cmv1.CertificateRequestReasonPending:
+			attempt.Pending = status.Quote(condition.Message)
 		}
 	}
 	return attempt
@@ -153,11 +165,11 @@ func fail(
 	next *cmv1.CertificateRequest,
 ) {
 	if issuing != nil && issuing.Status == cmmetav1.ConditionFalse && certificate.Status.LastFailureTime != nil {
-		found.FailureReason, found.FailureMessage = issuing.Reason, issuing.Message
+		found.FailureReason, found.FailureMessage = issuing.Reason, status.Quote(issuing.Message)
 	}
 	if next != nil {
 		if reason, message := failureOf(next); reason != "" {
-			found.FailureReason, found.FailureMessage = reason, message
+			found.FailureReason, found.FailureMessage = reason, status.Quote(message)
 		}
 	}
 	switch failedAt := certificate.Status.LastFailureTime; {

@@ -4,6 +4,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -140,7 +141,7 @@ func (p *pass) unservedManaged(name string, certificate *Certificate, lacking []
 	wanted := certificate.Wanted
 	switch {
 	case wanted == nil && certificate.FailureReason != "":
-		return p.no(wsv1alpha1.ReasonIssuanceFailed, fmt.Sprintf("listener %q: %s", name, failure(certificate)))
+		return p.no(wsv1alpha1.ReasonIssuanceFailed, fmt.Sprintf("listener %q: %s", name, p.failure(certificate)))
 	case wanted == nil:
 		return p.no(wsv1alpha1.ReasonIssuing, fmt.Sprintf(
 			"listener %q: cert-manager has not issued %s yet: %s",
@@ -244,7 +245,7 @@ func (p *pass) renewalRemedy(name string) string {
 		return "put a new one into its Secret"
 	}
 	if certificate.FailureReason != "" {
-		return failure(&certificate)
+		return p.failure(&certificate)
 	}
 	return p.inspect(&certificate)
 }
@@ -285,33 +286,44 @@ func (p *pass) agreement(name string, pods []*Pod) finding {
 	return p.yes(wsv1alpha1.ReasonCertificatesReady, "agreed")
 }
 
-// failure is what cert-manager says of its last attempt.
-func failure(certificate *Certificate) string {
-	text := fmt.Sprintf("cert-manager could not issue %s: %s", certificate.title(), certificate.FailureReason)
+// failure is what cert-manager says of its last attempt, and what the next one waits
+// for where that has begun. The time of the next attempt stands before what others
+// say, which may be long.
+func (p *pass) failure(certificate *Certificate) string {
+	text := "cert-manager could not issue " + certificate.title()
+	if !certificate.NextAttempt.IsZero() {
+		text += " and tries again at " + stamp(certificate.NextAttempt)
+	}
+	text += ": " + certificate.FailureReason
 	if certificate.FailureMessage != "" {
 		text += ": " + certificate.FailureMessage
 	}
 	if attempt := certificate.Attempt; attempt != nil && attempt.Failed && attempt.Detail != "" {
 		text += "; " + attempt.Detail
 	}
-	if !certificate.NextAttempt.IsZero() {
-		text += "; it tries again at " + stamp(certificate.NextAttempt)
+	if waits := p.waits(certificate); waits != "" {
+		text += "; " + waits
 	}
 	return text
 }
 
 // holdup is what an attempt that is under way waits for, and else where to look.
 func (p *pass) holdup(certificate *Certificate) string {
+	return cmp.Or(p.waits(certificate), p.inspect(certificate))
+}
+
+// waits is what an attempt that is under way waits for; empty where there is none, or
+// nothing is known of it yet.
+func (p *pass) waits(certificate *Certificate) string {
 	attempt := certificate.Attempt
 	switch {
 	case attempt == nil || attempt.Failed || p.within(attempt.Since, SlowAttempt):
+		return ""
 	case !attempt.Approved:
 		return fmt.Sprintf("CertificateRequest %q waits for approval: see what approves requests, and kubectl describe certificaterequest -n %s %s",
 			attempt.Name, p.gw.Namespace, attempt.Name)
-	case attempt.Detail != "":
-		return attempt.Detail
 	}
-	return p.inspect(certificate)
+	return attempt.Detail
 }
 
 // inspect is the next step where cert-manager has not said more.

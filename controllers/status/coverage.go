@@ -26,7 +26,7 @@ func (p *pass) coverage(name string, certificate *Certificate, pods []*Pod) find
 			continue
 		}
 		if certificate.FailureReason != "" {
-			return p.no(wsv1alpha1.ReasonIssuanceFailed, fmt.Sprintf("listener %q: %s", name, failure(certificate)))
+			return p.no(wsv1alpha1.ReasonIssuanceFailed, fmt.Sprintf("listener %q: %s", name, p.failure(certificate)))
 		}
 		return p.no(wsv1alpha1.ReasonIssuing, fmt.Sprintf(
 			"listener %q: the certificate that pod %s serves is not yet for %s: %s",

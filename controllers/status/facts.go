@@ -168,6 +168,14 @@ type Certificate struct {
 	NextAttempt time.Time
 	// Attempt is the request for the next leaf; nil if there is none.
 	Attempt *Attempt
+	// Issuer is who is to issue it.
+	Issuer Issuer
+}
+
+// Issuer is a reference to an issuer, complete but for the namespace, which is that
+// of the Certificate, if its kind has any.
+type Issuer struct {
+	Group, Kind, Name string
 }
 
 // Attempt is a CertificateRequest that has not been fulfilled.
@@ -181,8 +189,11 @@ type Attempt struct {
 	Approved bool
 	// Failed is true when nothing will come of it.
 	Failed bool
-	// Detail is what its Order and Challenges say; empty where there are none, or
-	// they were not asked.
+	// Pending is what its issuer says while it works on it; empty where it says
+	// nothing.
+	Pending string
+	// Detail is what its Order and Challenges say, or else it itself and its issuer;
+	// empty where nothing is said, or nobody was asked.
 	Detail string
 }
 

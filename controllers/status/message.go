@@ -9,17 +9,38 @@ import (
 	"unicode/utf8"
 )
 
-// maxMessage bounds a message to what a person reads and a terminal shows; the
-// API would take 32 KiB.
-const maxMessage = 1024
+const (
+	// maxMessage bounds a message to what a person reads and a terminal shows; the
+	// API would take 32 KiB.
+	maxMessage = 1024
+	// maxQuote bounds what somebody else says in it, so that several find room and
+	// what we say ourselves is not cut off.
+	maxQuote = 400
+)
 
-// shorten cuts a message at a whole character.
-func shorten(message string) string {
+// Quote makes what another program says of a failure fit for a message of ours: on
+// one line, in at most 400 bytes, without the near end of a connection and without
+// the marks, such as the token of an ACME challenge. They are others each time, tell
+// nobody anything, and would make the status another one with each attempt.
+func Quote(text string, marks ...string) string {
+	for _, mark := range marks {
+		if mark != "" {
+			text = strings.ReplaceAll(text, mark, "...")
+		}
+	}
+	return cutAt(maxQuote, strings.Join(strings.Fields(WithoutLocalPort(text)), " "))
+}
+
+// shorten cuts a message of ours.
+func shorten(message string) string { return cutAt(maxMessage, message) }
+
+// cutAt cuts a text at a whole character.
+func cutAt(limit int, message string) string {
 	const mark = " ..."
-	if len(message) <= maxMessage {
+	if len(message) <= limit {
 		return message
 	}
-	cut := maxMessage - len(mark)
+	cut := limit - len(mark)
 	for cut > 0 && !utf8.RuneStart(message[cut]) {
 		cut--
 	}

@@ -136,7 +136,7 @@ func (p *pass) renewal(certificate *Certificate) string {
 	attempt := certificate.Attempt
 	switch {
 	case certificate.FailureReason != "":
-		return failure(certificate)
+		return p.failure(certificate)
 	case attempt == nil || p.within(attempt.Since, SlowAttempt) || attempt.Approved && attempt.Detail == "":
 		return ""
 	}

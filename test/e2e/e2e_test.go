@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wsgateway/websocket-gateway-operator/test/acmeserver"
 	"github.com/wsgateway/websocket-gateway-operator/test/docs/session"
 	"github.com/wsgateway/websocket-gateway-operator/test/e2e/story"
 	"github.com/wsgateway/websocket-gateway-operator/test/promserver"
@@ -41,6 +42,7 @@ func TestOnARealNode(t *testing.T) {
 	run(t, "A changed spec is in force in every pod at once", world.ChangeOften)
 	tell(t, world.DoorSteps())
 	tell(t, world.TeamsSteps())
+	tell(t, acmeSteps(t, world))
 	tell(t, pluginSteps(t, world))
 	tell(t, end)
 	tell(t, crowdSteps(t, world))
@@ -55,6 +57,31 @@ func TestWhoMayConnect(t *testing.T) { tell(t, open(t).DoorSteps()) }
 
 // TestTeams is the chapter about routes of app teams, which needs the cluster only.
 func TestTeams(t *testing.T) { tell(t, open(t).TeamsSteps()) }
+
+// TestACME is the chapter about certificates of a real ACME server, which needs the
+// cluster only.
+func TestACME(t *testing.T) { tell(t, acmeSteps(t, open(t))) }
+
+func acmeSteps(t *testing.T, world *story.World) []story.Step {
+	t.Helper()
+	folder := t.TempDir()
+	steps, stop := world.ACMESteps(story.ACME{
+		Programs: acmeserver.Programs{Pebble: tool(t, "pebble"), DNS: tool(t, "pebble-challtestsrv")},
+		Folder:   folder, Program: buildProgram(t, folder), Kubeconfig: need(t, "KUBECONFIG"),
+	})
+	t.Cleanup(stop)
+	return steps
+}
+
+// tool is the path of a program that hack/tool.sh builds.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "../../hack/tool.sh", name).Output()
+	if err != nil {
+		t.Fatalf("hack/tool.sh %s: %v", name, err)
+	}
+	return strings.TrimSpace(string(out))
+}
 
 // TestPlugin is the chapter about kubectl wsgw, which needs the quick start only.
 func TestPlugin(t *testing.T) { tell(t, pluginSteps(t, open(t))) }
@@ -126,11 +153,7 @@ func TestTenThousand(t *testing.T) { tell(t, crowdSteps(t, open(t))) }
 func TestHelm(t *testing.T) {
 	helm := story.Helm{Chart: "../../charts/websocket-gateway-operator", Folder: t.TempDir(), Kubeconfig: need(t, "KUBECONFIG")}
 	for _, name := range []string{"helm", "helm@v3"} {
-		out, err := exec.CommandContext(t.Context(), "../../hack/tool.sh", name).Output()
-		if err != nil {
-			t.Fatalf("hack/tool.sh %s: %v", name, err)
-		}
-		helm.Programs = append(helm.Programs, strings.TrimSpace(string(out)))
+		helm.Programs = append(helm.Programs, tool(t, name))
 	}
 	tell(t, open(t).ReleaseSteps(helm))
 }

@@ -19,6 +19,8 @@ import (
 
 	"github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+
+	"github.com/wsgateway/websocket-gateway-operator/test/leash"
 )
 
 // Server is a running Prometheus. It listens on the loopback address only, and ends
@@ -31,18 +33,11 @@ type Server struct {
 
 	started time.Time
 	command *exec.Cmd
-	// leash ends Prometheus when it is closed, which the kernel does with whatever
-	// a process leaves behind.
+	// leash ends Prometheus when it is closed.
 	leash io.Closer
 	log   *journal
 	ended chan struct{}
 }
-
-// leashed runs a program until it ends or our end of the pipe is closed.
-const leashed = `exec 3<&0
-"$@" </dev/null 3<&- & child=$!
-{ cat <&3; kill "$child"; } >/dev/null 2>&1 &
-wait "$child"`
 
 // Start runs Prometheus with a configuration and rules, and its data in a folder.
 // The configuration must be that for FilesIn(folder).
@@ -56,15 +51,14 @@ func Start(ctx context.Context, folder string, config, rules []byte) (*Server, e
 	if err != nil {
 		return nil, err
 	}
-	// Not bound to the context: a step of a story starts it for the steps after.
-	command := exec.Command("/bin/sh", "-c", leashed, "leashed", "prometheus", //nolint:noctx // see above
+	command, end, err := leash.Command("prometheus",
 		"--config.file="+filepath.Join(folder, "prometheus.yaml"), "--storage.tsdb.path="+filepath.Join(folder, "data"),
 		"--web.listen-address="+address, "--log.level=warn")
-	s := &Server{Address: address, started: time.Now(), command: command, log: &journal{}, ended: make(chan struct{})}
-	command.Stdout, command.Stderr = s.log, s.log
-	if s.leash, err = command.StdinPipe(); err != nil {
-		return nil, fmt.Errorf("start Prometheus: %w", err)
+	if err != nil {
+		return nil, err
 	}
+	s := &Server{Address: address, started: time.Now(), command: command, leash: end, log: &journal{}, ended: make(chan struct{})}
+	command.Stdout, command.Stderr = s.log, s.log
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("start Prometheus: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/text"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/status"
 )
 
 // ready is the state of what is as it should be.
@@ -132,7 +133,8 @@ func (f *Facts) order(order *acmev1.Order) Order {
 		if metav1.IsControlledBy(challenge, order) {
 			o.Challenges = append(o.Challenges, Challenge{
 				Name: challenge.Name, Type: string(challenge.Spec.Type), DNSName: challenge.Spec.DNSName,
-				State: text.Or(string(challenge.Status.State), "waiting"), Message: challenge.Status.Reason,
+				State: text.Or(string(challenge.Status.State), "waiting"),
+				Message: status.Quote(challenge.Status.Reason, challenge.Spec.Key, challenge.Spec.Token),
 			})
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // Steps that several reasons share.
 const (
 	seeAll        = "kubectl describe wsgw NAME -n NAMESPACE has every problem of the spec"
-	seeIssuer     = "kubectl describe certificate,certificaterequest -n NAMESPACE, then the issuer; the old certificate serves on"
+	seeIssuer     = "kubectl describe certificate,certificaterequest,order,challenge -n NAMESPACE, then the issuer; the old certificate serves on"
 	correctSecret = "correct the Secret; pods tell of its repair within about 90 s"
 	correctConfig = "correct the ConfigMap; a private key that was in it must be replaced, since others may have read it"
 	seeService    = "kubectl get service,endpointslice -n NAMESPACE; only the routes of that Service answer 503"

@@ -35,6 +35,7 @@ import (
 	_ "github.com/cert-manager/cert-manager/pkg/controller/clusterissuers"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/issuers"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/acme"
+	"github.com/cert-manager/cert-manager/pkg/issuer/acme/dns/util"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"
 	"github.com/go-logr/logr"
@@ -93,6 +94,8 @@ func options() controller.ContextOptions {
 			ClusterIssuerAmbientCredentials: true,
 		},
 		ACMEOptions: controller.ACMEOptions{
+			// Left empty, the check of a DNS-01 challenge ends the whole program.
+			DNS01Nameservers:        util.RecursiveNameservers,
 			DNS01CheckAuthoritative: true,
 			DNS01CheckRetryPeriod:   10 * time.Second,
 		},

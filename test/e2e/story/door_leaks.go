@@ -40,6 +40,13 @@ func (p *planted) secret(value string) {
 		base64.StdEncoding.EncodeToString([]byte(value)), base64.RawURLEncoding.EncodeToString([]byte(value)))
 }
 
+// count is how many marks there are.
+func (p *planted) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.marks)
+}
+
 // token remembers a token by its claims and by its signature: neither may appear.
 func (p *planted) token(token string) {
 	p.mu.Lock()

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"time"
 
+	acmev1 "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -78,7 +79,7 @@ func Open(kubeconfig string) (*World, error) {
 
 func open(config *rest.Config) (*World, error) {
 	scheme := runtime.NewScheme()
-	err := errors.Join(clientgoscheme.AddToScheme(scheme), cmv1.AddToScheme(scheme), wsv1alpha1.AddToScheme(scheme))
+	err := errors.Join(clientgoscheme.AddToScheme(scheme), cmv1.AddToScheme(scheme), acmev1.AddToScheme(scheme), wsv1alpha1.AddToScheme(scheme))
 	if err != nil {
 		return nil, fmt.Errorf("build scheme: %w", err)
 	}
