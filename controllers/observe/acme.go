@@ -55,9 +55,14 @@ func (o *Observer) details(
 			known = read
 		}
 		told := *attempt
+		order := known.orderOf(attempt.UID)
 		var err error
-		if told.Detail, err = o.explain(ctx, namespace, known, &certificate); err != nil {
+		if told.Detail, err = o.explain(ctx, namespace, known, &certificate, order); err != nil {
 			return 0, err
+		}
+		if attempt.Failed && order != nil && lost(order) {
+			// The request only repeats the Order, at more length.
+			certificate.FailureMessage = ""
 		}
 		certificate.Attempt = &told
 		certificates[listener] = certificate
@@ -70,11 +75,11 @@ func (o *Observer) details(
 
 // explain asks the issuer too while no ACME server has the Order.
 func (o *Observer) explain(
-	ctx context.Context, namespace string, known *acme, certificate *status.Certificate,
+	ctx context.Context, namespace string, known *acme, certificate *status.Certificate, order *acmev1.Order,
 ) (string, error) {
 	attempt := certificate.Attempt
-	detail, sent := known.of(attempt.UID, certificate.FailureMessage)
-	if sent || attempt.Failed {
+	detail := known.of(order)
+	if attempt.Failed || order != nil && order.Status.State != "" {
 		return detail, nil
 	}
 	said, asked := known.issuers[certificate.Issuer]
@@ -85,7 +90,10 @@ func (o *Observer) explain(
 		}
 		known.issuers[certificate.Issuer] = said
 	}
-	return joined(detail, pendingOf(attempt, detail), said), nil
+	if said == "" && order == nil && attempt.Pending != "" {
+		said = fmt.Sprintf("CertificateRequest %q: %s", attempt.Name, attempt.Pending)
+	}
+	return joined(detail, said), nil
 }
 
 func earlier(a, b time.Duration) time.Duration {
@@ -123,37 +131,43 @@ func readACME(ctx context.Context, live client.Reader, namespace string) (*acme,
 	return known, nil
 }
 
-// of tells how the Order of a CertificateRequest fares, and whether an ACME server
-// has taken it; empty where there is none, as with issuers that are no ACME server.
-// A reason that has been told already is not repeated.
-func (a *acme) of(request types.UID, told string) (detail string, sent bool) {
+// orderOf is the Order of a CertificateRequest; nil where there is none, as with issuers
+// that are no ACME server.
+func (a *acme) orderOf(request types.UID) *acmev1.Order {
 	for i := range a.orders {
-		order := &a.orders[i]
-		if !controlledBy(order, request) {
-			continue
+		if controlledBy(&a.orders[i], request) {
+			return &a.orders[i]
 		}
-		text := fmt.Sprintf("Order %q ", order.Name)
-		if order.Status.State == "" {
-			// What an ACME server answers by no answer, cert-manager tells its log only.
-			text += "is not sent yet: if that lasts, see the log of cert-manager"
-		} else {
-			text += "is " + string(order.Status.State)
-		}
-		if reason := status.Quote(order.Status.Reason); reason != "" && !strings.Contains(told, reason) {
-			text += ": " + reason
-		}
-		return joined(append([]string{text}, a.challengesOf(order.UID)...)...), order.Status.State != ""
 	}
-	return "", false
+	return nil
 }
 
-// pendingOf is what a CertificateRequest says of itself, which is less than its Order
-// does where there is one.
-func pendingOf(attempt *status.Attempt, order string) string {
-	if order != "" || attempt.Pending == "" {
+// lost tells whether nothing comes of an Order any more.
+func lost(order *acmev1.Order) bool {
+	switch order.Status.State {
+	case acmev1.Invalid, acmev1.Errored, acmev1.Expired:
+		return true
+	case acmev1.Unknown, acmev1.Valid, acmev1.Ready, acmev1.Pending, acmev1.Processing:
+	}
+	return false
+}
+
+// of tells how an Order fares; empty where there is none.
+func (a *acme) of(order *acmev1.Order) string {
+	if order == nil {
 		return ""
 	}
-	return fmt.Sprintf("CertificateRequest %q: %s", attempt.Name, attempt.Pending)
+	text := fmt.Sprintf("Order %q is ", order.Name)
+	if order.Status.State == "" {
+		// What an ACME server answers by no answer, cert-manager tells its log only.
+		text += "not sent yet: if that lasts, see the log of cert-manager"
+	} else {
+		text += string(order.Status.State)
+	}
+	if order.Status.Reason != "" {
+		text += ": " + status.Quote(order.Status.Reason)
+	}
+	return joined(append([]string{text}, a.challengesOf(order.UID)...)...)
 }
 
 func joined(parts ...string) string {

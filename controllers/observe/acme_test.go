@@ -5,6 +5,7 @@ package observe_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -110,8 +111,7 @@ func TestWhatHoldsUpAnAttempt(t *testing.T) {
 			}, after: time.Minute,
 			want: &status.Attempt{
 				Approved: true, Pending: "the issuer is not ready",
-				Detail: `CertificateRequest "request-1": the issuer is not ready; ` +
-					`Issuer "ca" is not ready: ErrRegisterACMEAccount: read tcp 10.0.0.7:443: i/o timeout`,
+				Detail: `Issuer "ca" is not ready: ErrRegisterACMEAccount: read tcp 10.0.0.7:443: i/o timeout`,
 			}, again: 30 * time.Second,
 		},
 		"its issuer has said nothing": {
@@ -137,12 +137,6 @@ func TestWhatHoldsUpAnAttempt(t *testing.T) {
 				Approved: true, Pending: "soon",
 				Detail: `Order "order" is pending; DNS-01 challenge for a.example.com is pending: Get "http://a.example.com/...": want ...`,
 			}, again: 30 * time.Second,
-		},
-		"an ACME server has refused the order, which is told once": {
-			objects: []runtime.Object{
-				attempt(approved(), ready("Failed", "order failed: 400 rejected")), order(acmev1.Errored, "400 rejected"),
-			}, after: time.Second,
-			want: &status.Attempt{Approved: true, Failed: true, Detail: `Order "order" is errored`},
 		},
 		"challenges are not met": {
 			objects: []runtime.Object{
@@ -179,6 +173,29 @@ func TestWhatHoldsUpAnAttempt(t *testing.T) {
 			}
 			if seen.LookAgain != tt.again {
 				t.Errorf("looks again after %v, want %v", seen.LookAgain, tt.again)
+			}
+		})
+	}
+}
+
+// The request repeats what its Order says, with the Order's name.
+func TestARefusedOrderIsToldOnce(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		state acmev1.State
+		want  string
+	}{
+		"the Order says all":           {acmev1.Errored, ""},
+		"the Order says nothing of it": {acmev1.Valid, "order failed: 400 rejected"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			seen := observed(t, madeAt().Add(time.Second), nil,
+				attempt(approved(), ready("Failed", "order failed: 400 rejected")), order(tt.state, "400 rejected"), certificateOf(nil))
+			got := seen.Running.Certificates["public"]
+			if want := fmt.Sprintf(`Order "order" is %s: 400 rejected`, tt.state); got.Attempt.Detail != want || got.FailureMessage != tt.want {
+				t.Errorf("the failure is %q with the detail %q, want %q with %q", got.FailureMessage, got.Attempt.Detail, tt.want, want)
 			}
 		})
 	}

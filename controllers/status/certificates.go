@@ -6,6 +6,8 @@ package status
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -295,14 +297,13 @@ func (p *pass) failure(certificate *Certificate) string {
 		text += " and tries again at " + stamp(certificate.NextAttempt)
 	}
 	text += ": " + certificate.FailureReason
-	if certificate.FailureMessage != "" {
-		text += ": " + certificate.FailureMessage
+	said := []string{certificate.FailureMessage, p.waits(certificate)}
+	if attempt := certificate.Attempt; attempt != nil && attempt.Failed {
+		said = append(said, attempt.Detail)
 	}
-	if attempt := certificate.Attempt; attempt != nil && attempt.Failed && attempt.Detail != "" {
-		text += "; " + attempt.Detail
-	}
-	if waits := p.waits(certificate); waits != "" {
-		text += "; " + waits
+	said = slices.DeleteFunc(said, func(words string) bool { return words == "" })
+	if len(said) > 0 {
+		text += ": " + strings.Join(said, "; ")
 	}
 	return text
 }

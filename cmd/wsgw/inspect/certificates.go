@@ -133,7 +133,7 @@ func (f *Facts) order(order *acmev1.Order) Order {
 		if metav1.IsControlledBy(challenge, order) {
 			o.Challenges = append(o.Challenges, Challenge{
 				Name: challenge.Name, Type: string(challenge.Spec.Type), DNSName: challenge.Spec.DNSName,
-				State: text.Or(string(challenge.Status.State), "waiting"),
+				State:   text.Or(string(challenge.Status.State), "waiting"),
 				Message: status.Quote(challenge.Status.Reason, challenge.Spec.Key, challenge.Spec.Token),
 			})
 		}

@@ -47,7 +47,8 @@ type acme struct {
 }
 
 // ACMESteps is the chapter in order. Each step relies on the first one only, but the
-// last, which takes away what the others look at. stop ends the server; it may be
+// last, which takes away what the others look at. The words that a status must have are
+// mostly those of cert-manager and of the ACME server. stop ends the server; it may be
 // called at any time.
 func (w *World) ACMESteps(needs ACME) (steps []Step, stop func()) {
 	a := &acme{world: w, needs: needs}
@@ -55,10 +56,12 @@ func (w *World) ACMESteps(needs ACME) (steps []Step, stop func()) {
 		{"A certificate of an ACME server is served", a.served},
 		{"An Order that the ACME server refuses is told in its words", a.says("refused", wsv1alpha1.ReasonIssuanceFailed,
 			"tries again at", "is errored", "rejectedIdentifier", "forbidden by policy")},
-		{"A challenge that the ACME server finds no answer to has failed, and when the next attempt comes is told",
-			a.says("unseen", wsv1alpha1.ReasonIssuanceFailed, "tries again at", "is invalid", "DNS-01 challenge for unseen.acme.example.com is", "403", "No TXT records found")},
+		{
+			"A challenge that the ACME server finds no answer to has failed, and when the next attempt comes is told",
+			a.says("unseen", wsv1alpha1.ReasonIssuanceFailed, "tries again at", "is invalid", "DNS-01 challenge for unseen.acme.example.com is", "403", "No TXT records found"),
+		},
 		{"A challenge that is not met yet says what it waits for", a.says("waiting", wsv1alpha1.ReasonIssuing,
-			"is pending", "DNS-01 challenge for waiting.acme.example.com is pending: Waiting for DNS-01 challenge propagation", "REFUSED")},
+			"is pending", "DNS-01 challenge for waiting.acme.example.com is pending: Waiting for DNS-01 challenge propagation", "SOA record")},
 		{"An account that the ACME server refuses is told as that", a.says("stranger", wsv1alpha1.ReasonIssuing,
 			`Issuer "stranger" is not ready: ErrRegisterACMEAccount`, "invalidContact")},
 		{"An ACME server that is not there is told as that", a.says("nobody", wsv1alpha1.ReasonIssuing,
