@@ -115,7 +115,7 @@ func (a *acme) served(ctx context.Context) (string, error) {
 
 // begin starts the server at the address at which this host and the node meet.
 func (a *acme) begin(ctx context.Context) error {
-	if err := a.clear(ctx); err != nil {
+	if err := errors.Join(a.withoutChallenges(ctx), a.world.withoutSpace(ctx, acmeSpace)); err != nil {
 		return err
 	}
 	host, err := a.world.hostAddress(ctx)
