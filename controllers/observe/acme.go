@@ -30,8 +30,8 @@ const (
 	maxChallenges = 3
 )
 
-// details adds, to each attempt that has failed or takes long, what its Order and
-// Challenges say. It answers when to look again; zero is never.
+// details adds, to each attempt that has failed or takes long, what its Order, its
+// Challenges or its issuer say. It answers when to look again; zero is never.
 func (o *Observer) details(
 	ctx context.Context, namespace string, certificates map[string]status.Certificate,
 ) (time.Duration, error) {
@@ -54,17 +54,9 @@ func (o *Observer) details(
 			}
 			known = read
 		}
-		told := *attempt
-		order := known.orderOf(attempt.UID)
-		var err error
-		if told.Detail, err = o.explain(ctx, namespace, known, &certificate, order); err != nil {
+		if err := o.explain(ctx, namespace, known, &certificate); err != nil {
 			return 0, err
 		}
-		if attempt.Failed && order != nil && lost(order) {
-			// The request only repeats the Order, at more length.
-			certificate.FailureMessage = ""
-		}
-		certificate.Attempt = &told
 		certificates[listener] = certificate
 		if !attempt.Failed {
 			after = earlier(after, lookAgain)
@@ -73,27 +65,35 @@ func (o *Observer) details(
 	return after, nil
 }
 
-// explain asks the issuer too while no ACME server has the Order.
+// explain adds what there is to say of one attempt. The issuer is asked too while no
+// ACME server has the Order.
 func (o *Observer) explain(
-	ctx context.Context, namespace string, known *acme, certificate *status.Certificate, order *acmev1.Order,
-) (string, error) {
-	attempt := certificate.Attempt
-	detail := known.of(order)
+	ctx context.Context, namespace string, known *acme, certificate *status.Certificate,
+) error {
+	attempt := *certificate.Attempt
+	certificate.Attempt = &attempt
+	order := known.orderOf(attempt.UID)
+	attempt.Detail = known.of(order)
+	if attempt.Failed && order != nil && lost(order) {
+		// The request only repeats the Order, at more length.
+		certificate.FailureMessage = ""
+	}
 	if attempt.Failed || order != nil && order.Status.State != "" {
-		return detail, nil
+		return nil
 	}
 	said, asked := known.issuers[certificate.Issuer]
 	if !asked {
 		var err error
 		if said, err = o.issuer(ctx, namespace, certificate.Issuer); err != nil {
-			return "", err
+			return err
 		}
 		known.issuers[certificate.Issuer] = said
 	}
 	if said == "" && order == nil && attempt.Pending != "" {
 		said = fmt.Sprintf("CertificateRequest %q: %s", attempt.Name, attempt.Pending)
 	}
-	return joined(detail, said), nil
+	attempt.Detail = joined(attempt.Detail, said)
+	return nil
 }
 
 func earlier(a, b time.Duration) time.Duration {
