@@ -154,6 +154,7 @@ func TestTheChartRefusesWhatCannotWork(t *testing.T) {
 		"a pull Secret as pods write it":  {"imagePullSecrets[0].name=pull", "imagePullSecrets"},
 		"a number of replicas in words":   {"controller.replicas=two", "replicas"},
 		"a switch that is text":           {"admissionPolicy.enabled=off", "enabled"},
+		"to be switched off as a whole":   {"enabled=false", "enabled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			command := exec.CommandContext(t.Context(), helm, "template", "release", chart.Path, "--set", row.values)

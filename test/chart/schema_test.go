@@ -61,7 +61,8 @@ func TestTheSchemaAndTheValuesHaveTheSameNames(t *testing.T) {
 			if inner.Ref != "" {
 				inner = root.Definitions[strings.TrimPrefix(inner.Ref, "#/definitions/")]
 			}
-			if says(value, inner) && !slices.Contains(schema.Required, name) {
+			ofTheParent := len(path) == 0 && name == "enabled"
+			if says(value, inner) && !ofTheParent && !slices.Contains(schema.Required, name) {
 				t.Errorf("values.schema.json does not require %v, so that null takes it away", append(path, name))
 			}
 			if more, nested := value.(map[string]any); nested && len(inner.Properties) > 0 {

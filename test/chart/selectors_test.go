@@ -17,6 +17,7 @@ func TestEverySelectorFindsWhatItIsFor(t *testing.T) {
 	for name, rendered := range renders(t) {
 		t.Run(name, func(t *testing.T) {
 			portsAreThere(t, rendered, asked)
+			asked["policies"] += policiesJudgeTheOperator(t, rendered)
 			pod := stringsAt(t, find(t, rendered, "Deployment", ""), "spec", "template", "metadata", "labels")
 			for i := range rendered {
 				object := &rendered[i]
@@ -41,9 +42,9 @@ func TestEverySelectorFindsWhatItIsFor(t *testing.T) {
 			t.Errorf("%d installations have a %s: this test looks for it in the wrong way", seen[kind], kind)
 		}
 	}
-	for _, kind := range []string{"Deployment", "Service", "NetworkPolicy", "ServiceMonitor", "PodMonitor"} {
+	for _, kind := range []string{"Deployment", "Service", "NetworkPolicy", "ServiceMonitor", "PodMonitor", "policies"} {
 		if asked[kind] < 2 {
-			t.Errorf("%d ports of a %s were asked for: this test looks for them in the wrong way", asked[kind], kind)
+			t.Errorf("%d ports, or accounts, of %s were asked for: this test looks for them in the wrong way", asked[kind], kind)
 		}
 	}
 }
