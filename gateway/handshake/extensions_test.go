@@ -97,9 +97,13 @@ func FuzzExtensions(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		if strings.ContainsAny(value, "\r\n") || strings.IndexFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) >= 0 {
-			t.Skip("the parser of heads refuses control characters")
+		offered := []byte(value)
+		for i, b := range offered {
+			if b < ' ' && b != '\t' || b == 0x7f {
+				offered[i] = '?' // the parser of heads refuses control characters
+			}
 		}
+		value = string(offered)
 		s := newScene()
 		_, err := s.admit(t, "Sec-WebSocket-Extensions: "+value)
 		if err == nil && strings.Count(value, `"`)%2 == 1 {

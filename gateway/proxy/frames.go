@@ -76,8 +76,12 @@ func (f *Frames) elapsed() time.Duration { return f.options.Now().Sub(f.start) }
 
 // Relay implements Relay.
 func (f *Frames) Relay(ctx context.Context, client net.Conn, upstream *Upstream, s *session.Session, limits contract.EffectiveLimits) *outcome.Closure {
+	terms := newTerms(limits, &f.options).compressed(upstream.Extension != "")
 	t := newThreads(f, client, upstream.Conn)
-	t.passage.begin(newTerms(limits, &f.options).compressed(upstream.Extension != ""), s, f.elapsed())
+	for x := range t.ports {
+		t.ports[x].answers = boundAnswers(t.ports[x].conn, terms.writeTimeout, f.options.Now)
+	}
+	t.passage.begin(terms, s, f.elapsed())
 	t.startTimer()
 	s.OnEnd(t.endLater)
 	stop := context.AfterFunc(ctx, func() {

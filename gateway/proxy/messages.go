@@ -98,6 +98,7 @@ func (m *Messages) begin(client net.Conn, upstream *Upstream, s *session.Session
 		upstream: newLeg(outcome.ByUpstream, m.newWire(upstream.Conn), s.ToClient),
 	}
 	for x, l := range []*leg{r.client, r.upstream} {
+		l.wire.answers = boundAnswers(l.wire.Conn, writeTimeout(&limits), m.options.Now)
 		l.wire.peer = peer{name: l.name, rules: &r.rules[x], limits: &r.limits, hasten: r.hasten}
 	}
 	r.client.wire.tempo = &tempo{}

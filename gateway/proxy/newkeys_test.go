@@ -14,6 +14,7 @@ import (
 
 	"github.com/wsgateway/websocket-gateway-operator/gateway/audit"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/nowait"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/proxy"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/session"
@@ -54,7 +55,7 @@ func askers(pair tls.Certificate) map[string]func(*testing.T) *asker {
 func handshakeByPipe(t *testing.T, trusting, serving *tls.Config) (client, server *tls.Conn) {
 	t.Helper()
 	one, other := net.Pipe()
-	client, server = tls.Client(one, trusting), tls.Server(other, serving)
+	client, server = tls.Client(nowait.Wrap(one), trusting), tls.Server(nowait.Wrap(other), serving)
 	done := make(chan error, 1)
 	go func() { done <- server.HandshakeContext(t.Context()) }()
 	if err := errors.Join(client.HandshakeContext(t.Context()), <-done); err != nil {

@@ -75,7 +75,11 @@ func (p *passage) ended(c carrier, x int, err error, now time.Duration) {
 	if !errors.Is(err, io.EOF) {
 		detail = cause(err)
 	}
-	p.settle(lost(nameOf(x), detail), now)
+	closure := lost(nameOf(x), detail)
+	if errors.Is(err, errTookNoAnswer) {
+		closure = tookNothing(nameOf(x), p.terms.writeTimeout)
+	}
+	p.settle(closure, now)
 	p.stop(c, x, now)
 }
 

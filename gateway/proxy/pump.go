@@ -134,6 +134,8 @@ func (r *relaying) judge(from *leg, err error) *outcome.Closure {
 		return from.wire.broken
 	case errors.Is(err, errUnwritable):
 		return r.lostTo(from, err)
+	case errors.Is(from.wire.readError, errTookNoAnswer):
+		return tookNothing(from.name, writeTimeout(&r.limits))
 	case networkError(from, err):
 		if errors.Is(from.wire.readError, io.EOF) || from.wire.readError == nil {
 			return lost(from.name, endedSilently)

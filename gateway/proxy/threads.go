@@ -30,6 +30,8 @@ type threads struct {
 // port is the connection to one party.
 type port struct {
 	conn net.Conn
+	// answers is nil where TLS is not.
+	answers *impatient
 	// queue is for the next write, spare is where the next queue grows.
 	queue, spare []byte
 	writing      bool
@@ -69,6 +71,7 @@ func (t *threads) read(x int) {
 
 func (t *threads) readOnce(x int, buffer []byte) (more bool) {
 	n, err := t.ports[x].conn.Read(buffer[headroom:])
+	err = t.ports[x].answers.explain(err)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now, from := t.frames.elapsed(), &t.passage.parties[x]

@@ -30,6 +30,8 @@ type wire struct {
 	net.Conn
 
 	messages *Messages
+	// answers is nil where TLS is not.
+	answers *impatient
 	// play, if not nil, is read and written instead of the network.
 	play play
 
@@ -82,6 +84,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 	w.beforeRead()
 	n, err := w.Conn.Read(p)
+	err = w.answers.explain(err)
 	n = w.afterRead(p[:n])
 	if err != nil && w.expired.Load() && w.broken == nil {
 		w.broken = tooSlow(w.peer.name, w.peer.limits.FrameTimeout)

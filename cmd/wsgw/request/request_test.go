@@ -58,13 +58,12 @@ func FuzzRead(f *testing.F) {
 	f.Add("wss://ws.example.com:1/?%zz", "Authorization: Bearer @-", "@-", ":")
 	f.Add("wss://a b/ HTTP/1.1\r\nX: y", "A\r\nB: c", "a\r\nb", "\x00")
 	f.Fuzz(func(t *testing.T, address, header, subprotocol, stdin string) {
+		// Names of files begin with a dash: there are none here, and @- is standard input.
+		header, subprotocol, stdin = strings.ReplaceAll(header, "@", "@-"), strings.ReplaceAll(subprotocol, "@", "@-"), strings.ReplaceAll(stdin, "@", "@-")
 		source := request.Source{URL: address, Headers: []string{header}, Subprotocols: []string{subprotocol}, HeaderFile: "-"}
-		if strings.Contains(header+subprotocol, "@") {
-			t.Skip("would read files")
-		}
 		got, err := source.Read(strings.NewReader(stdin))
 		if err != nil {
-			if len(stdin) > 20 && strings.Contains(err.Error(), stdin) {
+			if len(stdin) > 20 && strings.Contains(err.Error(), stdin) && !strings.Contains(header+subprotocol, stdin) {
 				t.Fatalf("the error repeats what was read: %v", err)
 			}
 			return
