@@ -162,6 +162,38 @@ func TestARouteWaitsForWhatItNeeds(t *testing.T) {
 	b.tells(team, "chat", wsv1alpha1.ConditionAccepted, wsv1alpha1.ReasonGatewayNotFound)
 }
 
+// An operator of some namespaces looks into no other: its caches cannot. Its answer is
+// the same whether the gateway is there or not.
+func TestAGatewayOfANamespaceThatIsNotWatchedIsNotFound(t *testing.T) {
+	t.Parallel()
+	b, tenants := newTenants(t, 1)
+	team := tenants[0]
+	elsewhere := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "elsewhere-"}}
+	b.create(elsewhere)
+	there := b.newGateway("edge")
+	there.Namespace = elsewhere.Name
+	b.create(there)
+	b.open("edge", everyNamespace())
+	b.serviceIn(team, "echo")
+	route := b.newAttached(team, "chat", "chat.example.com")
+	for _, name := range []string{"edge", "none"} {
+		route.Spec.ParentRefs = append(route.Spec.ParentRefs, wsv1alpha1.ParentReference{Namespace: elsewhere.Name, Name: name})
+	}
+	b.create(route)
+	b.tells(team, "chat", wsv1alpha1.ConditionProgrammed, wsv1alpha1.ReasonPending) // of the first parent that is not there
+	notFound := fmt.Sprintf("%s: there is no WebSocketGateway \"edge\" in namespace %q: ", wsv1alpha1.ReasonGatewayNotFound, elsewhere.Name) +
+		"correct spec.parentRefs, create it, or ask whether its operator watches that namespace"
+	b.g.Eventually(func() []string {
+		var told []string
+		for _, parent := range b.attached(team, "chat").Status.Parents {
+			accepted := meta.FindStatusCondition(parent.Conditions, wsv1alpha1.ConditionAccepted)
+			told = append(told, accepted.Reason+": "+strings.ReplaceAll(accepted.Message, `"none"`, `"edge"`))
+		}
+		return told
+	}).Should(HaveExactElements(HavePrefix(wsv1alpha1.ReasonAccepted+": "), notFound, notFound))
+	b.g.Eventually(b.served).Should(HaveKeyWithValue(team+"/chat/all", contract.Fault("")))
+}
+
 func TestLabelsLetANamespaceIn(t *testing.T) {
 	t.Parallel()
 	b, tenants := newTenants(t, 2)

@@ -129,7 +129,7 @@ const notLookedAt = "The operator has not come to this yet."
 
 func (p *routePass) accepted(ref *wsv1alpha1.ParentReference, at *RouteAtParent) finding {
 	if !at.Exists {
-		return p.no(wsv1alpha1.ReasonGatewayNotFound, fmt.Sprintf("there is no WebSocketGateway %q in namespace %q: correct spec.parentRefs, or create it",
+		return p.no(wsv1alpha1.ReasonGatewayNotFound, fmt.Sprintf("there is no WebSocketGateway %q in namespace %q: correct spec.parentRefs, create it, or ask whether its operator watches that namespace",
 			ref.Name, cmp.Or(ref.Namespace, p.route.Namespace)))
 	}
 	if !at.Known {
