@@ -98,7 +98,7 @@ func TestAMistakeBehindTheAdmissionLeavesNoPlaceTaken(t *testing.T) {
 
 func TestAMistakeInAReviewEndsThatConnectionAndNoOther(t *testing.T) {
 	t.Parallel()
-	made := &mistake{function: "gateway.(*server).endRefused"}
+	made := &mistake{function: "gateway.(*server).findRefused"}
 	ca := wstest.NewCA(t)
 	config := baseConfig()
 	config.Listeners[0].ClientCertificates = askFor(true, ca)

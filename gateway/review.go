@@ -33,20 +33,22 @@ func (r *review) want() {
 	}
 }
 
-// reviewAll looks at every open connection after each change, until ctx is done.
-// A review that still ends connections stops for the next one: whom the newest
-// rules admit again shall stay.
+// reviewAll looks at every open connection after each change, until ctx is done. The
+// look is always finished, however soon the rules change again: one tenant that keeps
+// changing its routes must not put off the ends of others' connections. What the
+// review before has found goes on meanwhile, by the newest rules.
 func (s *server) reviewAll(ctx context.Context) {
 	var running sync.WaitGroup
 	stop := func() {}
 	for {
 		select {
 		case <-s.review.wanted:
+			found := s.findRefused(ctx)
 			stop()
 			running.Wait()
 			var limited context.Context
 			limited, stop = context.WithCancel(ctx)
-			running.Go(func() { s.endRefused(limited) })
+			running.Go(func() { s.endRefused(limited, found) })
 		case <-ctx.Done():
 			stop()
 			running.Wait()
@@ -55,39 +57,63 @@ func (s *server) reviewAll(ctx context.Context) {
 	}
 }
 
-// endRefused ends the connections that the rules in force would refuse. Those
-// that are locked out come first: somebody waits for that.
-func (s *server) endRefused(ctx context.Context) {
-	current := s.current.Load()
-	revoked, refused := map[*session.Session]sentence{}, map[*session.Session]sentence{}
-	for _, one := range s.sessions.List() {
-		if ctx.Err() != nil {
-			return // the next review has newer rules and begins anew
-		}
-		switch found := s.reconsider(one); {
-		case found.closure == nil:
-		case found.revocation != "":
-			revoked[one] = found
-		default:
-			refused[one] = found
-		}
-	}
-	s.end(ctx, revoked)
-	if current != nil && ctx.Err() == nil {
-		s.lockedOut(current)
-	}
-	s.end(ctx, refused)
+// findings are the connections that a look has found to be refused. One goroutine
+// uses them.
+type findings struct {
+	// number is that of the rules that they were judged by, snapshot has their
+	// revocations.
+	number           uint64
+	snapshot         *snapshot
+	revoked, refused map[*session.Session]sentence
 }
 
-// end carries out what was found, at the pace of security.
-func (s *server) end(ctx context.Context, found map[*session.Session]sentence) {
+// findRefused looks for the connections that the rules in force would refuse.
+func (s *server) findRefused(ctx context.Context) *findings {
+	found := &findings{
+		number: s.review.number.Load(), snapshot: s.current.Load(),
+		revoked: map[*session.Session]sentence{}, refused: map[*session.Session]sentence{},
+	}
+	for _, one := range s.sessions.List() {
+		if ctx.Err() != nil {
+			return found // the server stops
+		}
+		switch verdict := s.reconsider(one); {
+		case verdict.closure == nil:
+		case verdict.revocation != "":
+			found.revoked[one] = verdict
+		default:
+			found.refused[one] = verdict
+		}
+	}
+	return found
+}
+
+// endRefused ends them. Those that are locked out come first: somebody waits for
+// that.
+func (s *server) endRefused(ctx context.Context, found *findings) {
+	s.end(ctx, found.revoked, found.number)
+	if found.snapshot != nil && ctx.Err() == nil {
+		s.lockedOut(found.snapshot)
+	}
+	s.end(ctx, found.refused, found.number)
+}
+
+// end carries out what was found by the rules of a number, at the pace of security.
+// Whom newer rules admit again stays.
+func (s *server) end(ctx context.Context, found map[*session.Session]sentence, number uint64) {
 	if len(found) == 0 {
 		return
 	}
-	ended := s.sessions.CloseWhere(ctx, time.Duration(len(found))*session.SecurityPace,
-		func(one *session.Session) *outcome.Closure { return found[one].closure })
+	ended := s.sessions.CloseWhere(ctx, time.Duration(len(found))*session.SecurityPace, func(one *session.Session) *outcome.Closure {
+		verdict, ok := found[one]
+		if ok && s.review.number.Load() != number {
+			verdict = s.reconsider(one)
+			found[one] = verdict
+		}
+		return verdict.closure
+	})
 	for one, verdict := range found {
-		if one.Ending() == verdict.closure {
+		if verdict.closure != nil && one.Ending() == verdict.closure {
 			s.lockouts.count(verdict.revocation)
 		}
 	}

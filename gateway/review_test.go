@@ -4,13 +4,16 @@
 package gateway_test
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
 
+	"github.com/wsgateway/websocket-gateway-operator/gateway"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 	"github.com/wsgateway/websocket-gateway-operator/gateway/outcome"
 	"github.com/wsgateway/websocket-gateway-operator/test/wstest"
@@ -158,5 +161,65 @@ func TestAShorterGraceReachesOpenConnections(t *testing.T) {
 	_ = short.SetReadDeadline(time.Now().Add(patience))
 	if _, _, err := short.ReadMessage(); !websocket.IsCloseError(err, outcome.CodeUnauthorized) {
 		t.Errorf("connection of the expired token: %v", err)
+	}
+}
+
+// slow is a clock that takes its time while a connection is judged.
+type slow struct {
+	mistake
+
+	judging time.Duration
+}
+
+func (s *slow) now() time.Time {
+	if s.armed.Load() && s.reached() {
+		time.Sleep(s.judging)
+	}
+	return time.Now()
+}
+
+// A tenant may change its routes again and again. Looking at every connection takes
+// longer than from one change to the next where there are many: those who are locked
+// out are ended all the same.
+func TestRulesThatKeepChangingPutOffNoEnd(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t)
+	clock := &slow{mistake: mistake{function: "gateway.(*server).reconsider"}, judging: 10 * time.Millisecond}
+	r, config, echo := startUsers(t, i, func(o *gateway.Options) { o.Now = clock.now })
+	bob := "Bearer " + i.sign(t, map[string]any{
+		"iss": "https://id.example.com", "aud": "chat", "sub": "bob", "exp": time.Now().Add(time.Hour).Unix(),
+	})
+	for range 20 {
+		r.open(t, "Authorization", bob)
+	}
+	ann := r.open(t, "Authorization", "Bearer "+i.token(t, time.Hour))
+	config.Routes = slices.Clone(config.Routes)
+	file := revocations(func(r *contract.Revocation) {
+		r.Subjects = []contract.RevokedSubject{{Subject: "ann", Issuer: "https://id.example.com"}}
+	})
+	// One that is over already has the clock looked at for each connection of bob.
+	file.Revocations = append(file.Revocations, contract.Revocation{
+		Name: "over", UID: "uid-2", Until: time.Now().Add(-time.Hour).UTC().Truncate(time.Second),
+		Subjects: []contract.RevokedSubject{{Subject: "bob", Issuer: "https://id.example.com"}},
+	})
+	clock.armed.Store(true)
+	defer clock.armed.Store(false)
+	ended := make(chan error, 1)
+	go func() {
+		_ = ann.SetReadDeadline(time.Now().Add(patience))
+		_, _, err := ann.ReadMessage()
+		ended <- err
+	}()
+	for turn := 0; ; turn++ {
+		config.Routes[0].Subprotocols = []string{fmt.Sprintf("v%d", turn)}
+		r.root.Contract(t, config, endpoints(echo.Address), file)
+		select {
+		case err := <-ended:
+			if !websocket.IsCloseError(err, outcome.CodeUnauthorized) {
+				t.Errorf("after %d changes: %v, want to be closed with 3000", turn, err)
+			}
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }

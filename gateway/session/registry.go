@@ -110,15 +110,14 @@ func (r *Registry) List() []*Session {
 
 // CloseWhere ends each session for which match returns a closure with that
 // closure; nil means that a session stays. The ends are spread evenly over the
-// duration, in random order; 0 ends all at once. It blocks until all were asked
+// duration, in random order; 0 ends all at once. match is asked again when the turn
+// of a session comes, which may be long after. It blocks until all were asked
 // to end, or ctx is done, in which case the rest stays open. It returns how
 // many were asked.
 func (r *Registry) CloseWhere(ctx context.Context, over time.Duration, match func(*Session) *outcome.Closure) int {
-	closures := map[*Session]*outcome.Closure{}
 	chosen := &queue{}
 	for _, s := range r.List() {
-		if closure := match(s); closure != nil {
-			closures[s] = closure
+		if match(s) != nil {
 			chosen.insert(s, r.options.Random())
 		}
 	}
@@ -129,7 +128,7 @@ func (r *Registry) CloseWhere(ctx context.Context, over time.Duration, match fun
 		if s == nil || pace.wait(ctx, left) != nil {
 			return asked
 		}
-		if s.End(closures[s]) {
+		if closure := match(s); closure != nil && s.End(closure) {
 			asked++
 		}
 	}
