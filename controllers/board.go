@@ -38,7 +38,7 @@ type madeFile[K, C comparable] struct {
 // filesRemembered is how many files a pod may be behind and still count for the
 // objects that the file it has is no different in: a change of another one must not
 // make it look as if this one were to be taken in anew.
-const filesRemembered = 8
+const filesRemembered = 16
 
 // has tells whether the file of a digest has an object so. A file that nobody here
 // has made has nothing.
