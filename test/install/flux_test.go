@@ -36,7 +36,7 @@ func TestFluxTakesTheExample(t *testing.T) {
 	}
 	objects = append(objects, more...)
 	accepted(t, objects)
-	typed(t, "config/flux")
+	typed(t, "config/flux", "config/argocd")
 
 	kinds := map[string]*unstructured.Unstructured{}
 	for i := range objects {
