@@ -8,9 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 )
@@ -109,6 +111,25 @@ func TestMonitoringIsOffUnlessItIsAskedFor(t *testing.T) {
 				t.Errorf("%d objects, want %v", len(found), row.want)
 			}
 		})
+	}
+}
+
+// A rate needs two scrapes in its range. With fewer it is nothing, and an alert on it
+// is silent whatever happens. What the chart refuses is in its own tests.
+func TestARateSeesTwoScrapesAtTheLongestInterval(t *testing.T) {
+	const longest = time.Minute
+	ranges, seen := regexp.MustCompile(`\[(\d+[smh])[\]:]`), 0
+	file, _ := rendered(t)
+	for name, one := range file.rules() {
+		for _, found := range ranges.FindAllStringSubmatch(one.Expr, -1) {
+			seen++
+			if length, err := time.ParseDuration(found[1]); err != nil || length < 2*longest {
+				t.Errorf("%s looks at the last %s, and there may be %s between two scrapes (%v)", name, found[1], longest, err)
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("%d ranges were found", seen)
 	}
 }
 
