@@ -563,7 +563,7 @@ func TestTheStateTellsWhatIsServedAndWhatIsWrong(t *testing.T) {
 	if !slices.Equal(found, []string{"policy lost SecretNotFound", "route broken backend_not_found"}) {
 		t.Errorf("problems: %v", found)
 	}
-	if status, _, page := fetch(t, "http://"+r.addresses[gateway.ControlName]+"/", nil); status != http.StatusOK || !strings.Contains(page, "create the Secret missing") {
+	if status, _, page := fetch(t, "http://"+r.addresses[gateway.ControlName]+"/", nil); status != http.StatusOK || !strings.Contains(page, "create the Secret missing") || !strings.Contains(page, "bytesPerSecond 500, idleTimeout 1m0s") {
 		t.Errorf("page: %d %.300s", status, page)
 	}
 }

@@ -6,6 +6,7 @@ package inspect
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	"github.com/wsgateway/websocket-gateway-operator/cmd/wsgw/text"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/compile"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/control"
 )
 
 // Attached is a WebSocketRoute that names the gateway.
@@ -29,6 +31,9 @@ type Attached struct {
 	Reason string `json:"reason,omitempty"`
 	// Connections of all rules at the pods that answered; absent when none did.
 	Connections *int `json:"connections,omitempty"`
+	// Limits of its rules, by their names, that are tighter than the gateway's, at the
+	// first pod that answered.
+	Limits map[string]*control.RouteLimits `json:"limits,omitempty"`
 }
 
 // attached finds the routes in all namespaces, or in the gateway's own where no
@@ -63,12 +68,18 @@ func (f *Facts) attachedRoute(route *wsv1alpha1.WebSocketRoute) Attached {
 	}
 	prefix := compile.AttachedName(route.Namespace, route.Name, "")
 	for _, state := range f.answers() {
-		if one.Connections == nil {
-			one.Connections = new(0)
+		first := one.Connections == nil
+		if first {
+			one.Connections, one.Limits = new(0), map[string]*control.RouteLimits{}
 		}
 		for i := range state.Routes {
-			if strings.HasPrefix(state.Routes[i].Name, prefix) {
-				*one.Connections += state.Routes[i].Connections
+			rule, is := strings.CutPrefix(state.Routes[i].Name, prefix)
+			if !is {
+				continue
+			}
+			*one.Connections += state.Routes[i].Connections
+			if limits := state.Routes[i].Limits; first && limits != nil {
+				one.Limits[rule] = limits
 			}
 		}
 	}
@@ -83,6 +94,13 @@ func (d *drawing) attached(root *text.Tree, one *Attached) {
 	if one.Connections != nil {
 		connections = text.Count(*one.Connections, "connection")
 	}
-	root.Add("WebSocketRoute "+one.Namespace+"/"+one.Name, "Ready="+one.Ready, reason, strings.Join(one.Hostnames, ", "), connections).
+	branch := root.Add("WebSocketRoute "+one.Namespace+"/"+one.Name, "Ready="+one.Ready, reason, strings.Join(one.Hostnames, ", "), connections).
 		Mark(one.Ready != "True")
+	for _, rule := range slices.Sorted(maps.Keys(one.Limits)) {
+		branch.Add("rule "+rule, tighter(one.Limits[rule]))
+	}
+}
+
+func tighter(l *control.RouteLimits) string {
+	return "tighter than the gateway: " + strings.Join(l.Fields(), ", ")
 }

@@ -37,13 +37,14 @@ func TestAttachedRoutesAreShownWithTheirConnections(t *testing.T) {
 		States: map[string]ask.Answer[*control.State]{"p": {Value: &control.State{Routes: []control.Route{
 			{Name: "chat", Connections: 100},
 			{Name: "team-a/chat/v1", Connections: 3},
-			{Name: "team-a/chat/v2", Connections: 4},
+			{Name: "team-a/chat/v2", Connections: 4, Limits: &control.RouteLimits{MessagesPerSecond: 20}},
 			{Name: "team-a/chatter/v1", Connections: 50},
 		}}}},
 	}
 	drawn := inspect.New(facts).Text(time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC), false)
 	for _, want := range []string{
 		"WebSocketRoute team-a/chat  Ready=True  chat.example.com, team-a.example.com  7 connections",
+		"rule v2  tighter than the gateway: messagesPerSecond 20",
 		"WebSocketRoute team-b/chat  Ready=False  HostnameConflict  chat.example.com, team-b.example.com  0 connections",
 	} {
 		if !strings.Contains(drawn, want) {

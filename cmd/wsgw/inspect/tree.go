@@ -186,7 +186,7 @@ func (d *drawing) route(root *text.Tree, r *Route) {
 		branch.Add("answers 503: " + r.Fault).Mark(true)
 	}
 	if r.Limits != nil {
-		branch.Add("tighter than the gateway: " + strings.Join(r.Limits.Fields(), ", "))
+		branch.Add(tighter(r.Limits))
 	}
 	for i := range r.Backends {
 		b := &r.Backends[i]
