@@ -67,6 +67,7 @@ func (w *World) ACMESteps(needs ACME) (steps []Step, stop func()) {
 		{"An ACME server that is not there is told as that", a.says("nobody", wsv1alpha1.ReasonIssuing,
 			`Issuer "nobody" is not ready: ErrRegisterACMEAccount`, "connection refused")},
 		{"wsgw status says what to do, and no token or key of a challenge is anywhere", a.nothingLeaks},
+		{"An ACME server that went away is told by its absence, since it has the account", a.away},
 		{"Nothing of it is left", a.gone},
 	}
 	return steps, func() {

@@ -143,12 +143,22 @@ func (a *acme) nothingLeaks(ctx context.Context) (string, error) {
 	return fmt.Sprintf("looked for %d marks", count), a.secrets.in(texts)
 }
 
+// away stops the server, after which an issuer that has its account is still Ready.
+func (a *acme) away(ctx context.Context) (string, error) {
+	a.server.Stop()
+	late := gatewayOf("late", acmeHost("late"))
+	late.Spec.Listeners[0].TLS.Certificate.IssuerRef.Name = "served"
+	if err := create(ctx, a.world, late); err != nil {
+		return "", err
+	}
+	return a.says(late.Name, wsv1alpha1.ReasonIssuing, "is not sent yet: if that lasts, see the log of cert-manager")(ctx)
+}
+
 // gone leaves nothing that goes on failing. The rest of the namespace may take its time.
 func (a *acme) gone(ctx context.Context) (string, error) {
 	if err := a.withoutChallenges(ctx); err != nil {
 		return "", err
 	}
-	a.server.Stop()
 	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: acmeSpace}}
 	if err := a.world.Client.Delete(ctx, space); err != nil {
 		return "", fmt.Errorf("delete the namespace: %w", err)
