@@ -42,6 +42,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// solverImage is that of the pods that should answer HTTP-01 challenges. It is on the
+// node, and answers nothing: no ACME server would find the way there.
+const solverImage = "docker.io/wsgateway-cluster/pause:v1"
+
 // workers is the number of goroutines of each controller, upstream's default.
 const workers = 5
 
@@ -94,6 +98,8 @@ func options() controller.ContextOptions {
 			ClusterIssuerAmbientCredentials: true,
 		},
 		ACMEOptions: controller.ACMEOptions{
+			HTTP01SolverImage:            solverImage,
+			ACMEHTTP01SolverRunAsNonRoot: true,
 			// Left empty, the check of a DNS-01 challenge ends the whole program.
 			DNS01Nameservers:        util.RecursiveNameservers,
 			DNS01CheckAuthoritative: true,

@@ -62,6 +62,8 @@ func (w *World) ACMESteps(needs ACME) (steps []Step, stop func()) {
 		},
 		{"A challenge that is not met yet says what it waits for", a.says("waiting", wsv1alpha1.ReasonIssuing,
 			"is pending", "DNS-01 challenge for waiting.acme.example.com is pending: Waiting for DNS-01 challenge propagation", "SOA record")},
+		{"So does one by HTTP, without its token", a.says("web", wsv1alpha1.ReasonIssuing,
+			"HTTP-01 challenge for web.acme.example.com is pending: Waiting for HTTP-01 challenge propagation", "/.well-known/acme-challenge/...'")},
 		{"An account that the ACME server refuses is told as that", a.says("stranger", wsv1alpha1.ReasonIssuing,
 			`Issuer "stranger" is not ready: ErrRegisterACMEAccount`, "invalidContact")},
 		{"An ACME server that is not there is told as that", a.says("nobody", wsv1alpha1.ReasonIssuing,

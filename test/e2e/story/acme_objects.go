@@ -41,6 +41,11 @@ func (a *acme) cases() []acmeCase {
 		{name: "unseen", unpublished: true},
 		// The node's DNS knows nothing of the name, which cert-manager itself looks up first.
 		{name: "waiting", change: func(i *acmev1.ACMEIssuer) { i.Solvers[0].WaitInsteadOfSelfCheck = nil }},
+		{name: "web", change: func(i *acmev1.ACMEIssuer) {
+			i.Solvers = []acmev1.ACMEChallengeSolver{{HTTP01: &acmev1.ACMEChallengeSolverHTTP01{
+				Ingress: &acmev1.ACMEChallengeSolverHTTP01Ingress{},
+			}}}
+		}},
 		{name: "stranger", change: func(i *acmev1.ACMEIssuer) { i.Email = "no-address" }},
 		{name: "nobody", change: func(i *acmev1.ACMEIssuer) { i.Server = a.server.Nobody }},
 	}
