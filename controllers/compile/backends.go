@@ -121,11 +121,18 @@ func portOf(service Service, number int32) (ServicePort, bool) {
 	return service.Ports[index], true
 }
 
+// fewPorts is how many ports of a Service a message lists at most: each of a
+// thousand references may say so.
+const fewPorts = 16
+
 // portsOf names a Service's ports; a Service has at least one, a headless one
 // may have none.
 func portsOf(service Service) string {
-	if len(service.Ports) == 0 {
+	switch {
+	case len(service.Ports) == 0:
 		return "those of another Service, since it has none"
+	case len(service.Ports) > fewPorts:
+		return fmt.Sprintf("the %d that it has", len(service.Ports))
 	}
 	numbers := make([]int32, 0, len(service.Ports))
 	for _, port := range service.Ports {

@@ -80,3 +80,24 @@ func TestRoutesThatAreNotLetInCostNextToNothing(t *testing.T) {
 		})
 	}
 }
+
+// A Service may have thousands of ports, and each reference of a namespace may name
+// one that is not there: what that says must not be a book.
+func TestAServiceWithPortsWithoutEndIsToldOfInAFewWords(t *testing.T) {
+	t.Parallel()
+	route := attached("team-a", "chat", 1, []string{"a.example.com"}, "/")
+	route.Spec.Rules[0].BackendRefs[0].Port = 1
+	refs := refsOf(route)
+	service := compile.Service{}
+	for port := range int32(20_000) {
+		service.Ports = append(service.Ports, compile.ServicePort{Name: fmt.Sprintf("p%d", port), Port: 2 + port})
+	}
+	refs.Services["team-a/chat"] = service
+	result := compile.Config(sharedGateway(t), refs, nil)
+	if told := reasonsOf(t, &result, "team-a", "chat"); !slices.Equal(told, []string{wsv1alpha1.ReasonPortNotFound}) {
+		t.Fatalf("it is told %v", told)
+	}
+	if message := result.Attached[0].Problems[0].Message; len(message) > 300 {
+		t.Errorf("the message has %d bytes", len(message))
+	}
+}

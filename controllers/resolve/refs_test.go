@@ -6,6 +6,7 @@ package resolve_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -156,6 +157,39 @@ func TestRefs(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Refs() (-want +got):\n%s", diff)
+	}
+}
+
+// Every reference of every tenant is held against the ports of a Service.
+func TestPortsWithoutEndAreNotLookedAt(t *testing.T) {
+	t.Parallel()
+	r := newResolver(t, interceptor.Funcs{
+		Get: func(ctx context.Context, below client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			err := below.Get(ctx, key, object, options...)
+			if found, ok := object.(*corev1.Service); ok && key.Name == "plain" {
+				for port := range int32(2000) {
+					found.Spec.Ports = append(found.Spec.Ports, corev1.ServicePort{Name: fmt.Sprintf("p%d", port), Port: 1000 + port})
+				}
+			}
+			return err
+		},
+		List: func(ctx context.Context, below client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			err := below.List(ctx, list, options...)
+			if found, ok := list.(*discoveryv1.EndpointSliceList); ok {
+				for i := range found.Items {
+					found.Items[i].Ports = append(found.Items[i].Ports, discoveryv1.EndpointPort{Name: new("p1999"), Port: new(int32(1))})
+				}
+			}
+			return err
+		},
+	}, true)
+	got, err := r.Refs(t.Context(), gateway())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := got.Services["plain"]
+	if len(found.Ports) != 1000 || len(found.Endpoints) != 1000 || len(found.Endpoints["ws"]) != 3 {
+		t.Errorf("%d ports, endpoints of %d, and %v", len(found.Ports), len(found.Endpoints), found.Endpoints["ws"])
 	}
 }
 

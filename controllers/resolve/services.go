@@ -28,6 +28,11 @@ func ServiceOf(slice client.Object) []string {
 	return nil
 }
 
+// maxPorts is how many ports of one Service are looked at. Nobody needs as many, but
+// an object has room for twenty times more, and every reference of every route is
+// held against them.
+const maxPorts = 1000
+
 // service looks up a Service that refs has under a name.
 func (r *Resolver) service(ctx context.Context, key client.ObjectKey, name string, refs *compile.Refs) error {
 	var found corev1.Service
@@ -40,12 +45,12 @@ func (r *Resolver) service(ctx context.Context, key client.ObjectKey, name strin
 	}
 	for i := range found.Spec.Ports {
 		port := &found.Spec.Ports[i]
-		if port.Protocol == "" || port.Protocol == corev1.ProtocolTCP {
+		if len(service.Ports) < maxPorts && (port.Protocol == "" || port.Protocol == corev1.ProtocolTCP) {
 			service.Ports = append(service.Ports, compile.NewServicePort(port))
 		}
 	}
 	if !service.ExternalName {
-		endpoints, err := r.endpoints(ctx, key, found.Spec.IPFamilies)
+		endpoints, err := r.endpoints(ctx, key, found.Spec.IPFamilies, service.Ports)
 		if err != nil {
 			return err
 		}
@@ -56,14 +61,17 @@ func (r *Resolver) service(ctx context.Context, key client.ObjectKey, name strin
 }
 
 func (r *Resolver) endpoints(
-	ctx context.Context, service client.ObjectKey, families []corev1.IPFamily,
+	ctx context.Context, service client.ObjectKey, families []corev1.IPFamily, ports []compile.ServicePort,
 ) (map[string][]string, error) {
 	var found discoveryv1.EndpointSliceList
 	if err := r.Cached.List(ctx, &found, client.InNamespace(service.Namespace),
 		client.MatchingFields{ServiceIndex: service.Name}); err != nil {
 		return nil, fmt.Errorf("list EndpointSlices: %w", err)
 	}
-	endpoints := map[string][]string{}
+	endpoints := make(map[string][]string, len(ports))
+	for i := range ports {
+		endpoints[ports[i].Name] = nil
+	}
 	for i := range found.Items {
 		if usable(found.Items[i].AddressType, families) {
 			addEndpoints(endpoints, &found.Items[i])
@@ -86,6 +94,7 @@ func usable(addresses discoveryv1.AddressType, families []corev1.IPFamily) bool 
 	return string(addresses) == string(families[0])
 }
 
+// addEndpoints adds the addresses of the ports that endpoints has keys for.
 func addEndpoints(endpoints map[string][]string, slice *discoveryv1.EndpointSlice) {
 	for _, port := range slice.Ports {
 		if port.Port == nil || (port.Protocol != nil && *port.Protocol != corev1.ProtocolTCP) {
@@ -94,6 +103,9 @@ func addEndpoints(endpoints map[string][]string, slice *discoveryv1.EndpointSlic
 		name, number := "", strconv.Itoa(int(*port.Port))
 		if port.Name != nil {
 			name = *port.Name
+		}
+		if _, asked := endpoints[name]; !asked {
+			continue
 		}
 		for i := range slice.Endpoints {
 			if !accepts(&slice.Endpoints[i]) {
