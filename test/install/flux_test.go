@@ -36,7 +36,7 @@ func TestFluxTakesTheExample(t *testing.T) {
 	}
 	objects = append(objects, more...)
 	accepted(t, objects)
-	typed(t, "config/flux", "config/argocd")
+	typed(t, "config/flux", "config/argocd", "managedFields")
 
 	kinds := map[string]*unstructured.Unstructured{}
 	for i := range objects {

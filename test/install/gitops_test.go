@@ -4,6 +4,7 @@
 package install_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,9 +17,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	"github.com/wsgateway/websocket-gateway-operator/controllers/apply"
 	"github.com/wsgateway/websocket-gateway-operator/test/chart"
 	"github.com/wsgateway/websocket-gateway-operator/test/docs/session"
 )
@@ -38,7 +41,7 @@ func TestTheGitOpsPageForArgoCD(t *testing.T) {
 	if err := shared.admin.Create(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
-	typed(t, "config/argocd", "config/flux")
+	typed(t, "config/argocd", "config/flux", "managedFields")
 
 	if err := shared.admin.Get(t.Context(), client.ObjectKeyFromObject(config), config); err != nil {
 		t.Fatal(err)
@@ -58,19 +61,60 @@ func TestTheGitOpsPageForArgoCD(t *testing.T) {
 	there(t, application, client.ObjectKey{Namespace: "argocd", Name: "websockets"})
 }
 
-// typed runs the commands of docs/gitops.md from a checkout, those that name a folder
-// and those for everybody, but none that names the other one.
-func typed(t *testing.T, folder, other string) {
+// TestTheGitOpsPageShowsWhoHasWrittenAGateway types a command of the page at a gateway
+// of which Git, somebody and the operator have each written a part.
+func TestTheGitOpsPageShowsWhoHasWrittenAGateway(t *testing.T) {
+	gateway := &unstructured.Unstructured{}
+	gateway.SetAPIVersion("wsgateway.dev/v1alpha1")
+	gateway.SetKind("WebSocketGateway")
+	gateway.SetNamespace("chat")
+	gateway.SetName("edge")
+	gateway.Object["spec"] = map[string]any{"listeners": []any{map[string]any{
+		"name": "public", "port": int64(443), "hostnames": []any{"ws.example.com"},
+		"tls": map[string]any{"certificate": map[string]any{"issuerRef": map[string]any{"name": "ca"}}},
+	}}}
+	t.Cleanup(func() {
+		if err := shared.admin.Delete(context.Background(), gateway); err != nil {
+			t.Error(err)
+		}
+	})
+	applied := client.ApplyConfigurationFromUnstructured(gateway.DeepCopy())
+	byHand := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"limits":{"idleTimeout":"1h"}}}`))
+	seen := client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":1}}`))
+	for _, write := range []func() error{
+		func() error {
+			return shared.admin.Apply(t.Context(), applied, client.FieldOwner("argocd-controller"), client.ForceOwnership)
+		},
+		func() error {
+			return shared.admin.Patch(t.Context(), gateway.DeepCopy(), byHand, client.FieldOwner("kubectl-edit"))
+		},
+		func() error {
+			return shared.admin.Status().Patch(t.Context(), gateway.DeepCopy(), seen, client.FieldOwner(apply.FieldOwner))
+		},
+	} {
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	typed(t, "managedFields", "config/argocd", "config/flux")
+}
+
+// typed runs the commands of docs/gitops.md from a checkout, those with a word and those
+// for everybody, but none with one of the others.
+func typed(t *testing.T, word string, others ...string) {
 	t.Helper()
 	text, err := os.ReadFile(chart.Root + "/docs/gitops.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands := slices.DeleteFunc(session.Commands(string(text)), func(c session.Command) bool {
-		return strings.Contains(c.Block.Text, other)
-	})
-	if !slices.ContainsFunc(commands, func(c session.Command) bool { return strings.Contains(c.Block.Text, folder) }) {
-		t.Fatalf("docs/gitops.md has no command that names %s: this test shows nothing", folder)
+	has := func(words ...string) func(session.Command) bool {
+		return func(c session.Command) bool {
+			return slices.ContainsFunc(words, func(one string) bool { return strings.Contains(c.Block.Text, one) })
+		}
+	}
+	commands := slices.DeleteFunc(session.Commands(string(text)), has(others...))
+	if !slices.ContainsFunc(commands, has(word)) {
+		t.Fatalf("docs/gitops.md has no command with %s: this test shows nothing", word)
 	}
 	root, err := filepath.Abs(chart.Root)
 	if err != nil {
