@@ -123,6 +123,7 @@ func TestARouteAttachesFromAnotherNamespace(t *testing.T) {
 	b.tells(team, "chat", wsv1alpha1.ConditionReady, wsv1alpha1.ReasonReady)
 	told := b.tells(team, "chat", wsv1alpha1.ConditionAccepted, wsv1alpha1.ReasonAccepted)
 	b.g.Expect(told.Message).To(ContainSubstring("spec.rules[all].limits (in force: maxMessageBytes 1048576)"))
+	b.g.Expect(b.gateway("edge").Status.Limits).To(HaveField("MaxMessageBytes", contract.DefaultMaxMessageBytes))
 	b.g.Expect(b.served()).To(HaveKeyWithValue(team+"/chat/all", contract.Fault("")))
 	b.g.Eventually(func() int32 { return b.gateway("edge").Status.Listeners[0].AttachedRoutes }).Should(Equal(int32(2)))
 	b.quiet()
