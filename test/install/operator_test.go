@@ -48,6 +48,7 @@ func TestTheOperatorWorksAsInstalled(t *testing.T) {
 		"in two namespaces, with Roles for these":  {[]string{"-f", chart.Root + "/test/chart/testdata/values/namespaced.yaml"}, "b", false},
 		"in two namespaces, with a role for all":   {[]string{"--set", "controller.watchNamespaces={chat,games}"}, "c", false},
 		"as part of a release with another name":   {[]string{"--set", "fullnameOverride=other,serviceAccount.name=mine"}, "d", true},
+		"with its lease in another namespace":      {[]string{"--set", "controller.extraArgs={--leader-election-namespace=games}"}, "f", true},
 		"in another namespace than the release is": {[]string{"--set", "namespaceOverride=elsewhere"}, "e", true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,9 +102,15 @@ func isPermitted(t *testing.T, installed *appsv1.Deployment, namespaces []string
 	account, err := client.New(shared.as(t, installed.Namespace, installed.Spec.Template.Spec.ServiceAccountName),
 		client.Options{Scheme: shared.admin.Scheme()})
 	g.Expect(err).NotTo(HaveOccurred())
+	lease := installed.Namespace
+	for _, arg := range installed.Spec.Template.Spec.Containers[0].Args {
+		if namespace, said := strings.CutPrefix(arg, "--leader-election-namespace="); said {
+			lease = namespace
+		}
+	}
 	asks := []authorizationv1.ResourceAttributes{
 		{Verb: "list", Group: "cert-manager.io", Resource: "clusterissuers"},
-		{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: installed.Namespace},
+		{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: lease},
 	}
 	for _, namespace := range namespaces {
 		asks = append(asks, authorizationv1.ResourceAttributes{Verb: "list", Group: "wsgateway.dev", Resource: "websocketgateways", Namespace: namespace})
