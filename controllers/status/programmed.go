@@ -96,7 +96,7 @@ func (p *pass) current(ready []*Pod) (finding, bool) {
 		switch {
 		case pod.Report == nil:
 			silent = pod
-		case pod.config().InForce == wanted:
+		case pod.config().InForce == wanted || p.tolerated(pod):
 			programmed++
 		case stale == nil:
 			stale = pod
@@ -111,19 +111,16 @@ func (p *pass) current(ready []*Pod) (finding, bool) {
 		}
 		return p.no(wsv1alpha1.ReasonStaleConfig, "pod "+silent.Name+" is ready and has not reported yet"), true
 	}
-	if p.tolerated() {
-		return finding{}, false
-	}
 	return p.staleConfig(stale), true
 }
 
 // tolerated: without a new spec nobody waits for this change, and it arrives
 // within a second in general.
-func (p *pass) tolerated() bool {
+func (p *pass) tolerated(pod *Pod) bool {
 	old := p.before(wsv1alpha1.ConditionProgrammed)
 	return old != nil && old.Status == metav1.ConditionTrue &&
 		old.ObservedGeneration == p.gw.Generation &&
-		p.within(p.facts.Since.Config, digestGrace)
+		p.within(p.facts.Since.Behind[pod.Name].Since, digestGrace)
 }
 
 func (p *pass) staleConfig(pod *Pod) finding {

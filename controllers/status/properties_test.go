@@ -5,6 +5,8 @@ package status_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 
 	wsv1alpha1 "github.com/wsgateway/websocket-gateway-operator/api/v1alpha1"
 	gatewaystatus "github.com/wsgateway/websocket-gateway-operator/controllers/status"
+	"github.com/wsgateway/websocket-gateway-operator/gateway/contract"
 )
 
 // TestNothingMovesOnItsOwn feeds each answer back: with the same facts there is
@@ -130,42 +133,54 @@ func TestSinceRemembersWhenToleranceBegan(t *testing.T) {
 	all := fixtures(t)
 	differ := all["own-secret-differs-for-a-minute"].input.Facts
 	agree := all["everything-is-served"].input.Facts
-	other := agree
-	other.ConfigDigest = "sha256:other"
+	// changed is another configuration, that no pod has.
+	changed := func(digest string) *gatewaystatus.Facts {
+		facts := agree
+		facts.ConfigDigest = digest
+		return &facts
+	}
 	blind := gatewaystatus.Facts{}
+	behind := func(after time.Duration) map[string]gatewaystatus.Behind {
+		lags := map[string]gatewaystatus.Behind{}
+		for _, pod := range agree.Running.Pods {
+			lags[pod.Name] = gatewaystatus.Behind{InForce: agree.ConfigDigest, Since: start.Add(after)}
+		}
+		return lags
+	}
 
 	tests := map[string]struct {
 		passes []*gatewaystatus.Facts // one second apart
 		want   gatewaystatus.Since
 	}{
-		"the first pass begins the tolerance": {
-			passes: []*gatewaystatus.Facts{&agree},
-			want:   gatewaystatus.Since{Digest: agree.ConfigDigest, Config: start},
+		"nothing is tolerated where all agree": {
+			passes: []*gatewaystatus.Facts{&agree, &agree},
 		},
-		"the same digest keeps its beginning": {
-			passes: []*gatewaystatus.Facts{&agree, &agree, &agree},
-			want:   gatewaystatus.Since{Digest: agree.ConfigDigest, Config: start},
+		"pods are behind from the first configuration on that they do not have": {
+			passes: []*gatewaystatus.Facts{&agree, changed("sha256:one"), changed("sha256:one"), changed("sha256:two")},
+			want:   gatewaystatus.Since{Behind: behind(time.Second)},
 		},
-		"another digest begins anew": {
-			passes: []*gatewaystatus.Facts{&agree, &other},
-			want:   gatewaystatus.Since{Digest: "sha256:other", Config: start.Add(time.Second)},
+		"pods that were current again begin anew": {
+			passes: []*gatewaystatus.Facts{changed("sha256:one"), &agree, changed("sha256:one")},
+			want:   gatewaystatus.Since{Behind: behind(2 * time.Second)},
+		},
+		"pods that have taken another configuration meanwhile begin anew": {
+			passes: []*gatewaystatus.Facts{having(changed("sha256:two"), "sha256:one"), changed("sha256:two")},
+			want:   gatewaystatus.Since{Behind: behind(time.Second)},
+		},
+		"a pass that knows of no configuration forgets no pod": {
+			passes: []*gatewaystatus.Facts{changed("sha256:one"), changed(""), changed("sha256:one")},
+			want:   gatewaystatus.Since{Behind: behind(0)},
 		},
 		"a difference keeps its beginning": {
 			passes: []*gatewaystatus.Facts{&agree, &differ, &differ},
-			want: gatewaystatus.Since{
-				Digest: agree.ConfigDigest, Config: start,
-				Differ: map[string]time.Time{"public": start.Add(time.Second)},
-			},
+			want:   gatewaystatus.Since{Differ: map[string]time.Time{"public": start.Add(time.Second)}},
 		},
 		"a difference that ends is forgotten": {
 			passes: []*gatewaystatus.Facts{&differ, &agree},
-			want:   gatewaystatus.Since{Digest: agree.ConfigDigest, Config: start},
 		},
 		"a pass that saw nothing forgets nothing": {
 			passes: []*gatewaystatus.Facts{&differ, &blind},
-			want: gatewaystatus.Since{
-				Digest: agree.ConfigDigest, Config: start, Differ: map[string]time.Time{"public": start},
-			},
+			want:   gatewaystatus.Since{Differ: map[string]time.Time{"public": start}},
 		},
 	}
 	for name, tt := range tests {
@@ -177,6 +192,61 @@ func TestSinceRemembersWhenToleranceBegan(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.want, since); diff != "" {
 				t.Errorf("Next (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// having are the facts with pods that have another configuration in force.
+func having(facts *gatewaystatus.Facts, inForce string) *gatewaystatus.Facts {
+	running := *facts.Running
+	running.Pods = slices.Clone(running.Pods)
+	for i := range running.Pods {
+		report := *running.Pods[i].Report
+		report.Files = map[string]contract.FileState{contract.ConfigFile: {Seen: inForce, InForce: inForce}}
+		running.Pods[i].Report = &report
+	}
+	facts.Running = &running
+	return facts
+}
+
+// TestChangesWithoutEndHideNoPodThatIsStuck changes the configuration again and again,
+// faster than any tolerance ends.
+func TestChangesWithoutEndHideNoPodThatIsStuck(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		inForce func(change int) string // in the pods
+		want    metav1.ConditionStatus
+	}{
+		"pods that are one change behind follow": {
+			inForce: func(change int) string { return fmt.Sprintf("sha256:%d", change-1) },
+			want:    metav1.ConditionTrue,
+		},
+		"pods that keep what they have are stuck": {
+			inForce: func(int) string { return "sha256:0" },
+			want:    metav1.ConditionFalse,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := fixtures(t)["everything-is-served"]
+			gw := f.gateway.DeepCopy()
+			var since gatewaystatus.Since
+			for change := range 20 {
+				now := f.input.Now.Add(time.Duration(change) * time.Second)
+				facts := f.input.Facts
+				if change > 0 {
+					facts.ConfigDigest = fmt.Sprintf("sha256:%d", change)
+					having(&facts, tt.inForce(change))
+				}
+				since = since.Next(&facts, now)
+				facts.Since = since
+				gw.Status, _ = gatewaystatus.Compute(gw, &facts, now)
+			}
+			got := condition(gw.Status, wsv1alpha1.ConditionProgrammed)
+			if got.Status != tt.want {
+				t.Errorf("after 20 s of changes, Programmed is %s (%s), want %s", got.Status, got.Message, tt.want)
 			}
 		})
 	}

@@ -13,25 +13,29 @@ import (
 // restart the tolerance begins anew, which is harmless. The zero value is the
 // beginning.
 type Since struct {
-	// Digest of config.json that was wanted last, and when it was first wanted.
-	Digest string
-	Config time.Time
+	// Behind holds, by their names, the ready pods that do not have the wanted
+	// config.json in force.
+	Behind map[string]Behind
 	// Differ holds, by the name of the listener, when its pods were first seen
 	// to serve different certificates.
 	Differ map[string]time.Time
 }
 
+// Behind is a pod that lags.
+type Behind struct {
+	// InForce is the digest of what it has in force instead.
+	InForce string
+	// Since is when that was first seen in force and not wanted.
+	Since time.Time
+}
+
 // Next returns what to remember after this pass; put it into facts before
 // Compute. It leaves s as it is.
 func (s Since) Next(facts *Facts, now time.Time) Since {
-	next := s
-	if facts.ConfigDigest != "" && facts.ConfigDigest != s.Digest {
-		next.Digest, next.Config = facts.ConfigDigest, now
-	}
 	if facts.Running == nil {
-		return next
+		return s
 	}
-	next.Differ = nil
+	next := Since{Behind: s.behind(facts, now)}
 	for name, differ := range disagreements(facts.Running) {
 		if !differ {
 			continue
@@ -46,6 +50,32 @@ func (s Since) Next(facts *Facts, now time.Time) Since {
 		next.Differ[name] = began
 	}
 	return next
+}
+
+// behind does not ask since when something is wanted: whoever changes it again and
+// again would hide a pod that is stuck. A pod that follows, however late, has something
+// else in force each time.
+func (s Since) behind(facts *Facts, now time.Time) map[string]Behind {
+	if facts.ConfigDigest == "" {
+		return s.Behind
+	}
+	var behind map[string]Behind
+	for i := range facts.Running.Pods {
+		pod := &facts.Running.Pods[i]
+		inForce := pod.config().InForce
+		if !pod.serving() || inForce == facts.ConfigDigest {
+			continue
+		}
+		lag := s.Behind[pod.Name]
+		if lag.Since.IsZero() || lag.InForce != inForce {
+			lag = Behind{InForce: inForce, Since: now}
+		}
+		if behind == nil {
+			behind = map[string]Behind{}
+		}
+		behind[pod.Name] = lag
+	}
+	return behind
 }
 
 // disagreements tells for each reported listener whether ready pods serve
