@@ -73,8 +73,9 @@ func TestRoutesThatAreNotLetInCostNextToNothing(t *testing.T) {
 			asked := func(refs *compile.Refs) float64 {
 				return testing.AllocsPerRun(1, func() { compile.UsableServices(gw, refs) })
 			}
-			// Of each of their eight references a few words are told.
-			if each := (asked(&refs) - asked(&few)) / float64(count-letIn); each > 8*10 {
+			// Of each of their eight references a few words are told. The race detector has
+			// allocations of its own, and each look that must not be would cost hundreds.
+			if each := (asked(&refs) - asked(&few)) / float64(count-letIn); each > 8*25 {
 				t.Errorf("a route that is not let in costs %.0f allocations", each)
 			}
 		})
