@@ -69,7 +69,8 @@ type pass struct {
 	stopped bool
 	// silent passes write no status: it would be less true than the one before.
 	silent bool
-	// unsettled is true while pods have not seen all that they shall see.
+	// unsettled is true while pods have not seen all that they shall see, or are to
+	// see next.
 	unsettled bool
 	// revoked is the wanted revocations.json; its File is nil until it is known.
 	revoked compile.RevocationResult
@@ -188,7 +189,7 @@ func (r *Reconciler) tell(ctx context.Context, p *pass, files map[string]string)
 	if p.wishes.Paused {
 		lacking = nil
 	}
-	p.unsettled = len(lacking) > 0
+	p.unsettled = len(lacking) > 0 || (p.made != "" && p.made != contract.Digest([]byte(files[contract.ConfigFile])))
 	after, err := r.toucher.Touch(ctx, client.ObjectKeyFromObject(p.gw), lacking)
 	p.comeAgain(after)
 	p.comeAgain(seen.LookAgain)

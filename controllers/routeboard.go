@@ -45,8 +45,12 @@ func attachedKey(one *compile.AttachedRoute) client.ObjectKey {
 }
 
 // file is what the wanted config.json has of each route. Without any it is not worth
-// remembering.
+// remembering; and as long as it is not in the cluster, no pod can have it: a contract
+// that waits may become another one many times, and would push out what pods do have.
 func (n *routeNews) file() madeFile[client.ObjectKey, string] {
+	if n.made != n.inCluster {
+		return madeFile[client.ObjectKey, string]{}
+	}
 	content := make(map[client.ObjectKey]string, len(n.attached))
 	for i := range n.attached {
 		if one := &n.attached[i]; one.Content != "" {

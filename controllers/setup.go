@@ -114,8 +114,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	reconciler := newReconciler(mgr, options, &sources{issuers, referred, certs, grants, poller})
 	reconciler.board, reconciler.wakeRevocation, reconciler.wake = posted, wakeRevocation.wake, wake.wake
 	reconciler.attached, reconciler.wakeRoute = attached, wakeRoute.wake
-	pace := newTenantPace(options.Now)
-	built, err := build(mgr, reconciler, wake, pace, &options)
+	built, err := build(mgr, reconciler, wake, &options)
 	if err != nil {
 		return fmt.Errorf("build controller: %w", err)
 	}
@@ -126,7 +125,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	certs.appeared = func(context.Context, schema.GroupVersion) error { return watchCertManager(mgr, issuers, built) }
 	grants.appeared = func(_ context.Context, version schema.GroupVersion) error {
-		return watchGrants(mgr, issuers, built, pace, version)
+		return watchGrants(mgr, issuers, built, version)
 	}
 	for _, kinds := range []*optional{certs, grants} {
 		kinds.discovery, kinds.every, kinds.log = served, cmp.Or(options.LookForKinds, defaultLook), options.Logger
@@ -248,10 +247,9 @@ func issuerCache(mgr ctrl.Manager, namespaces []string) (cache.Cache, error) {
 	return issuers, nil
 }
 
-func build(mgr ctrl.Manager, r reconcile.Reconciler, wake wakeups, pace *tenantPace, options *Options) (controller.Controller, error) {
+func build(mgr ctrl.Manager, r reconcile.Reconciler, wake wakeups, options *Options) (controller.Controller, error) {
 	reader := mgr.GetCache()
 	follow := handler.EnqueueRequestsFromMapFunc
-	tenants := func(follow handler.MapFunc) handler.EventHandler { return paced(pace, follow) }
 	making := ctrl.NewControllerManagedBy(mgr).
 		For(&wsv1alpha1.WebSocketGateway{}, builder.WithPredicates(asked())).
 		Owns(&corev1.ServiceAccount{}).
@@ -265,9 +263,9 @@ func build(mgr ctrl.Manager, r reconcile.Reconciler, wake wakeups, pace *tenantP
 		WatchesMetadata(&corev1.ConfigMap{}, follow(referring(reader, compile.KindConfigMap))).
 		Watches(&corev1.Service{}, follow(referring(reader, compile.KindService))).
 		Watches(&discoveryv1.EndpointSlice{}, follow(referring(reader, compile.KindService))).
-		Watches(&corev1.Service{}, tenants(routed(reader, serviceIndex, serviceKeyOf))).
-		Watches(&discoveryv1.EndpointSlice{}, tenants(routed(reader, serviceIndex, serviceKeyOf))).
-		Watches(&wsv1alpha1.WebSocketRoute{}, tenants(parents), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.Service{}, follow(routed(reader, serviceIndex, serviceKeyOf))).
+		Watches(&discoveryv1.EndpointSlice{}, follow(routed(reader, serviceIndex, serviceKeyOf))).
+		Watches(&wsv1alpha1.WebSocketRoute{}, follow(parents), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&wsv1alpha1.WebSocketRevocation{}, follow(revoked), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(wake.source()).
 		WithEventFilter(predicate.ResourceVersionChangedPredicate{}).

@@ -101,17 +101,14 @@ func watchReferred(mgr ctrl.Manager, everybodys cache.Cache, to controller.Contr
 }
 
 // watchGrants watches ReferenceGrants, under the same conditions.
-func watchGrants(
-	mgr ctrl.Manager, others cache.Cache, to controller.Controller, pace *tenantPace, version schema.GroupVersion,
-) error {
+func watchGrants(mgr ctrl.Manager, others cache.Cache, to controller.Controller, version schema.GroupVersion) error {
 	watched := &unstructured.Unstructured{}
 	watched.SetGroupVersionKind(version.WithKind(compile.KindGrant))
-	for _, follow := range []handler.EventHandler{
-		handler.EnqueueRequestsFromMapFunc(referring(mgr.GetCache(), compile.KindGrant)),
-		paced(pace, routed(mgr.GetCache(), grantIndex, client.Object.GetNamespace)),
+	for _, follow := range []handler.MapFunc{
+		referring(mgr.GetCache(), compile.KindGrant), routed(mgr.GetCache(), grantIndex, client.Object.GetNamespace),
 	} {
 		if err := to.Watch(source.Kind[client.Object](others, watched,
-			follow, predicate.GenerationChangedPredicate{})); err != nil {
+			handler.EnqueueRequestsFromMapFunc(follow), predicate.GenerationChangedPredicate{})); err != nil {
 			return fmt.Errorf("watch ReferenceGrants: %w", err)
 		}
 	}

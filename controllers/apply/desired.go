@@ -23,8 +23,10 @@ import (
 // desired is one object as it shall be.
 type desired struct {
 	gateway client.ObjectKey
-	kind    schema.GroupVersionKind
-	key     client.ObjectKey
+	// generation of the gateway that this is for.
+	generation int64
+	kind       schema.GroupVersionKind
+	key        client.ObjectKey
 	// content is what was rendered and nothing else; it is never changed.
 	content map[string]any
 	hash    string
@@ -49,12 +51,13 @@ func newDesired(gw *wsv1alpha1.WebSocketGateway, object *render.Object) (*desire
 	}
 	sum := sha256.Sum256(encoded)
 	return &desired{
-		gateway:  client.ObjectKeyFromObject(gw),
-		kind:     object.Kind,
-		key:      client.ObjectKey{Namespace: gw.Namespace, Name: object.Name},
-		content:  content,
-		hash:     hex.EncodeToString(sum[:16]),
-		template: template,
+		gateway:    client.ObjectKeyFromObject(gw),
+		generation: gw.Generation,
+		kind:       object.Kind,
+		key:        client.ObjectKey{Namespace: gw.Namespace, Name: object.Name},
+		content:    content,
+		hash:       hex.EncodeToString(sum[:16]),
+		template:   template,
 	}, nil
 }
 

@@ -30,13 +30,15 @@ type entry struct {
 	hash            string
 	resourceVersion string
 	at              time.Time
-	contested       bool
+	// generation of the gateway that it was written for.
+	generation int64
+	contested  bool
 }
 
 func (d *desired) journalKey() journalKey { return journalKey{kind: d.kind, name: d.key.Name} }
 
 func (j *journal) wrote(d *desired, resourceVersion string, at time.Time) {
-	j.put(d, entry{hash: d.hash, resourceVersion: resourceVersion, at: at})
+	j.put(d, entry{hash: d.hash, resourceVersion: resourceVersion, at: at, generation: d.generation})
 }
 
 func (j *journal) put(d *desired, e entry) {
@@ -71,9 +73,11 @@ func (j *journal) knows(d *desired) bool {
 	return ok
 }
 
-func (j *journal) lastWrite(d *desired) time.Time {
+// lastWrite answers when ours was, and for which generation of the gateway; zero for
+// never.
+func (j *journal) lastWrite(d *desired) (at time.Time, generation int64) {
 	e, _ := j.get(d)
-	return e.at
+	return e.at, e.generation
 }
 
 // settled tells whether live is not newer than our own write of the same

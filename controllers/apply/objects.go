@@ -6,6 +6,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -88,6 +89,7 @@ type Applier struct {
 	Now func() time.Time
 
 	journal journal
+	turns   turns
 }
 
 // Objects makes the objects real, in their order. A name that belongs to
@@ -217,26 +219,30 @@ func (a *Applier) update(
 	return nil
 }
 
-// pause says how long a change of nothing but endpoints has to wait.
+// pause says how long a change of a contract has to wait. A change of revocations does
+// not wait for anything, and neither does a new generation of the gateway: these are
+// written by those to whom the gateway belongs, and bring everything else along.
 func (a *Applier) pause(want *desired, live *unstructured.Unstructured) time.Duration {
 	if want.kind != render.ConfigMapKind() {
 		return 0
 	}
 	before, after := contractFiles(live.Object), contractFiles(want.content)
-	if before[contract.EndpointsFile] == after[contract.EndpointsFile] {
+	written, generation := a.journal.lastWrite(want)
+	if generation != want.generation || before[contract.RevocationsFile] != after[contract.RevocationsFile] {
 		return 0
 	}
+	now := a.Now()
+	if wait := written.Add(EndpointsPause).Sub(now); wait > 0 && onlyEndpointsDiffer(before, after) {
+		return wait
+	}
+	return a.turns.take(want.gateway, now)
+}
+
+func onlyEndpointsDiffer(before, after map[string]string) bool {
+	differ := before[contract.EndpointsFile] != after[contract.EndpointsFile]
 	delete(before, contract.EndpointsFile)
 	delete(after, contract.EndpointsFile)
-	if len(before) != len(after) {
-		return 0
-	}
-	for name, content := range after {
-		if before[name] != content {
-			return 0
-		}
-	}
-	return a.journal.lastWrite(want).Add(EndpointsPause).Sub(a.Now())
+	return differ && maps.Equal(before, after)
 }
 
 // remember notes which files the contract holds now.
@@ -272,7 +278,10 @@ func (a *Applier) Contract(ctx context.Context, gw *wsv1alpha1.WebSocketGateway)
 }
 
 // Forget drops what is remembered of a gateway that is gone.
-func (a *Applier) Forget(gateway client.ObjectKey) { a.journal.forget(gateway) }
+func (a *Applier) Forget(gateway client.ObjectKey) {
+	a.journal.forget(gateway)
+	a.turns.forget(gateway)
+}
 
 // find answers the object from the caches, nil if there is none. The contract
 // is read from the API server, since the caches hold only the metadata of
