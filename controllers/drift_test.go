@@ -4,7 +4,9 @@
 package controllers_test
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,17 +43,21 @@ func TestWhatTheSpecDropsLeavesTheLiveObjects(t *testing.T) {
 	gw.Spec.Infrastructure.Service.Annotations = map[string]wsv1alpha1.AnnotationValue{
 		"example.com/kept": "1", "example.com/dropped": "1",
 	}
+	gw.Spec.Infrastructure.Scheduling, gw.Spec.Infrastructure.PodMetadata = onNodesOfItsOwn()
 	b.create(gw)
 	b.quiet()
 	b.g.Expect(b.mounts("edge")).To(ContainElement("extra-tls"))
+	b.g.Expect(b.chosen("edge")).To(Equal("edge-high node-role.kubernetes.io/ingress,pool dedicated,example.com/spot example.com/team owner"))
 	b.g.Expect(b.ports("edge")).To(ConsistOf(int32(443), int32(8443)))
 
 	b.change("edge", func(gw *wsv1alpha1.WebSocketGateway) {
 		gw.Spec.Listeners = gw.Spec.Listeners[:1]
 		delete(gw.Spec.Infrastructure.Service.Annotations, "example.com/dropped")
+		gw.Spec.Infrastructure.Scheduling, gw.Spec.Infrastructure.PodMetadata = nil, nil
 	})
 	b.g.Eventually(func() []int32 { return b.ports("edge") }).Should(ConsistOf(int32(443)), "a closed port stays open")
 	b.g.Eventually(func() []string { return b.mounts("edge") }).ShouldNot(ContainElement("extra-tls"))
+	b.g.Eventually(func() string { return strings.TrimSpace(b.chosen("edge")) }).Should(BeEmpty())
 	var service corev1.Service
 	b.owned("edge", &service)
 	b.g.Expect(service.Annotations).To(HaveKey("example.com/kept"))
@@ -62,6 +68,42 @@ func TestWhatTheSpecDropsLeavesTheLiveObjects(t *testing.T) {
 	})
 	b.g.Eventually(func() []int32 { return b.ports("edge") }).Should(ConsistOf(int32(443), int32(8443)))
 	b.g.Eventually(func() []string { return b.mounts("edge") }).Should(ContainElement("extra-tls"))
+}
+
+func onNodesOfItsOwn() (*wsv1alpha1.Scheduling, *wsv1alpha1.PodMetadata) {
+	return &wsv1alpha1.Scheduling{
+			NodeSelector: map[string]wsv1alpha1.LabelValue{"node-role.kubernetes.io/ingress": "", "pool": "ingress"},
+			Tolerations: []wsv1alpha1.Toleration{
+				{Key: "dedicated", Value: "ingress", Effect: wsv1alpha1.TaintNoSchedule},
+				{Key: "example.com/spot", Operator: wsv1alpha1.TolerationExists, Effect: wsv1alpha1.TaintNoExecute, TolerationSeconds: new(int64(60))},
+			},
+			PriorityClassName: "edge-high",
+		}, &wsv1alpha1.PodMetadata{
+			Labels:      map[string]wsv1alpha1.LabelValue{"example.com/team": "edge"},
+			Annotations: map[string]wsv1alpha1.AnnotationValue{"owner": "platform team"},
+		}
+}
+
+// chosen is what the pod template has beyond what each gateway's has: the priority
+// class, and the keys of the nodes, taints, labels and annotations.
+func (b *bench) chosen(gateway string) string {
+	var deployment appsv1.Deployment
+	b.owned(gateway, &deployment)
+	template := &deployment.Spec.Template
+	var taints, labels []string
+	for i := range template.Spec.Tolerations {
+		taints = append(taints, template.Spec.Tolerations[i].Key)
+	}
+	for _, key := range slices.Sorted(maps.Keys(template.Labels)) {
+		if !strings.HasPrefix(key, "app.kubernetes.io/") && key != "wsgateway.dev/gateway" {
+			labels = append(labels, key)
+		}
+	}
+	nodes, annotations := slices.Sorted(maps.Keys(template.Spec.NodeSelector)), slices.Sorted(maps.Keys(template.Annotations))
+	return strings.Join([]string{
+		template.Spec.PriorityClassName, strings.Join(nodes, ","), strings.Join(taints, ","),
+		strings.Join(labels, ","), strings.Join(annotations, ","),
+	}, " ")
 }
 
 func (b *bench) ports(gateway string) []int32 {
@@ -134,6 +176,21 @@ func TestWhatSomebodyElseChangesIsPutBack(t *testing.T) {
 				return len(o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].VolumeMounts) == 2
 			},
 		},
+		"a label of nodes that has no value": {
+			object: &appsv1.Deployment{},
+			spoil: func(o client.Object) {
+				delete(o.(*appsv1.Deployment).Spec.Template.Spec.NodeSelector, "node-role.kubernetes.io/ingress")
+			},
+			whole: func(o client.Object) bool { return len(o.(*appsv1.Deployment).Spec.Template.Spec.NodeSelector) == 2 },
+		},
+		"a further taint that pods put up with": {
+			object: &appsv1.Deployment{},
+			spoil: func(o client.Object) {
+				spec := &o.(*appsv1.Deployment).Spec.Template.Spec
+				spec.Tolerations = append(spec.Tolerations, corev1.Toleration{Operator: corev1.TolerationOpExists})
+			},
+			whole: func(o client.Object) bool { return len(o.(*appsv1.Deployment).Spec.Template.Spec.Tolerations) == 2 },
+		},
 		"a rule that opens a further door": {
 			object: &networkingv1.NetworkPolicy{},
 			spoil: func(o client.Object) {
@@ -162,7 +219,9 @@ func TestWhatSomebodyElseChangesIsPutBack(t *testing.T) {
 	}
 	b := newBench(t)
 	b.surroundings()
-	b.create(b.newGateway("edge"))
+	gw := b.newGateway("edge")
+	gw.Spec.Infrastructure.Scheduling, gw.Spec.Infrastructure.PodMetadata = onNodesOfItsOwn()
+	b.create(gw)
 	b.quiet()
 	for name, tt := range tests {
 		b.g.Eventually(func() error {
@@ -228,6 +287,7 @@ func TestAChangeThatIsNoneWritesNothing(t *testing.T) {
 		Limits:   corev1.ResourceList{corev1.ResourceMemory: mustQuantity("1024Mi"), corev1.ResourceCPU: mustQuantity("2000m")},
 		Requests: corev1.ResourceList{corev1.ResourceCPU: mustQuantity("0.5")},
 	}
+	gw.Spec.Infrastructure.Scheduling, gw.Spec.Infrastructure.PodMetadata = onNodesOfItsOwn()
 	gw.Spec.Listeners[0].TLS.Certificate.Duration = &metav1.Duration{Duration: 2160 * time.Hour}
 	b.create(gw)
 	b.quiet()

@@ -158,6 +158,15 @@ type Infrastructure struct {
 	// service describes the Service in front of the pods.
 	// +optional
 	Service *Service `json:"service,omitempty"`
+
+	// scheduling says on which nodes the pods run. Changing it rolls the pods.
+	// +optional
+	Scheduling *Scheduling `json:"scheduling,omitempty"`
+
+	// podMetadata are labels and annotations of the pods. Changing them rolls the
+	// pods.
+	// +optional
+	PodMetadata *PodMetadata `json:"podMetadata,omitempty"`
 }
 
 // ServiceType is the type of the gateway's Service.

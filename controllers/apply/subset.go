@@ -43,7 +43,34 @@ func holdsMap(live any, want map[string]any, atomic bool) bool {
 		return false
 	}
 	for name, value := range want {
+		if named(name) && !hasEach(fields[name], value) {
+			return false
+		}
 		if !holds(fields[name], value, atomic) {
+			return false
+		}
+	}
+	return true
+}
+
+// named are the maps whose keys somebody chose: there an empty value says
+// something, and is not the same as none.
+func named(field string) bool {
+	switch field {
+	case "labels", "matchLabels", "annotations", "nodeSelector":
+		return true
+	}
+	return false
+}
+
+func hasEach(live, want any) bool {
+	wanted, ok := want.(map[string]any)
+	if !ok {
+		return true
+	}
+	entries, _ := live.(map[string]any)
+	for key := range wanted {
+		if _, ok := entries[key]; !ok {
 			return false
 		}
 	}

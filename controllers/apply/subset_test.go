@@ -32,6 +32,15 @@ func TestHolds(t *testing.T) {
 		"a missing value that means the same as absence": {
 			live: `{}`, want: `{"a": false, "b": 0, "c": "", "d": {}, "e": []}`, holds: true,
 		},
+		"a label without a value that was taken away": {
+			live: `{"nodeSelector": {"pool": "a"}}`, want: `{"nodeSelector": {"pool": "a", "node-role.kubernetes.io/ingress": ""}}`,
+		},
+		"all labels without a value, taken away": {
+			live: `{}`, want: `{"nodeSelector": {"node-role.kubernetes.io/ingress": ""}}`,
+		},
+		"labels without a value that are there, beside others": {
+			live: `{"labels": {"a": "", "b": "c"}}`, want: `{"labels": {"a": ""}}`, holds: true,
+		},
 		"a flag that was turned on": {
 			live: `{"hostNetwork": true}`, want: `{"hostNetwork": false}`,
 		},

@@ -28,12 +28,21 @@ type demands struct {
 	Resources   *corev1.ResourceRequirements `json:"resources,omitempty"`
 	AuditBytes  int64                        `json:"auditBytes,omitempty"`
 	RestartedAt string                       `json:"restartedAt,omitempty"`
+
+	NodeSelector      map[string]wsv1alpha1.LabelValue      `json:"nodeSelector,omitempty"`
+	Tolerations       []wsv1alpha1.Toleration               `json:"tolerations,omitempty"`
+	PriorityClassName string                                `json:"priorityClassName,omitempty"`
+	PodLabels         map[string]wsv1alpha1.LabelValue      `json:"podLabels,omitempty"`
+	PodAnnotations    map[string]wsv1alpha1.AnnotationValue `json:"podAnnotations,omitempty"`
 }
 
 func asked(gw *wsv1alpha1.WebSocketGateway, options Options) string {
+	nodes, metadata := schedulingSpec(gw), podMetadataSpec(gw)
 	wanted := demands{
 		DrainWindow: drainWindow(gw).String(), RestartedAt: options.RestartedAt,
-		Secrets: compile.MountedSecrets(gw, options.CertificateSecrets),
+		Secrets:      compile.MountedSecrets(gw, options.CertificateSecrets),
+		NodeSelector: nodes.NodeSelector, Tolerations: nodes.Tolerations, PriorityClassName: nodes.PriorityClassName,
+		PodLabels: metadata.Labels, PodAnnotations: metadata.Annotations,
 	}
 	if infra := gw.Spec.Infrastructure; infra != nil {
 		wanted.Resources = infra.Resources

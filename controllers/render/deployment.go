@@ -53,10 +53,14 @@ func deployment(gw *wsv1alpha1.WebSocketGateway, options Options) *appsv1ac.Depl
 }
 
 // template has the annotation only where somebody has asked for a restart: its
-// arrival would replace the pods of everybody else.
+// arrival would replace the pods of everybody else. What is ours is set last, so
+// that no spec can take a pod away from its Deployment.
 func template(gw *wsv1alpha1.WebSocketGateway, options Options) *corev1ac.PodTemplateSpecApplyConfiguration {
+	wanted := podMetadataSpec(gw)
 	rendered := corev1ac.PodTemplateSpec().
+		WithLabels(plain(wanted.Labels)).
 		WithLabels(labels(gw, componentGateway)).
+		WithAnnotations(plain(wanted.Annotations)).
 		WithSpec(podSpec(gw, options))
 	if options.RestartedAt != "" {
 		rendered.WithAnnotations(map[string]string{wsv1alpha1.AnnotationRestart: options.RestartedAt})
@@ -88,6 +92,7 @@ func podSpec(gw *wsv1alpha1.WebSocketGateway, options Options) *corev1ac.PodSpec
 	for _, name := range options.ImagePullSecrets {
 		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(name))
 	}
+	withScheduling(spec, schedulingSpec(gw))
 	return spec
 }
 

@@ -50,18 +50,11 @@ func service(gw *wsv1alpha1.WebSocketGateway) *corev1ac.ServiceApplyConfiguratio
 		spec.WithExternalTrafficPolicy(externalTrafficPolicy(wanted))
 	}
 
-	rendered := corev1ac.Service(compile.ObjectName(gw.Name), gw.Namespace).
+	return corev1ac.Service(compile.ObjectName(gw.Name), gw.Namespace).
 		WithLabels(labels(gw, componentGateway)).
+		WithAnnotations(plain(wanted.Annotations)).
 		WithOwnerReferences(owner(gw)).
 		WithSpec(spec)
-	if len(wanted.Annotations) > 0 {
-		annotations := make(map[string]string, len(wanted.Annotations))
-		for key, value := range wanted.Annotations {
-			annotations[key] = string(value)
-		}
-		rendered.WithAnnotations(annotations)
-	}
-	return rendered
 }
 
 // externalTrafficPolicy keeps the client's address unless told otherwise: the

@@ -43,6 +43,20 @@ func serviceSpec(gw *wsv1alpha1.WebSocketGateway) wsv1alpha1.Service {
 	return wsv1alpha1.Service{}
 }
 
+func schedulingSpec(gw *wsv1alpha1.WebSocketGateway) wsv1alpha1.Scheduling {
+	if infra := gw.Spec.Infrastructure; infra != nil && infra.Scheduling != nil {
+		return *infra.Scheduling
+	}
+	return wsv1alpha1.Scheduling{}
+}
+
+func podMetadataSpec(gw *wsv1alpha1.WebSocketGateway) wsv1alpha1.PodMetadata {
+	if infra := gw.Spec.Infrastructure; infra != nil && infra.PodMetadata != nil {
+		return *infra.PodMetadata
+	}
+	return wsv1alpha1.PodMetadata{}
+}
+
 func drainWindow(gw *wsv1alpha1.WebSocketGateway) time.Duration {
 	lifecycle := gw.Spec.Lifecycle
 	if lifecycle == nil || lifecycle.Drain == nil || lifecycle.Drain.Window == nil {

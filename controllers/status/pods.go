@@ -102,7 +102,7 @@ func (p *pass) trouble() string {
 	}
 	sentences := make([]string, 0, len(causes)+1)
 	if running.RolloutMessage != "" {
-		sentences = append(sentences, "the Deployment cannot make pods: "+running.RolloutMessage)
+		sentences = append(sentences, "the Deployment cannot make pods: "+running.RolloutMessage+priorityRemedy(running.RolloutMessage))
 	}
 	for _, cause := range causes {
 		sentence := "pod " + pods[cause][0]
@@ -175,9 +175,19 @@ func remedy(reason, namespace, pod string) string {
 	case "ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable":
 		return "check the operator's gateway image setting and that the node can pull it"
 	case "Unschedulable":
-		return "add room on the nodes, or lower spec.infrastructure.resources or replicas"
+		return "add room on the nodes, or correct scheduling, resources or replicas in spec.infrastructure"
 	case "CrashLoopBackOff", "Error":
 		return fmt.Sprintf("see kubectl logs -n %s %s --previous", namespace, pod)
 	}
 	return fmt.Sprintf("see kubectl describe pod -n %s %s", namespace, pod)
+}
+
+// priorityRemedy is the next step where the API server refuses pods for a class
+// that it does not know; empty for any other cause. Its message says what is
+// missing, and not who asked for it.
+func priorityRemedy(message string) string {
+	if !strings.Contains(message, "no PriorityClass with name") {
+		return ""
+	}
+	return ": create it, or correct spec.infrastructure.scheduling.priorityClassName"
 }

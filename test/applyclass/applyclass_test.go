@@ -76,6 +76,8 @@ spec:
     replicas: 3
     resources: {limits: {memory: 64Mi}}
     service: {type: NodePort, annotations: {a: b}, externalTrafficPolicy: Cluster}
+    scheduling: {nodeSelector: {pool: a}, tolerations: [{key: k, operator: Equal, value: v, effect: NoExecute, tolerationSeconds: 60}], priorityClassName: edge}
+    podMetadata: {labels: {example.com/team: a}, annotations: {a: b}}
   audit:
     progressInterval: 1m
     onOverflow: RefuseNewConnections

@@ -88,6 +88,25 @@ func TestThePoliciesHoldTheOperatorsAccount(t *testing.T) {
 		"a token is refused": {
 			"Deployment", ours, template(`"automountServiceAccountToken":true`), "without its token",
 		},
+		"what a spec asks of nodes and pods is the operator's to write": {
+			"Deployment", ours, `{"spec":{"template":{"metadata":{"labels":{"example.com/team":"chat"},"annotations":{"owner":"chat"}},` +
+				`"spec":{"nodeSelector":{"pool":"ingress"},"priorityClassName":"edge","tolerations":[{"operator":"Exists"}]}}}}`, "",
+		},
+		"a node by its name is refused": {
+			"Deployment", ours, template(`"nodeName":"control-plane-1"`), "no node by name",
+		},
+		"a priority of the cluster's own pods is refused": {
+			"Deployment", ours, template(`"priorityClassName":"system-node-critical"`), "no priority of the cluster",
+		},
+		"a label by which a Service may select is refused": {
+			"Deployment", ours, podLabel(`"app":"shop"`), "no label that other objects select by",
+		},
+		"a label of Kubernetes for pods is refused": {
+			"Deployment", ours, podLabel(`"app.kubernetes.io/instance":"shop"`), "no label that other objects select by",
+		},
+		"a label of ours that is not the operator's to choose is refused": {
+			"Deployment", ours, podLabel(`"wsgateway.dev/other":"shop"`), "no label that other objects select by",
+		},
 		"taking the owner away is refused": {
 			"Deployment", ours, `{"metadata":{"ownerReferences":null}}`, "owned by the gateway",
 		},
@@ -249,6 +268,10 @@ func (s *stage) adoption() string {
 
 func template(fields string) string {
 	return `{"spec":{"template":{"spec":{` + fields + `}}}}`
+}
+
+func podLabel(label string) string {
+	return `{"spec":{"template":{"metadata":{"labels":{` + label + `}}}}}`
 }
 
 func container(fields string) string {

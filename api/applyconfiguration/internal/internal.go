@@ -538,12 +538,18 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Infrastructure
   map:
     fields:
+    - name: podMetadata
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PodMetadata
     - name: replicas
       type:
         scalar: numeric
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
+    - name: scheduling
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Scheduling
     - name: service
       type:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Service
@@ -887,6 +893,19 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ready
       type:
         scalar: numeric
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PodMetadata
+  map:
+    fields:
+    - name: annotations
+      type:
+        map:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.AnnotationValue
+    - name: labels
+      type:
+        map:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LabelValue
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PolicyChange
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.PolicyMode
@@ -1050,6 +1069,23 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ParentReference
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.RuleAction
   scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Scheduling
+  map:
+    fields:
+    - name: nodeSelector
+      type:
+        map:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LabelValue
+    - name: priorityClassName
+      type:
+        scalar: string
+    - name: tolerations
+      type:
+        list:
+          elementType:
+            namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Toleration
+          elementRelationship: atomic
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.ServedCertificate
   map:
     fields:
@@ -1095,6 +1131,28 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.SubprotocolMarker
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.TLSProfile
+  scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.TaintEffect
+  scalar: string
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.Toleration
+  map:
+    fields:
+    - name: effect
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.TaintEffect
+    - name: key
+      type:
+        scalar: string
+    - name: operator
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.TolerationOperator
+    - name: tolerationSeconds
+      type:
+        scalar: numeric
+    - name: value
+      type:
+        namedType: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.LabelValue
+- name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.TolerationOperator
   scalar: string
 - name: com.github.wsgateway.websocket-gateway-operator.api.v1alpha1.TraceContext
   scalar: string

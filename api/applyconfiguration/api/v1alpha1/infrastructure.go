@@ -22,6 +22,11 @@ type InfrastructureApplyConfiguration struct {
 	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
 	// service describes the Service in front of the pods.
 	Service *ServiceApplyConfiguration `json:"service,omitempty"`
+	// scheduling says on which nodes the pods run. Changing it rolls the pods.
+	Scheduling *SchedulingApplyConfiguration `json:"scheduling,omitempty"`
+	// podMetadata are labels and annotations of the pods. Changing them rolls the
+	// pods.
+	PodMetadata *PodMetadataApplyConfiguration `json:"podMetadata,omitempty"`
 }
 
 // InfrastructureApplyConfiguration constructs a declarative configuration of the Infrastructure type for use with
@@ -51,5 +56,21 @@ func (b *InfrastructureApplyConfiguration) WithResources(value v1.ResourceRequir
 // If called multiple times, the Service field is set to the value of the last call.
 func (b *InfrastructureApplyConfiguration) WithService(value *ServiceApplyConfiguration) *InfrastructureApplyConfiguration {
 	b.Service = value
+	return b
+}
+
+// WithScheduling sets the Scheduling field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Scheduling field is set to the value of the last call.
+func (b *InfrastructureApplyConfiguration) WithScheduling(value *SchedulingApplyConfiguration) *InfrastructureApplyConfiguration {
+	b.Scheduling = value
+	return b
+}
+
+// WithPodMetadata sets the PodMetadata field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PodMetadata field is set to the value of the last call.
+func (b *InfrastructureApplyConfiguration) WithPodMetadata(value *PodMetadataApplyConfiguration) *InfrastructureApplyConfiguration {
+	b.PodMetadata = value
 	return b
 }
