@@ -71,17 +71,19 @@ func TestWhatTheSpecDropsLeavesTheLiveObjects(t *testing.T) {
 }
 
 func onNodesOfItsOwn() (*wsv1alpha1.Scheduling, *wsv1alpha1.PodMetadata) {
-	return &wsv1alpha1.Scheduling{
-			NodeSelector: map[string]wsv1alpha1.LabelValue{"node-role.kubernetes.io/ingress": "", "pool": "ingress"},
-			Tolerations: []wsv1alpha1.Toleration{
-				{Key: "dedicated", Value: "ingress", Effect: wsv1alpha1.TaintNoSchedule},
-				{Key: "example.com/spot", Operator: wsv1alpha1.TolerationExists, Effect: wsv1alpha1.TaintNoExecute, TolerationSeconds: new(int64(60))},
-			},
-			PriorityClassName: "edge-high",
-		}, &wsv1alpha1.PodMetadata{
-			Labels:      map[string]wsv1alpha1.LabelValue{"example.com/team": "edge"},
-			Annotations: map[string]wsv1alpha1.AnnotationValue{"owner": "platform team"},
-		}
+	nodes := &wsv1alpha1.Scheduling{
+		NodeSelector: map[string]wsv1alpha1.LabelValue{"node-role.kubernetes.io/ingress": "", "pool": "ingress"},
+		Tolerations: []wsv1alpha1.Toleration{
+			{Key: "dedicated", Value: "ingress", Effect: wsv1alpha1.TaintNoSchedule},
+			{Key: "example.com/spot", Operator: wsv1alpha1.TolerationExists, Effect: wsv1alpha1.TaintNoExecute, TolerationSeconds: new(int64(60))},
+		},
+		PriorityClassName: "edge-high",
+	}
+	metadata := &wsv1alpha1.PodMetadata{
+		Labels:      map[string]wsv1alpha1.LabelValue{"example.com/team": "edge"},
+		Annotations: map[string]wsv1alpha1.AnnotationValue{"owner": "platform team"},
+	}
+	return nodes, metadata
 }
 
 // chosen is what the pod template has beyond what each gateway's has: the priority
