@@ -25,6 +25,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/wsgateway/websocket-gateway-operator/controllers"
+	"github.com/wsgateway/websocket-gateway-operator/controllers/apply"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/metrics"
 	"github.com/wsgateway/websocket-gateway-operator/controllers/render"
 	"github.com/wsgateway/websocket-gateway-operator/test/apiserver"
@@ -221,7 +222,8 @@ func (r *requests) writesOf(suffix string) int {
 	return count
 }
 
-// quiet waits until the operator has written nothing for a while.
+// quiet waits until the operator has written nothing for a while: longer than a change
+// of endpoints may have to wait for its turn.
 func (b *bench) quiet() {
 	b.t.Helper()
 	last, since := -1, time.Now()
@@ -229,7 +231,7 @@ func (b *bench) quiet() {
 		if now := len(b.requests.all()); now != last {
 			last, since = now, time.Now()
 		}
-		if time.Since(since) < 2*time.Second {
+		if time.Since(since) < apply.EndpointsPause+time.Second {
 			return fmt.Errorf("still writing: %v", b.requests.all())
 		}
 		return nil
