@@ -72,9 +72,10 @@ func (r *room) lacks(namespace string, size share) string {
 // holding is what a configuration has of one WebSocketRoute.
 type holding struct {
 	size share
-	// rules are how many bytes each has, by its name.
-	rules     map[string]int
-	hostnames map[string]bool
+	// rules are how many bytes each has, by its name, broken those of which something
+	// was missing: they had more before.
+	rules             map[string]int
+	broken, hostnames map[string]bool
 }
 
 // holdings are those of a configuration, by NAMESPACE/NAME of the route.
@@ -89,9 +90,11 @@ func holdings(config *contract.Config) map[string]*holding {
 	}
 	found := make(map[string]*holding, len(routes))
 	for key, rules := range routes {
-		held := &holding{size: share{rules: len(rules), bytes: encoded(rules)}, rules: map[string]int{}, hostnames: map[string]bool{}}
+		held := &holding{size: share{rules: len(rules), bytes: encoded(rules)}, rules: map[string]int{}, broken: map[string]bool{}, hostnames: map[string]bool{}}
 		for i := range rules {
-			held.rules[strings.TrimPrefix(rules[i].Name, key+"/")] = encoded(rules[i : i+1])
+			name := strings.TrimPrefix(rules[i].Name, key+"/")
+			held.rules[name] = encoded(rules[i : i+1])
+			held.broken[name] = rules[i].Fault != "" && rules[i].Fault != contract.FaultNoRoom
 			for _, hostname := range rules[i].Hostnames {
 				held.hostnames[hostname] = true
 			}
@@ -116,8 +119,14 @@ func encoded(rules []contract.Route) int {
 func (a *attaching) remainder(one *candidate, before *holding) (*made, string) {
 	less := a.make(one, before)
 	note := ". Until then what is in force of it stays, without what is new"
-	if len(less.rules) > 0 && !a.room.fits(one.route.Namespace, less.size) {
-		note += ", and rules that have become larger answer 503: " + strings.Join(less.narrow(before), ", ")
+	var names []string
+	for _, broken := range []bool{false, true} {
+		if len(less.rules) > 0 && !a.room.fits(one.route.Namespace, less.size) {
+			names = append(names, less.narrow(before, broken)...)
+		}
+	}
+	if len(names) > 0 {
+		note += ", and rules that have become larger answer 503: " + strings.Join(names, ", ")
 	}
 	if len(less.rules) == 0 || !a.room.fits(one.route.Namespace, less.size) {
 		return nil, ""
@@ -128,13 +137,14 @@ func (a *attaching) remainder(one *candidate, before *holding) (*made, string) {
 // narrow empties the rules that need more than they had in force, and names them. They
 // keep their places and answer 503: without one, its path would be another rule's,
 // whose policy may let in more. What was in force of them is not served either: its
-// owner has replaced it, perhaps by something stricter.
-func (m *made) narrow(before *holding) []string {
+// owner has replaced it, perhaps by something stricter. Those that were broken come by
+// themselves: a Service that is back makes its rules larger, and nobody has changed them.
+func (m *made) narrow(before *holding, broken bool) []string {
 	var names []string
 	for i := range m.rules {
 		rule := &m.rules[i]
 		name := rule.Name[strings.LastIndex(rule.Name, "/")+1:]
-		if encoded(m.rules[i:i+1]) > before.rules[name] {
+		if before.broken[name] == broken && encoded(m.rules[i:i+1]) > before.rules[name] {
 			names = append(names, fmt.Sprintf("%q", name))
 			*rule = contract.Route{Name: rule.Name, Hostnames: rule.Hostnames, Path: rule.Path, Fault: contract.FaultNoRoom}
 		}

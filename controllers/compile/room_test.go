@@ -257,6 +257,36 @@ func TestAServiceThatIsGoneCostsNoRoom(t *testing.T) {
 	}
 }
 
+// Rules that have no room take none of the others along when their Service is back.
+func TestRulesComeBackWithTheirServiceWhereOthersHaveNoRoom(t *testing.T) {
+	t.Parallel()
+	gw := sharedGateway(t)
+	before := compile.Config(gw, refsOf(sized(0, 0, 100, 25)), nil)
+	const larger = 21
+	route := sized(0, 0, 100, 25)
+	some := route
+	some.Spec.Rules = some.Spec.Rules[:larger]
+	fat(some)
+	grown := refsOf(route)
+	narrowed := compile.Config(gw, grown, &before.Config)
+	if got := emptied(t, &before.Config, &narrowed.Config); got != larger {
+		t.Fatalf("%d rules answer 503 for want of room; the test wants %d", got, larger)
+	}
+	without := refsOf(route)
+	without.Services = map[string]compile.Service{}
+	gone := compile.Config(gw, without, &narrowed.Config)
+	if string(gone.File) == string(narrowed.File) {
+		t.Fatal("the Service is not gone")
+	}
+	back := compile.Config(gw, grown, &gone.Config)
+	if string(back.File) != string(narrowed.File) {
+		t.Errorf("when the Service is back (-before +then):\n%s", cmp.Diff(narrowed.Config, back.Config))
+	}
+	if got := named(&back); got != larger {
+		t.Errorf("%d rules are named, want %d", got, larger)
+	}
+}
+
 // Teams edit their routes at random at a gateway that is nearly full. Whatever one
 // does, nobody else loses anything, it keeps what it does not change, and the passes
 // that follow, of an operator that has started anew too, change nothing to the worse
