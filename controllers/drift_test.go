@@ -185,6 +185,35 @@ func TestWhatSomebodyElseChangesIsPutBack(t *testing.T) {
 			},
 			whole: func(o client.Object) bool { return len(o.(*appsv1.Deployment).Spec.Template.Spec.NodeSelector) == 2 },
 		},
+		"what forbids a process more rights than it began with": {
+			object: &appsv1.Deployment{},
+			spoil: func(o client.Object) {
+				o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].SecurityContext.AllowPrivilegeEscalation = nil
+			},
+			whole: func(o client.Object) bool {
+				allowed := o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].SecurityContext.AllowPrivilegeEscalation
+				return allowed != nil && !*allowed
+			},
+		},
+		"what keeps the account's token to itself": {
+			object: &corev1.ServiceAccount{},
+			spoil:  func(o client.Object) { o.(*corev1.ServiceAccount).AutomountServiceAccountToken = nil },
+			whole:  func(o client.Object) bool { return o.(*corev1.ServiceAccount).AutomountServiceAccountToken != nil },
+		},
+		"a label more that pods need to be guarded": {
+			object: &networkingv1.NetworkPolicy{},
+			spoil: func(o client.Object) {
+				o.(*networkingv1.NetworkPolicy).Spec.PodSelector.MatchLabels["example.com/no"] = "pod"
+			},
+			whole: func(o client.Object) bool {
+				return len(o.(*networkingv1.NetworkPolicy).Spec.PodSelector.MatchLabels) == 2
+			},
+		},
+		"a label more that pods need to be served": {
+			object: &corev1.Service{},
+			spoil:  func(o client.Object) { o.(*corev1.Service).Spec.Selector["example.com/no"] = "pod" },
+			whole:  func(o client.Object) bool { return len(o.(*corev1.Service).Spec.Selector) == 2 },
+		},
 		"a further taint that pods put up with": {
 			object: &appsv1.Deployment{},
 			spoil: func(o client.Object) {
@@ -236,6 +265,34 @@ func TestWhatSomebodyElseChangesIsPutBack(t *testing.T) {
 			return tt.whole(tt.object)
 		}).Should(BeTrue(), name)
 	}
+}
+
+// The first write of an object that was created is one that changes no content of it.
+// What would be refused if it were new must not keep the operator from that.
+func TestWhatSomebodyElseAllowsAGatewayDoesNotLockTheOperatorOut(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.surroundings()
+	b.create(b.newGateway("edge"))
+	b.quiet()
+	var deployment appsv1.Deployment
+	b.g.Eventually(func() error {
+		b.owned("edge", &deployment)
+		spec := &deployment.Spec.Template.Spec
+		spec.AutomountServiceAccountToken, spec.HostNetwork = new(true), true
+		spec.ServiceAccountName, spec.DeprecatedServiceAccount = "default", "default"
+		return b.admin.Update(b.ctx, &deployment)
+	}).Should(Succeed())
+	b.g.Eventually(func() bool {
+		b.owned("edge", &deployment)
+		spec := &deployment.Spec.Template.Spec
+		return !*spec.AutomountServiceAccountToken && spec.ServiceAccountName == deployment.Name
+	}).Should(BeTrue(), "what is the operator's is not put back")
+	b.change("edge", func(gw *wsv1alpha1.WebSocketGateway) { gw.Spec.Infrastructure.Replicas = new(int32(3)) })
+	b.g.Eventually(func() int32 {
+		b.owned("edge", &deployment)
+		return *deployment.Spec.Replicas
+	}).Should(Equal(int32(3)), "what somebody else has added keeps the operator from all else")
 }
 
 func TestWhatSomebodyElseRemovesComesBack(t *testing.T) {

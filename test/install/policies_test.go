@@ -160,6 +160,28 @@ func TestThePoliciesHoldTheOperatorsAccount(t *testing.T) {
 			return by.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "chat", Name: "loose"}}, client.DryRunAll)
 		})
 	})
+	t.Run("what somebody else has allowed a gateway is not the operator's doing", func(t *testing.T) {
+		allowed := client.RawPatch(types.StrategicMergePatchType, []byte(template(
+			`"hostNetwork":true,"automountServiceAccountToken":null,"serviceAccountName":"default","serviceAccount":"default"`)))
+		if err := shared.admin.Patch(t.Context(), reference("Deployment", ours), allowed); err != nil {
+			t.Fatal(err)
+		}
+		between := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"a":"b"}}}`))
+		if err := s.operator.Patch(t.Context(), reference("Deployment", ours), between, client.DryRunAll); err != nil {
+			t.Error(err)
+		}
+		for _, more := range []string{`"hostPID":true`, `"serviceAccountName":"other","serviceAccount":"other"`} {
+			patch := client.RawPatch(types.StrategicMergePatchType, []byte(template(more)))
+			if s.operator.Patch(t.Context(), reference("Deployment", ours), patch, client.DryRunAll) == nil {
+				t.Errorf("with it, this is allowed too: %s", more)
+			}
+		}
+		back := client.RawPatch(types.StrategicMergePatchType, []byte(template(
+			`"hostNetwork":false,"automountServiceAccountToken":false,"serviceAccountName":"`+ours+`","serviceAccount":"`+ours+`"`)))
+		if err := s.operator.Patch(t.Context(), reference("Deployment", ours), back); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("a label that somebody took away is put back", func(t *testing.T) {
 		patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"wsgateway.dev/gateway":null}}}`))
 		if err := shared.admin.Patch(t.Context(), reference("Deployment", ours), patch); err != nil {
