@@ -91,7 +91,7 @@ func (d *desired) isHeldBy(live *unstructured.Unstructured) bool {
 		if field == "apiVersion" || field == "kind" {
 			continue
 		}
-		if !holds(live.Object[field], want, false) {
+		if !holdsField(live.Object, field, want, false) {
 			return false
 		}
 	}

@@ -43,14 +43,42 @@ func holdsMap(live any, want map[string]any, atomic bool) bool {
 		return false
 	}
 	for name, value := range want {
-		if named(name) && !hasEach(fields[name], value) {
-			return false
-		}
-		if !holds(fields[name], value, atomic) {
+		if !holdsField(fields, name, value, atomic) {
 			return false
 		}
 	}
 	return true
+}
+
+func holdsField(live map[string]any, name string, want any, atomic bool) bool {
+	value, there := live[name]
+	switch {
+	case !there && tellsOfAbsence(name), named(name) && !hasEach(value, want):
+		return false
+	case there && whole(name) && (!hasEach(want, value) || !holds(want, value, atomic)):
+		return false
+	}
+	return holds(value, want, atomic)
+}
+
+// tellsOfAbsence: without the field a token is mounted, a process may get more rights
+// than it began with, and a pod stays for ever.
+func tellsOfAbsence(field string) bool {
+	switch field {
+	case "automountServiceAccountToken", "allowPrivilegeEscalation", "tolerationSeconds":
+		return true
+	}
+	return false
+}
+
+// whole are the maps that the API server does not merge. A label more is a condition
+// more: with it a NetworkPolicy guards no pod, and a Service has none.
+func whole(field string) bool {
+	switch field {
+	case "selector", "podSelector", "nodeSelector":
+		return true
+	}
+	return false
 }
 
 // named are the maps whose keys somebody chose: there an empty value says

@@ -41,6 +41,31 @@ func TestHolds(t *testing.T) {
 		"labels without a value that are there, beside others": {
 			live: `{"labels": {"a": "", "b": "c"}}`, want: `{"labels": {"a": ""}}`, holds: true,
 		},
+		"a flag that is on where it is absent": {
+			live: `{"securityContext": {}}`, want: `{"securityContext": {"allowPrivilegeEscalation": false}}`,
+		},
+		"a token that nobody forbids any more": {
+			live: `{}`, want: `{"automountServiceAccountToken": false}`,
+		},
+		"no time to stay, which has become for ever": {
+			live: `{"tolerations": [{"key": "a"}]}`, want: `{"tolerations": [{"key": "a", "tolerationSeconds": 0}]}`,
+		},
+		"a condition added to what a policy is about": {
+			live: `{"podSelector": {"matchLabels": {"a": "b", "c": "d"}}}`, want: `{"podSelector": {"matchLabels": {"a": "b"}}}`,
+		},
+		"an expression added to it": {
+			live: `{"podSelector": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c", "operator": "Exists"}]}}`,
+			want: `{"podSelector": {"matchLabels": {"a": "b"}}}`,
+		},
+		"a label added to what a Service selects": {
+			live: `{"selector": {"a": "b", "c": ""}}`, want: `{"selector": {"a": "b"}}`,
+		},
+		"a label added to what nodes must have": {
+			live: `{"nodeSelector": {"pool": "a", "b": "c"}}`, want: `{"nodeSelector": {"pool": "a"}}`,
+		},
+		"labels of nodes where we want none are somebody else's": {
+			live: `{"nodeSelector": {"b": "c"}}`, want: `{}`, holds: true,
+		},
 		"a flag that was turned on": {
 			live: `{"hostNetwork": true}`, want: `{"hostNetwork": false}`,
 		},
