@@ -57,7 +57,7 @@ const (
 // mean in a pod.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.key) || (has(self.operator) && self.operator == 'Exists')",message="a toleration without a key is for every taint: it needs the operator Exists"
-// +kubebuilder:validation:XValidation:rule="!has(self.value) || self.value == ” || !has(self.operator) || self.operator == 'Equal'",message="the operator Exists compares no value: remove it, or choose Equal"
+// +kubebuilder:validation:XValidation:rule="!has(self.value) || size(self.value) == 0 || !has(self.operator) || self.operator == 'Equal'",message="the operator Exists compares no value: remove it, or choose Equal"
 // +kubebuilder:validation:XValidation:rule="!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",message="tolerationSeconds has a meaning for the effect NoExecute only"
 type Toleration struct {
 	// key of the taint. Absent, with the operator Exists: every taint.
